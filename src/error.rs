@@ -1,0 +1,20 @@
+//! What can go wrong when an interpreter is asked for, in words for the administrator who reads the error log.
+
+/// Why a request for an interpreter got none.
+///
+/// Every one of them reaches the caller as mod_python's own failure value (NULL); the sentence goes to the error log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The attempt to create it, which this thread made or waited for, failed (R4).
+    #[error("its creation failed; the next request for it tries again")]
+    AttemptFailed,
+    /// The thread that asks is the one that is creating it, and would wait for itself (R7).
+    #[error("the thread that is creating it asked for it again; code that runs while an interpreter starts cannot use it")]
+    Reentrant,
+    /// The upper bound on named interpreters is reached (R10).
+    #[error("the limit of {0} interpreters is reached; raise MODPYTHON_CORE_MAX_INTERPRETERS, or let fewer names arise (PythonInterpPerDirectory and PythonInterpPerDirective make one per directory)")]
+    Limit(usize),
+    /// Python is shutting down, and a thread that takes the GIL now would never come back (cpython issue 87135).
+    #[error("Python is shutting down")]
+    Finalizing,
+}

@@ -1,0 +1,28 @@
+//! The interpreter core of mod_python, made safe for threads: exactly one interpreter per name in a process.
+//!
+//! mod_python embeds Python in Apache. Under a threaded MPM its own core creates several interpreters under one name;
+//! this crate stands in the place of that core. A map of the rooms, in the order in which a request walks through them:
+//!
+//! | room | its job |
+//! |---|---|
+//! | [`rebind`] | the calls of a relinked, finished mod_python.so arrive here |
+//! | [`registry`] | name to interpreter: who creates, who waits, what a failure leaves. Knows no CPython |
+//! | [`python`] | the only room that calls CPython: interpreters, thread states, the GIL |
+//! | [`settings`] | the environment variables an administrator can set |
+//! | [`error`], [`stats`], [`sync`] | refusals, counters, and the locks of std or of a model checker |
+//!
+//! What Apache and C have to give (its log, APR, a variadic function, fields of CPython's structures) comes in through
+//! `capi/glue.c`.
+
+pub mod error;
+pub mod registry;
+pub mod sync;
+
+#[cfg(not(any(loom, shuttle)))]
+pub mod python;
+#[cfg(not(any(loom, shuttle)))]
+pub mod rebind;
+#[cfg(not(any(loom, shuttle)))]
+pub mod settings;
+#[cfg(not(any(loom, shuttle)))]
+pub mod stats;
