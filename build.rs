@@ -16,8 +16,7 @@ fn sysconfig(python: &str, expression: &str) -> String {
 }
 
 fn main() {
-    println!("cargo:rerun-if-changed=capi/glue.c");
-    println!("cargo:rerun-if-changed=capi/glue35.c");
+    println!("cargo:rerun-if-changed=capi");
     pyo3_build_config::use_pyo3_cfgs();
     let config = pyo3_build_config::get();
     assert!(
@@ -25,7 +24,7 @@ fn main() {
         "this is a free-threaded Python: mod_python cannot run in one, choose another by PYTHON="
     );
     let python = python_of(config);
-    let version = format!("{}.{}", config.version.major, config.version.minor);
+    let version = format!("{}.{}", config.version().major, config.version().minor);
     let headers = sysconfig(python, "sysconfig.get_paths()['include']");
     let libpython = sysconfig(python, "sysconfig.get_config_var('INSTSONAME') or ''");
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
@@ -43,5 +42,5 @@ fn main() {
 
 /// The interpreter of this build, or an error that says how to name one.
 fn python_of(config: &pyo3_build_config::InterpreterConfig) -> &str {
-    config.executable.as_deref().expect("no Python for this build: name one by PYTHON=")
+    config.executable().expect("no Python for this build: name one by PYTHON=")
 }

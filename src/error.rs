@@ -5,7 +5,7 @@
 /// Every one of them reaches the caller as mod_python's own failure value (NULL); the sentence goes to the error log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The attempt to create it, which this thread made or waited for, failed (R4).
+    /// The attempt to create it that this thread waited for has failed (R4).
     #[error("its creation failed; the next request for it tries again")]
     AttemptFailed,
     /// The thread that asks is the one that is creating it, and would wait for itself (R7).
@@ -14,6 +14,12 @@ pub enum Refusal {
     /// The upper bound on named interpreters is reached (R10).
     #[error("the limit of {0} interpreters is reached; raise MODPYTHON_CORE_MAX_INTERPRETERS, or let fewer names arise (PythonInterpPerDirectory and PythonInterpPerDirective make one per directory)")]
     Limit(usize),
+    /// CPython could not make the interpreter.
+    #[error("Py_NewInterpreter has failed; the next request for it tries again")]
+    NotCreated,
+    /// There is no memory for a thread state.
+    #[error("there is no memory for a thread state")]
+    NoMemory,
     /// Python is shutting down, and a thread that takes the GIL now would never come back (cpython issue 87135).
     #[error("Python is shutting down")]
     Finalizing,

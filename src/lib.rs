@@ -8,6 +8,7 @@
 //! | [`rebind`] | the calls of a relinked, finished mod_python.so arrive here |
 //! | [`registry`] | name to interpreter: who creates, who waits, what a failure leaves. Knows no CPython |
 //! | [`python`] | the only room that calls CPython: interpreters, thread states, the GIL |
+//! | [`process`] | the one registry of a process, and its forks |
 //! | [`settings`] | the environment variables an administrator can set |
 //! | [`error`], [`stats`], [`sync`] | refusals, counters, and the locks of std or of a model checker |
 //!
@@ -20,6 +21,8 @@ pub mod sync;
 
 #[cfg(not(any(loom, shuttle)))]
 pub mod python;
+#[cfg(not(any(loom, shuttle)))]
+pub mod process;
 #[cfg(not(any(loom, shuttle)))]
 pub mod rebind;
 #[cfg(not(any(loom, shuttle)))]

@@ -1,1 +1,129 @@
-//! x
+//! The only room that calls CPython: interpreters, thread states and the GIL.
+//!
+//! [`Cpython`] is what the rooms above need of one CPython line; [`Cpython3`] implements it for 3.9 to 3.14. Which
+//! thread state a request runs on is decided in [`threads`], for every line alike.
+
+mod cpython3;
+pub mod fork;
+pub mod threads;
+
+pub use cpython3::Cpython3;
+use std::{ffi::c_void, ptr::NonNull};
+
+/// A `PyThreadState *`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct ThreadState(NonNull<c_void>);
+
+/// A `PyInterpreterState *`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Interpreter(NonNull<c_void>);
+
+/// A `PyObject *` of which we own one reference that is never given back: a callback lives as long as the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Callback(NonNull<c_void>);
+
+macro_rules! pointer {
+    ($type:ident, $what:literal) => {
+        impl $type {
+            #[doc = concat!("Wraps the pointer to a ", $what, "; NULL gives nothing.")]
+            pub fn new<T>(pointer: *mut T) -> Option<Self> {
+                NonNull::new(pointer.cast()).map(Self)
+            }
+
+            #[doc = concat!("The pointer to the ", $what, ".")]
+            pub fn as_ptr<T>(self) -> *mut T {
+                self.0.as_ptr().cast()
+            }
+        }
+
+        // SAFETY: a pointer that this crate hands around and never follows; CPython's rules for what it points to are
+        // kept by the functions that take it, which are unsafe.
+        unsafe impl Send for $type {}
+        // SAFETY: as for Send.
+        unsafe impl Sync for $type {}
+    };
+}
+
+pointer!(ThreadState, "thread state");
+pointer!(Interpreter, "interpreter");
+pointer!(Callback, "callback object");
+
+/// What is needed of CPython, for one of its lines.
+///
+/// # Safety
+///
+/// An implementor must do what each function says; [`threads`] relies on it to keep at most one thread on a state.
+pub unsafe trait Cpython: 'static {
+    /// Whether a thread keeps its state of an interpreter between requests. From 3.11 on a state maps memory at its
+    /// first call, and a new one for each request costs some 8 µs; before, a new one is cheaper than clearing.
+    const KEEPS_STATES: bool;
+
+    /// Whether `Py_Initialize` has run.
+    fn is_initialized() -> bool;
+
+    /// Whether Python is shutting down: a thread that takes the GIL from now on would not come back.
+    fn is_finalizing() -> bool;
+
+    /// The real main interpreter. Python must be initialised.
+    fn main_interpreter() -> Interpreter;
+
+    /// The state that `PyGILState_Ensure` would use in this thread.
+    fn gil_state() -> Option<ThreadState>;
+
+    /// The state that is current: in this thread from 3.12 on, in whichever thread holds the GIL before. Equal to a
+    /// state of this thread's exactly if this thread holds the GIL with it.
+    fn attached() -> Option<ThreadState>;
+
+    /// The interpreter of a state.
+    ///
+    /// # Safety
+    /// The state must be alive.
+    unsafe fn interpreter_of(state: ThreadState) -> Interpreter;
+
+    /// A new state for this thread, or nothing if there is no memory. Needs no GIL.
+    ///
+    /// # Safety
+    /// The interpreter must be alive.
+    unsafe fn new_state(interpreter: Interpreter) -> Option<ThreadState>;
+
+    /// Takes the GIL and makes `state` current. While Python shuts down it may end the thread instead of returning:
+    /// no lock of ours may be held.
+    ///
+    /// # Safety
+    /// The state must be alive and belong to this thread, which must not hold the GIL.
+    unsafe fn attach(state: ThreadState);
+
+    /// Gives the GIL up and returns the state that was current.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL.
+    unsafe fn detach() -> ThreadState;
+
+    /// Empties a state of all that a request left in it. Runs destructors, hence any Python code.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL with this state.
+    unsafe fn clear(state: ThreadState);
+
+    /// Frees a state that has been cleared and is not current.
+    ///
+    /// # Safety
+    /// Nothing may use the state afterwards.
+    unsafe fn delete(state: ThreadState);
+
+    /// Frees the current state and gives the GIL up in one step.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL, with a state that has been cleared and that nothing uses afterwards.
+    unsafe fn delete_attached();
+
+    /// A new sub-interpreter; its first state is current afterwards. Nothing if it cannot be made; then the state that
+    /// was current is current again. The GIL is dropped meanwhile, now and then.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL.
+    unsafe fn new_interpreter() -> Option<ThreadState>;
+}

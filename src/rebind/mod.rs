@@ -1,1 +1,9 @@
-//! x
+//! The calls of a relinked, finished mod_python.so.
+//!
+//! `modpython-relink` renames imports of the module, so that its calls into CPython and APR that make up the
+//! interpreter path arrive here. Each generation of mod_python has its own sequence of calls, hence its own file; what
+//! is not part of that sequence goes on to the function that was meant.
+
+mod host;
+mod log;
+pub mod v35;

@@ -1,0 +1,70 @@
+//! What there is one of in a process: the registry, its limit, and its safety when the process forks (R8).
+
+use crate::{
+    python::{Callback, Interpreter, fork},
+    registry::{Registry, Slow, ThreadKey},
+    settings::Settings,
+};
+use std::{
+    cell::RefCell,
+    sync::{LazyLock, MutexGuard, OnceLock},
+};
+
+/// The name under which mod_python asks for Python's main interpreter.
+pub const MAIN_INTERPRETER: &[u8] = b"main_interpreter";
+
+static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::from_env);
+static REGISTRY: LazyLock<Registry<Interpreter, Callback>> = LazyLock::new(|| Registry::new(settings().max_interpreters));
+
+/// The settings of this process.
+pub fn settings() -> &'static Settings {
+    &SETTINGS
+}
+
+/// The registry of this process.
+#[inline]
+pub fn registry() -> &'static Registry<Interpreter, Callback> {
+    &REGISTRY
+}
+
+thread_local! {
+    /// An address that no other living thread has.
+    static HERE: u8 = const { 0 };
+    /// Held from before a fork to after it, in the thread that forks.
+    static FROZEN: RefCell<Option<MutexGuard<'static, Slow<Interpreter>>>> = const { RefCell::new(None) };
+}
+
+/// Tells this thread from every other living one. The child of a fork keeps the key of the thread that forked.
+pub fn this_thread() -> ThreadKey {
+    ThreadKey(HERE.with(|here| std::ptr::from_ref(here) as u64))
+}
+
+extern "C" fn before_fork() {
+    let guard = registry().freeze();
+    // `try_with`: a thread that forks while it ends has no thread-locals any more, and then forks unprotected.
+    let _ = FROZEN.try_with(|frozen| *frozen.borrow_mut() = Some(guard));
+}
+
+extern "C" fn after_fork_in_parent() {
+    let _ = FROZEN.try_with(|frozen| frozen.borrow_mut().take());
+}
+
+extern "C" fn after_fork_in_child() {
+    let _ = FROZEN.try_with(|frozen| {
+        if let Some(guard) = frozen.borrow_mut().take() {
+            registry().after_fork_in_child(guard, this_thread());
+        }
+    });
+}
+
+/// Makes forks safe, once a process.
+///
+/// # Errors
+///
+/// The error number, if there is no memory for the handlers; the same at each later call.
+pub fn guard_forks() -> Result<(), std::ffi::c_int> {
+    static GUARDED: OnceLock<Result<(), std::ffi::c_int>> = OnceLock::new();
+    // The registry exists before the first fork: making it inside a handler would allocate there.
+    LazyLock::force(&REGISTRY);
+    *GUARDED.get_or_init(|| fork::announce(before_fork, after_fork_in_parent, after_fork_in_child))
+}

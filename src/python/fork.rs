@@ -1,0 +1,40 @@
+//! Forks of this process, counted and announced (R8).
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// The forks that lie between the process that loaded this library and this one. In the child of a fork Python deletes
+/// the interpreters and thread states that its one thread does not need; whoever remembers some compares this number.
+pub fn count() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+extern "C" fn count_fork() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Has the system call `prepare` before each fork, in the forking thread; afterwards `parent` in it and `child` in its
+/// copy. They must not allocate in a way that may deadlock, nor panic. To be called once a process.
+///
+/// # Errors
+///
+/// The error number, if there is no memory for it.
+pub fn announce(
+    prepare: extern "C" fn(),
+    parent: extern "C" fn(),
+    child: extern "C" fn(),
+) -> Result<(), std::ffi::c_int> {
+    let mut error = 0;
+    // Child handlers run in the order of their registration: the count is right when `child` runs.
+    for (prepare, parent, child) in
+        [(None, None, Some(count_fork as _)), (Some(prepare as _), Some(parent as _), Some(child as _))]
+    {
+        if error == 0 {
+            // SAFETY: the functions live as long as the process, because the shared library is linked with
+            // -z nodelete; pthread_atfork only stores them.
+            error = unsafe { libc::pthread_atfork(prepare, parent, child) };
+        }
+    }
+    if error == 0 { Ok(()) } else { Err(error) }
+}

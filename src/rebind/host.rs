@@ -1,0 +1,34 @@
+//! Functions of the host (Apache, APR, the module itself), which come in through `capi/glue35.c`.
+
+use std::ffi::{c_char, c_int, c_void};
+
+/// The type of an APR pool cleanup; the result is an `apr_status_t`, 0 for success.
+pub type Cleanup = unsafe extern "C" fn(*mut c_void) -> c_int;
+
+unsafe extern "C" {
+    /// `apr_hash_make`
+    pub fn mpc_host_hash_make(pool: *mut c_void) -> *mut c_void;
+    /// `apr_hash_get`
+    pub fn mpc_host_hash_get(hash: *mut c_void, key: *const c_void, length: isize) -> *mut c_void;
+    /// `apr_hash_set`
+    pub fn mpc_host_hash_set(hash: *mut c_void, key: *const c_void, length: isize, value: *const c_void);
+    /// `apr_array_pop`
+    pub fn mpc_host_array_pop(array: *mut c_void) -> *mut c_void;
+    /// `apr_array_push`
+    pub fn mpc_host_array_push(array: *mut c_void) -> *mut c_void;
+    /// `apr_pool_cleanup_register`
+    pub fn mpc_host_pool_cleanup_register(
+        pool: *mut c_void,
+        data: *const c_void,
+        plain: Option<Cleanup>,
+        child: Option<Cleanup>,
+    );
+    /// `ap_log_error`, to the main server's log; the level is syslog's.
+    pub fn mpc_host_log(level: c_int, message: *const c_char);
+}
+
+/// The address of a symbol that the module or the server exports, or NULL.
+pub fn symbol(name: &std::ffi::CStr) -> *mut c_void {
+    // SAFETY: dlsym only searches; Apache loads its modules with RTLD_GLOBAL, so the default scope holds them.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}

@@ -1,0 +1,129 @@
+//! References that the module gives up without holding the GIL (rows `result` and `decref` of the known defects).
+
+use super::{
+    super::host::{self, Cleanup},
+    data::Block,
+    thread::{Thread, here},
+};
+use crate::python::Interpreter;
+use pyo3_ffi as ffi;
+use std::ffi::{c_int, c_long, c_void};
+
+unsafe extern "C" {
+    fn mpc_glue_private_int(value: c_long) -> *mut ffi::PyObject;
+}
+
+/// Trades a handler's result for one that may be counted without the GIL: python_handler and python_connection release
+/// the interpreter first and give their reference up afterwards. Shared ints (OK is 0, DONE is -2) would lose counts to
+/// a race, and one that reaches zero would be freed without the GIL. The int handed out is this thread's alone, and
+/// this thread keeps a reference to it, so that it is never freed there.
+///
+/// # Safety
+///
+/// The GIL is held; `result` is a reference that is taken over.
+pub unsafe fn make_private(thread: &Thread, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    let Some(kept) = thread.threads.innermost() else { return result };
+    // SAFETY: the GIL is held, `result` is alive, and `keep_value` returns a new reference, which replaces it.
+    unsafe {
+        // Anything else but an int is an error, which the module logs without giving its reference up.
+        if ffi::PyLong_Check(result) == 0 {
+            return result;
+        }
+        let value = ffi::PyLong_AsLong(result);
+        if value == -1 && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+            return result;
+        }
+        let private = keep_value(&kept.data, value);
+        if private.is_null() {
+            ffi::PyErr_Clear();
+            return result;
+        }
+        ffi::Py_DECREF(result);
+        private
+    }
+}
+
+/// A new reference to this thread's int of that value, or NULL with an exception. It is kept until a handler returns
+/// another value, which is rare.
+///
+/// # Safety
+///
+/// The GIL is held.
+unsafe fn keep_value(block: &Block, value: c_long) -> *mut ffi::PyObject {
+    let kept = block.result.get();
+    // SAFETY: the GIL is held, and `kept` is NULL or an int of which the block owns a reference.
+    unsafe {
+        if !kept.is_null() && ffi::PyLong_AsLong(kept) == value {
+            return ffi::Py_NewRef(kept);
+        }
+        let new = mpc_glue_private_int(value);
+        if !new.is_null() {
+            block.result.set(ffi::Py_NewRef(new));
+            ffi::Py_XDECREF(kept);
+        }
+        new
+    }
+}
+
+/// A filter object that the module would give up, without the GIL, when its request's pool is destroyed.
+struct Given {
+    object: *mut c_void,
+    interpreter: Interpreter,
+}
+
+/// Takes the interpreter, gives the object up in it, and releases it.
+unsafe extern "C" fn give_up(data: *mut c_void) -> c_int {
+    // SAFETY: `register` made it with Box::into_raw, and APR runs a cleanup once.
+    let given = unsafe { Box::from_raw(data.cast::<Given>()) };
+    here(|thread| {
+        let outer = thread.threads.leave();
+        // SAFETY: interpreters are not destroyed.
+        match unsafe { thread.threads.select(given.interpreter, Block::new) } {
+            // SAFETY: `leave` has given the GIL up; inside, it is held with a state of the object's interpreter, of
+            // which the pool owned one reference.
+            Some(kept) => unsafe {
+                thread.threads.enter(&kept, outer);
+                ffi::Py_DECREF(given.object.cast());
+                thread.threads.release();
+            },
+            // No memory for a state: the object stays, which is better than a count changed without the GIL.
+            None => thread.threads.reenter(outer),
+        }
+    });
+    0
+}
+
+/// Registers a pool cleanup. The module's python_decref, which takes no GIL, is replaced by one that does.
+///
+/// # Safety
+///
+/// As for `apr_pool_cleanup_register`.
+pub unsafe fn register(pool: *mut c_void, data: *const c_void, plain: Option<Cleanup>, child: Option<Cleanup>) {
+    let unlocked = plain.filter(|plain| *plain as usize == python_decref() as usize);
+    let interpreter = unlocked.and(here(|thread| thread.threads.innermost()).flatten()).map(|kept| kept.interpreter());
+    // SAFETY: the caller's promise; a replaced cleanup gets the data made for it.
+    unsafe {
+        match interpreter {
+            Some(interpreter) => {
+                let given = Box::into_raw(Box::new(Given { object: data.cast_mut(), interpreter }));
+                host::mpc_host_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
+            }
+            None => host::mpc_host_pool_cleanup_register(pool, data, plain, child),
+        }
+    }
+}
+
+/// The address of the module's own cleanup, which it exports.
+fn python_decref() -> *mut c_void {
+    use std::sync::atomic::{AtomicPtr, Ordering};
+    // Looked up once a process: a child is forked from a parent that has loaded the module for good, or is loading it
+    // anew before it forks again.
+    static ADDRESS: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+    let mut address = ADDRESS.load(Ordering::Relaxed);
+    if address.is_null() {
+        address = host::symbol(c"python_decref");
+        ADDRESS.store(address, Ordering::Relaxed);
+    }
+    address
+}
