@@ -129,8 +129,12 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// Takes in a state that exists already and is of this thread: the first of a new interpreter.
+    ///
+    /// Where states are kept it is never destroyed, not even when its thread ends: in 3.11 it is part of the
+    /// interpreter, and once an interpreter has lost its last state the next one made for it finds this one used
+    /// ("init_threadstate: thread state already initialized", fatal).
     pub fn adopt(&self, interpreter: Interpreter, state: ThreadState, data: D) -> Rc<Kept<D>> {
-        self.keep(interpreter, state, true, data)
+        self.keep(interpreter, state, !P::KEEPS_STATES, data)
     }
 
     fn find(&self, interpreter: Interpreter) -> Option<Rc<Kept<D>>> {

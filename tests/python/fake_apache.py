@@ -1,0 +1,44 @@
+"""Stands in for mod_python.apache in tests/rebind35.rs: an `init` whose behaviour depends on the interpreter's name."""
+import ctypes
+import os
+import sys
+import threading
+import time
+
+calls = 0
+interpreter = None
+
+
+class CallBack(object):
+    """The callback object: its methods are what the test's requests run."""
+
+    def __init__(self):
+        self.local = threading.local()
+
+    def HandlerDispatch(self, code):
+        return eval(code, {"self": self, "sys": sys, "threading": threading, "os": os, "ctypes": ctypes})
+
+    def Run(self, code):
+        names = {"self": self, "sys": sys, "threading": threading, "os": os, "ctypes": ctypes}
+        exec(code, names)
+        return names.get("answer")
+
+
+def init(name, reenter):
+    """`reenter` is the address of a C function that asks for an interpreter by name, and says whether it got one."""
+    global calls, interpreter
+    calls += 1
+    interpreter = name
+    if name.startswith("slow"):
+        time.sleep(1)
+    elif name.startswith("short"):
+        time.sleep(0.05)
+    elif name == "broken" and os.path.exists(os.environ["BROKEN_FLAG"]):
+        time.sleep(0.2)
+        raise ValueError("init of an interpreter that is broken on purpose")
+    elif name == "reentrant":
+        for kind in (ctypes.CFUNCTYPE, ctypes.PYFUNCTYPE):
+            ask = kind(ctypes.c_int, ctypes.c_char_p)(reenter)
+            assert ask(b"reentrant") == 0, "the creator got its own interpreter"
+            assert ask(b"another") == 1, "the creator was refused another interpreter"
+    return CallBack()

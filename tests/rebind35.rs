@@ -1,0 +1,128 @@
+//! Drives the replacement imports of generation 3.5 as a module of that generation does, with a real CPython.
+//!
+//! Python and the registry exist once a process, so each scenario runs in a process of its own: this test starts itself
+//! again with its name, and a scenario that hangs is ended and fails.
+
+#[path = "rebind35/host.rs"]
+mod host;
+#[path = "rebind35/scenarios.rs"]
+mod scenarios;
+
+use std::{
+    env,
+    os::unix::process::CommandExt,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+const SCENARIO: &str = "REBIND35_SCENARIO";
+
+/// Runs a scenario in a process of its own and returns what it wrote.
+fn run(name: &str, environment: &[(&str, &str)]) -> Output {
+    let packages = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
+    let mut child = Command::new(env::current_exe().expect("a test knows its file"))
+        .args(["--exact", "scenario", "--nocapture", "--include-ignored"])
+        .env(SCENARIO, name)
+        .env("PYTHONPATH", packages)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .expect("the test starts itself");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().expect("it is our child").is_none() {
+        if Instant::now() > deadline {
+            // The whole group: the child of a fork would keep the pipes open.
+            // SAFETY: a signal to processes of our own.
+            unsafe { libc::kill(-(child.id() as i32), libc::SIGKILL) };
+            let output = child.wait_with_output().expect("it is our child");
+            panic!("{name} hangs; it wrote:\n{}", String::from_utf8_lossy(&output.stderr));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().expect("it is our child");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
+    output
+}
+
+/// The scenario that the environment names; not a test by itself.
+#[test]
+fn scenario() {
+    if let Ok(name) = env::var(SCENARIO) {
+        scenarios::run(&name);
+    }
+}
+
+fn log_of(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+macro_rules! scenarios {
+    ($($name:ident)*) => { $(
+        #[test]
+        fn $name() {
+            run(stringify!($name), &[]);
+        }
+    )* };
+}
+
+scenarios! {
+    racing_threads_share_one_interpreter_and_one_callback
+    a_slow_start_does_not_hold_up_another_name
+    the_creator_that_asks_for_its_own_name_is_refused
+    requests_nest
+    gil_state_works_in_the_main_interpreter
+    gil_state_works_in_the_main_thread
+    nothing_of_a_request_is_left_in_the_thread
+    threading_still_knows_its_main_thread
+    the_handlers_result_is_the_threads_own
+    states_of_ended_threads_are_destroyed
+    more_interpreters_than_a_thread_keeps_states_of
+    a_name_may_go_away
+    a_caller_that_holds_the_gil_gets_it_back
+}
+
+#[test]
+fn a_failed_callback_is_retried_in_the_same_interpreter() {
+    let folder = tempfile::tempdir().expect("a folder for the flag");
+    let flag = folder.path().join("broken");
+    std::fs::write(&flag, "").expect("the flag is written");
+    let flag = flag.to_str().expect("a path of ASCII").to_owned();
+    let log = log_of(&run("a_failed_callback_is_retried_in_the_same_interpreter", &[("BROKEN_FLAG", &flag)]));
+    let lines = log.lines().filter(|line| line.starts_with("modpython-core: interpreter 'broken'")).count();
+    assert_eq!(lines, 1, "one line for the one attempt that all waited for:\n{log}");
+}
+
+#[test]
+fn the_limit_refuses_the_third_name_alone() {
+    let log = log_of(&run("the_limit_refuses_the_third_name_alone", &[("MODPYTHON_CORE_MAX_INTERPRETERS", "2")]));
+    assert!(log.contains("no interpreter 'third': the limit of 2 interpreters is reached"), "{log}");
+    assert!(log.contains("MODPYTHON_CORE_MAX_INTERPRETERS"), "{log}");
+}
+
+#[test]
+fn the_child_of_a_fork_works() {
+    run("the_child_of_a_fork_works", &[]);
+}
+
+#[test]
+fn a_graceful_restart_goes_on_with_the_running_python() {
+    let log = log_of(&run("a_graceful_restart_goes_on_with_the_running_python", &[]));
+    assert_eq!(log.matches("active, mod_python generation 3.5").count(), 3, "a notice per start:\n{log}");
+}
+
+#[test]
+fn a_graceful_restart_works_while_switched_off() {
+    let log = log_of(&run("a_graceful_restart_works_while_switched_off", &[("MODPYTHON_CORE", "off")]));
+    assert!(log.contains("switched off by MODPYTHON_CORE=off"), "{log}");
+}
+
+#[test]
+fn a_module_that_starts_otherwise_is_left_alone_with_one_warning() {
+    let log = log_of(&run("a_module_that_starts_otherwise_is_left_alone_with_one_warning", &[]));
+    assert_eq!(log.matches("does not start as generation 3.5 does").count(), 1, "{log}");
+}

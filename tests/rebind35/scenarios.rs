@@ -1,0 +1,315 @@
+//! What the host does in each scenario.
+
+use super::host::{
+    InterpreterData, child_init, child_init_of_another_kind, dispatch, get_interpreter, python_init,
+    release_interpreter, request, run as run_in,
+};
+use std::{
+    ffi::{CStr, CString},
+    sync::{Arc, Barrier},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Runs the scenario of that name in this process.
+pub fn run(name: &str) {
+    python_init();
+    match name {
+        "a_module_that_starts_otherwise_is_left_alone_with_one_warning" => left_alone(),
+        _ => {
+            child_init();
+            running(name);
+        }
+    }
+}
+
+fn running(name: &str) {
+    match name {
+        "racing_threads_share_one_interpreter_and_one_callback" => racing(),
+        "a_slow_start_does_not_hold_up_another_name" => slow_start(),
+        "the_creator_that_asks_for_its_own_name_is_refused" => reentrant(),
+        "requests_nest" => nesting(),
+        "gil_state_works_in_the_main_interpreter" => thread::spawn(gil_state).join().unwrap(),
+        "gil_state_works_in_the_main_thread" => gil_state(),
+        "nothing_of_a_request_is_left_in_the_thread" => nothing_left(),
+        "threading_still_knows_its_main_thread" => main_thread_alive(),
+        "the_handlers_result_is_the_threads_own" => own_result(),
+        "states_of_ended_threads_are_destroyed" => ended_threads(),
+        "more_interpreters_than_a_thread_keeps_states_of" => many_interpreters(),
+        "a_name_may_go_away" => names_go_away(),
+        "a_caller_that_holds_the_gil_gets_it_back" => gil_given_back(),
+        "a_failed_callback_is_retried_in_the_same_interpreter" => failed_callback(),
+        "the_limit_refuses_the_third_name_alone" => limit(),
+        "the_child_of_a_fork_works" => fork(),
+        "a_graceful_restart_goes_on_with_the_running_python" => graceful(),
+        "a_graceful_restart_works_while_switched_off" => graceful_off(),
+        other => panic!("there is no scenario {other}"),
+    }
+}
+
+/// Runs `work` in `number` threads at one moment and returns what each came to.
+fn at_once<R: Send + 'static>(number: usize, work: impl Fn(usize) -> R + Send + Sync + 'static) -> Vec<R> {
+    let (work, start) = (Arc::new(work), Arc::new(Barrier::new(number)));
+    let threads: Vec<_> = (0..number)
+        .map(|index| {
+            let (work, start) = (Arc::clone(&work), Arc::clone(&start));
+            thread::spawn(move || {
+                start.wait();
+                work(index)
+            })
+        })
+        .collect();
+    threads.into_iter().map(|thread| thread.join().expect("a request panicked")).collect()
+}
+
+/// What tells interpreters of one name apart, and how often `init` ran in it.
+const WHICH: &str = "import fake_apache; answer = '%s %d %d' % (fake_apache.interpreter, id(sys.modules), fake_apache.calls)";
+
+fn same(answers: &[Option<String>]) -> String {
+    let first = answers[0].clone().expect("there is an interpreter");
+    assert!(answers.iter().all(|answer| answer.as_ref() == Some(&first)), "{answers:?}");
+    first
+}
+
+fn racing() {
+    for round in 0..10 {
+        let name = CString::new(format!("short{round}")).unwrap();
+        let answers = at_once(32, move |_| request(&name, WHICH));
+        assert!(same(&answers).ends_with(" 1"), "init ran once: {answers:?}");
+    }
+}
+
+fn slow_start() {
+    request(c"quick", WHICH);
+    let slow = thread::spawn(|| request(c"slow", WHICH));
+    let begun = Instant::now();
+    let mut worst = Duration::ZERO;
+    let mut served = 0;
+    while !slow.is_finished() {
+        let asked = Instant::now();
+        assert!(request(c"quick", "answer = 1").is_some());
+        worst = worst.max(asked.elapsed());
+        served += 1;
+    }
+    slow.join().unwrap();
+    assert!(begun.elapsed() > Duration::from_millis(900), "the slow one was slow");
+    assert!(worst < Duration::from_millis(500) && served > 100, "{worst:?} at worst in {served} requests");
+}
+
+fn reentrant() {
+    assert!(same(&[request(c"reentrant", WHICH)]).starts_with("reentrant"));
+}
+
+fn nesting() {
+    let inside = |name: &CStr| {
+        for _ in 0..3 {
+            let outer = get_interpreter(name);
+            run_in(outer, "self.local.value = 'outer'");
+            for inner in [name, c"other", c"main_interpreter"] {
+                // SAFETY: the GIL is held; this is what Py_BEGIN_ALLOW_THREADS does.
+                let saved = unsafe { pyo3_ffi::PyEval_SaveThread() };
+                assert!(request(inner, WHICH).is_some());
+                // SAFETY: the state from above.
+                unsafe { pyo3_ffi::PyEval_RestoreThread(saved) };
+                let kept = run_in(outer, "answer = self.local.value");
+                assert_eq!(kept, "outer", "a request is not emptied by one inside it");
+            }
+            release_interpreter(outer);
+        }
+    };
+    inside(c"a");
+    inside(c"main_interpreter");
+    at_once(8, move |index| inside([c"a", c"b", c"main_interpreter"][index % 3]));
+}
+
+fn gil_state() {
+    for _ in 0..5 {
+        let data = get_interpreter(c"main_interpreter");
+        // SAFETY: the GIL is held; Ensure and Release are a pair, as an extension module would have them.
+        unsafe {
+            assert_eq!(pyo3_ffi::PyGILState_Check(), 1);
+            let ensured = pyo3_ffi::PyGILState_Ensure();
+            pyo3_ffi::PyGILState_Release(ensured);
+            let saved = pyo3_ffi::PyEval_SaveThread();
+            // From C code that has no idea of the request around it.
+            let ensured = pyo3_ffi::PyGILState_Ensure();
+            assert_eq!(pyo3_ffi::PyGILState_Check(), 1);
+            pyo3_ffi::PyGILState_Release(ensured);
+            pyo3_ffi::PyEval_RestoreThread(saved);
+            assert_eq!(pyo3_ffi::PyGILState_Check(), 1);
+        }
+        release_interpreter(data);
+        // A named interpreter in between is what confuses the thread's own state.
+        assert!(request(c"named", WHICH).is_some());
+    }
+}
+
+fn nothing_left() {
+    let leave = "
+import contextvars
+seen = (getattr(self.local, 'user', None), sys.gettrace(), sys.getprofile())
+self.variable = getattr(self, 'variable', None) or contextvars.ContextVar('user', default=None)
+seen += (self.variable.get(),)
+self.local.user = 'somebody'
+self.variable.set('somebody')
+sys.setprofile(lambda *event: None)
+sys.settrace(lambda *event: None)
+answer = seen
+";
+    for name in [c"a", c"main_interpreter"] {
+        for _ in 0..5 {
+            assert_eq!(request(name, leave).unwrap(), "(None, None, None, None)");
+        }
+    }
+}
+
+fn main_thread_alive() {
+    for _ in 0..5 {
+        for name in [c"a", c"main_interpreter"] {
+            let alive = request(name, "answer = threading.main_thread().is_alive()").unwrap();
+            assert_eq!(alive, "True", "the thread goes on, whatever was cleared");
+        }
+    }
+}
+
+fn own_result() {
+    for value in [0, -2, 200, 404, 0, 1 << 40] {
+        let code = value.to_string();
+        let (got, first) = dispatch(c"a", &code);
+        let (again, second) = dispatch(c"a", &code);
+        assert_eq!((got, again), (value, value));
+        assert_eq!(first, second, "a thread has one object for the same result");
+    }
+    // The counts of shared ints stand still while threads give results up without the GIL.
+    if !cfg!(Py_3_12) {
+        let count = "answer = sys.getrefcount(0) // 100";
+        let before = request(c"a", count);
+        at_once(4, |_| (0..2000).for_each(|_| assert_eq!(dispatch(c"a", "0").0, 0)));
+        assert_eq!(request(c"a", count), before);
+    }
+}
+
+fn states_of(data: *mut InterpreterData) -> usize {
+    let mut number = 0;
+    // SAFETY: the GIL is held, and no other thread runs.
+    unsafe {
+        let mut state = pyo3_ffi::PyInterpreterState_ThreadHead((*data).interp.cast());
+        while !state.is_null() {
+            number += 1;
+            state = pyo3_ffi::PyThreadState_Next(state);
+        }
+    }
+    number
+}
+
+fn ended_threads() {
+    let count = || {
+        let data = get_interpreter(c"a");
+        let number = states_of(data);
+        release_interpreter(data);
+        number
+    };
+    assert!(request(c"a", WHICH).is_some());
+    let before = count();
+    for _ in 0..50 {
+        at_once(4, |_| assert!(request(c"a", WHICH).is_some()));
+    }
+    assert_eq!(count(), before);
+}
+
+fn many_interpreters() {
+    let names: Vec<_> = (0..70).map(|number| CString::new(format!("directory {number}")).unwrap()).collect();
+    for _ in 0..2 {
+        for name in &names {
+            assert!(request(name, WHICH).unwrap().ends_with(" 1"));
+        }
+    }
+}
+
+fn names_go_away() {
+    let mut pool = *b"/in/the/pool\0";
+    let first = request(CStr::from_bytes_with_nul(&pool).unwrap(), WHICH);
+    pool[1..4].copy_from_slice(b"xxx");
+    let again = request(c"/in/the/pool", WHICH);
+    assert_eq!(first, again);
+    assert!(again.unwrap().starts_with("/in/the/pool"));
+}
+
+fn gil_given_back() {
+    let outer = get_interpreter(c"a");
+    for name in [c"a", c"b", c"main_interpreter"] {
+        // A request in a request, by a caller that did not give the GIL up: stock waits for itself here.
+        assert!(request(name, WHICH).is_some());
+        assert!(run_in(outer, WHICH).starts_with('a'));
+    }
+    release_interpreter(outer);
+    assert!(thread::spawn(|| request(c"a", WHICH)).join().unwrap().is_some(), "the GIL is free");
+}
+
+fn failed_callback() {
+    assert!(request(c"fine", WHICH).is_some());
+    let answers = at_once(16, |_| request(c"broken", WHICH));
+    assert!(answers.iter().all(Option::is_none), "{answers:?}");
+    assert!(request(c"fine", WHICH).is_some(), "the GIL is free and nothing else is hurt");
+    std::fs::remove_file(std::env::var_os("BROKEN_FLAG").unwrap()).unwrap();
+    let which = same(&at_once(16, |_| request(c"broken", WHICH)));
+    assert!(which.ends_with(" 2"), "the callback alone was retried, in the same interpreter: {which}");
+}
+
+fn limit() {
+    assert!(request(c"first", WHICH).is_some() && request(c"second", WHICH).is_some());
+    for _ in 0..3 {
+        assert!(request(c"third", WHICH).is_none());
+        assert!(request(c"first", WHICH).is_some() && request(c"second", WHICH).is_some());
+        assert!(request(c"main_interpreter", WHICH).is_some());
+    }
+}
+
+fn fork() {
+    // With a named interpreter about, CPython's own child hangs in PyOS_AfterFork_Child (seen on 3.9 to 3.12 without
+    // us), so that there is only the main one here; tests/fork.rs forks in every state of the registry.
+    assert!(request(c"main_interpreter", WHICH).is_some());
+    let others = thread::spawn(|| at_once(3, |_| (0..300).for_each(|_| drop(request(c"main_interpreter", WHICH)))));
+    let mut forks = 0;
+    while !others.is_finished() || forks == 0 {
+        let data = get_interpreter(c"main_interpreter");
+        let pid = run_in(data, "answer = os.fork()");
+        if pid == "0" {
+            // The copy goes on as the request it is in, and asks for more, also for what the parent has not.
+            release_interpreter(data);
+            let works = request(c"main_interpreter", WHICH).is_some()
+                && request(c"new in the child", WHICH).is_some_and(|which| which.ends_with(" 1"))
+                && thread::spawn(|| request(c"new in the child", WHICH).is_some()).join().unwrap();
+            // SAFETY: ends this process at once, without the parent's exit handlers.
+            unsafe { libc::_exit(if works { 0 } else { 1 }) };
+        }
+        let wait = format!("answer = os.waitpid({pid}, 0)[1]");
+        assert_eq!(run_in(data, &wait), "0", "the child of fork {forks} works");
+        release_interpreter(data);
+        forks += 1;
+    }
+    others.join().unwrap();
+}
+
+fn graceful() {
+    // The module is loaded anew, Python goes on; a child is forked after each.
+    for _ in 0..2 {
+        python_init();
+        child_init();
+        assert!(request(c"main_interpreter", WHICH).is_some());
+        assert!(thread::spawn(|| request(c"a", WHICH)).join().unwrap().is_some());
+    }
+}
+
+fn graceful_off() {
+    python_init();
+    child_init();
+    assert!(request(c"a", WHICH).is_some(), "as stock does it");
+}
+
+fn left_alone() {
+    child_init_of_another_kind();
+    for _ in 0..3 {
+        assert!(request(c"a", WHICH).is_some(), "as stock does it");
+    }
+}
