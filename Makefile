@@ -1,59 +1,119 @@
-# The interface for people and packagers. `make help` says what there is.
+# The interface for people and packagers; `make help` says what there is.
 
 PYTHON ?= /usr/bin/python3
 MODULE ?=
 CARGO ?= cargo
 CC ?= cc
 INSTALL ?= install
+DESTDIR ?=
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
-INCLUDEDIR ?= $(PREFIX)/include
-DESTDIR ?=
 
-# The Python of this build: its minor is part of the library's name, and its libpython is what a module must need.
+# The Python of this build: its minor is part of the library's name, and a module must need its libpython.
 export PYO3_PYTHON := $(PYTHON)
-PYVER := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
-PYLIBDIR := $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))' 2>/dev/null)
-PYLIB := $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_config_var("INSTSONAME"))' 2>/dev/null)
-SONAME := libmodpython-core-py$(PYVER).so.0
+# What an embedding interpreter would otherwise take from a shell: stale bytecode must not hide, and no other Python's
+# folder may come in.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+ask = $(shell $(PYTHON) -c 'import sys, sysconfig; print($(1))' 2>/dev/null)
+PYVER = $(call ask,"%d.%d" % sys.version_info[:2])
+PYLIBDIR = $(call ask,sysconfig.get_config_var("LIBDIR"))
+PYLIB = $(call ask,sysconfig.get_config_var("INSTSONAME"))
+SONAME = libmodpython-core-py$(PYVER).so.0
 
 OUT := target/relinked
-SHARED := target/lib/$(SONAME)
-STATIC := target/ship/release/libmodpython_core.a
-MAP := target/lib/modpython_core.map
-RELINK := target/ship/release/modpython-relink
-SOURCES := $(shell find src capi python build.rs Cargo.toml -type f 2>/dev/null)
+SHIP := target/ship/release
+SHARED = target/lib/$(SONAME)
+SOURCES := $(shell find src capi python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
+.PHONY: all help build relink demo check check-pythons bench install clean prerequisites-build prerequisites-demo \
+  prerequisites-check
+
+all: build
+
+help:
+	@echo 'make                      build the library and the command'
+	@echo 'make relink [MODULE=F]    relink a finished mod_python.so (default: the installed one) into $(OUT)/'
+	@echo 'make demo                 stock and relinked module side by side in a real Apache (under 2 minutes)'
+	@echo 'make check                all tests'
+	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
+	@echo 'make bench                the figures: ratios measured side by side'
+	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]'
+	@echo 'make clean'
+	@echo 'PYTHON=/path/to/python3   the Python that the module was built for (default $(PYTHON))'
+
+prerequisites-%:
+	@sh packaging/prerequisites.sh $* $(PYTHON)
+
+# The build: the static library and the command, then the shared library out of the former.
+#
 # pyo3-ffi must not link libpython into the static library (PYO3_BUILD_EXTENSION_MODULE), but the tests need it, hence
-# two target directories. The library that is linked below names libpython itself: it stays loaded when Apache unloads
+# a target directory of its own. The shared library names libpython itself: it stays loaded when Apache unloads
 # mod_python.so at a restart, and what it uses must stay with it.
-SHIP := PYO3_BUILD_EXTENSION_MODULE=1 MODPYTHON_CORE_LIBDIR=$(LIBDIR) $(CARGO) build --release --locked \
-	--target-dir target/ship
+build: prerequisites-build
+	@$(MAKE) --no-print-directory $(SHARED)
 
-.PHONY: all
-all: $(SHARED) $(RELINK)
+$(SHIP)/stamp: $(SOURCES)
+	PYO3_BUILD_EXTENSION_MODULE=1 MODPYTHON_CORE_LIBDIR=$(LIBDIR) \
+	  $(CARGO) build --release --locked --target-dir target/ship --lib --bin modpython-relink
+	@touch $@
 
-$(STATIC) $(RELINK) &: $(SOURCES)
-	$(SHIP) --lib --bin modpython-relink
-	@touch $(STATIC) $(RELINK)
-
-$(MAP): capi/modpython_core.symbols
+target/lib/modpython_core.map: capi/modpython_core.symbols
 	@mkdir -p $(@D)
-	{ echo 'MODPYTHON_CORE_0 { global:'; sed -n 's/^[A-Za-z_].*/  &;/p' $<; echo 'local: *; };'; } > $@
+	@{ echo 'MODPYTHON_CORE_0 { global:'; sed -n 's/^[A-Za-z_].*/  &;/p' $<; echo 'local: *; };'; } > $@
 
-$(SHARED): $(STATIC) $(MAP)
-	$(CC) -shared -o $@ -Wl,--whole-archive $(STATIC) -Wl,--no-whole-archive -Wl,--gc-sections \
-	  -Wl,--version-script=$(MAP) -Wl,-soname=$(SONAME) -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,--build-id \
+$(SHARED): $(SHIP)/stamp target/lib/modpython_core.map
+	$(CC) -shared -o $@ \
+	  -Wl,--whole-archive $(SHIP)/libmodpython_core.a -Wl,--no-whole-archive -Wl,--gc-sections \
+	  -Wl,--version-script=target/lib/modpython_core.map -Wl,-soname=$(SONAME) \
+	  -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--build-id \
 	  -L$(PYLIBDIR) -l:$(PYLIB) -lpthread -ldl -lm $(LDFLAGS)
 
-.PHONY: relink
-relink: $(SHARED) $(RELINK)
+relink: build
 	@mkdir -p $(OUT)
-	cp $(SHARED) $(OUT)/$(SONAME)
-	$(RELINK) $(MODULE) --library $(OUT)/$(SONAME) --runpath '$$ORIGIN' --output $(OUT)/mod_python.so
+	@cp $(SHARED) $(OUT)/$(SONAME)
+	$(SHIP)/modpython-relink $(MODULE) --library $(OUT)/$(SONAME) --runpath '$$ORIGIN' --output $(OUT)/mod_python.so
 
-.PHONY: clean
+demo: prerequisites-demo relink
+	@$(CARGO) run --release --locked --quiet -p modpython-live --bin demo
+
+# `make check` prints the runners' own lines, and ends at the first that fails.
+check: prerequisites-check relink
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTFLAGS='--cfg loom' $(CARGO) test --release --locked --target-dir target/loom --lib --test 'model_*'
+	RUSTFLAGS='--cfg shuttle' $(CARGO) test --release --locked --target-dir target/shuttle --test 'model_*'
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) $(CARGO) test --locked
+	$(CARGO) test --release --locked -p modpython-live -- --test-threads=1
+
+# Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
+PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))
+check-pythons: prerequisites-check
+	@test -n '$(PYTHONS)' || { echo 'NOT RUN: no Python to check; name some by PYTHONS="/path/to/python3 ..."'; exit 1; }
+	set -e; for python in $(PYTHONS); do echo "== $$python"; \
+	  lib=$$($$python -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))'); \
+	  LD_LIBRARY_PATH=$$lib PYO3_PYTHON=$$python $(CARGO) test --locked --target-dir target/pythons \
+	    --test rebind35 --test import_module; \
+	done
+
+bench: prerequisites-demo relink
+	$(CARGO) bench --locked --bench registry
+	$(CARGO) bench --locked --bench import_hit
+	$(CARGO) run --release --locked --quiet -p modpython-live --bin bench
+
+# Packagers: DESTDIR= is a prefix for the files alone, LIBDIR= also what modpython-relink looks for and enters into
+# modules, so it is the same in `make` and in `make install`.
+install: build
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 644 $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmodpython-core-py$(PYVER).so
+	$(INSTALL) -m 644 $(SHIP)/libmodpython_core.a $(DESTDIR)$(LIBDIR)/libmodpython-core-py$(PYVER).a
+	$(INSTALL) -m 755 $(SHIP)/modpython-relink $(DESTDIR)$(BINDIR)/modpython-relink
+	$(INSTALL) -m 644 docs/modpython-relink.1 $(DESTDIR)$(MANDIR)/man1/modpython-relink.1
+	sed -e 's|@LIBDIR@|$(LIBDIR)|;s|@PYVER@|$(PYVER)|g;s|@VERSION@|$(VERSION)|' capi/modpython-core.pc.in \
+	  > $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core-py$(PYVER).pc
+
 clean:
-	$(CARGO) clean
+	rm -rf target

@@ -55,11 +55,13 @@ unsafe fn keep_value(block: &Block, value: c_long) -> *mut ffi::PyObject {
     // SAFETY: the GIL is held, and `kept` is NULL or an int of which the block owns a reference.
     unsafe {
         if !kept.is_null() && ffi::PyLong_AsLong(kept) == value {
-            return ffi::Py_NewRef(kept);
+            ffi::Py_INCREF(kept);
+            return kept;
         }
         let new = mpc_glue_private_int(value);
         if !new.is_null() {
-            block.result.set(ffi::Py_NewRef(new));
+            ffi::Py_INCREF(new);
+            block.result.set(new);
             ffi::Py_XDECREF(kept);
         }
         new

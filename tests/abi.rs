@@ -1,0 +1,69 @@
+//! The built shared library exports what capi/modpython_core.symbols lists, says who it is, and needs its libpython.
+
+use object::{
+    Object, ObjectSymbol, elf,
+    read::elf::{Dyn, ElfFile64, FileHeader},
+};
+use std::{collections::BTreeSet, env, fs};
+
+/// The shared library under test; `make check` builds it and names it.
+fn library() -> Vec<u8> {
+    let path = env::var("MODPYTHON_CORE_LIBRARY")
+        .expect("MODPYTHON_CORE_LIBRARY names the shared library under test: run `make check`, or set it");
+    fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn listed() -> BTreeSet<&'static str> {
+    include_str!("../capi/modpython_core.symbols")
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
+}
+
+#[test]
+fn the_exported_symbols_are_the_listed_ones() {
+    let data = library();
+    let file = object::File::parse(&*data).expect("an ELF file");
+    let exported: BTreeSet<_> = file
+        .dynamic_symbols()
+        .filter(|symbol| symbol.is_definition() && symbol.is_global())
+        .map(|symbol| symbol.name().expect("a name"))
+        // The node of the version script itself.
+        .filter(|name| *name != "MODPYTHON_CORE_0")
+        .collect();
+    assert_eq!(exported, listed());
+}
+
+#[test]
+fn the_library_stays_loaded_and_names_its_python() {
+    let data = library();
+    let file = ElfFile64::<object::Endianness>::parse(&*data).expect("a 64-bit ELF file");
+    let endian = file.endian();
+    let (mut sonames, mut needed, mut flags) = (vec![], vec![], 0);
+    let sections = file.elf_header().sections(endian, &*data).expect("sections");
+    let (entries, link) = sections.dynamic(endian, &*data).expect("readable").expect("a dynamic section");
+    let strings = sections.strings(endian, &*data, link).expect("its strings");
+    for entry in entries {
+        let text = || String::from_utf8_lossy(entry.string(endian, strings).expect("a string")).into_owned();
+        match entry.tag(endian) {
+            elf::DT_SONAME => sonames.push(text()),
+            elf::DT_NEEDED => needed.push(text()),
+            elf::DT_FLAGS_1 => flags = entry.d_val(endian),
+            _ => {}
+        }
+    }
+    let python = env!("MODPYTHON_CORE_PYTHON");
+    assert_eq!(sonames, [format!("libmodpython-core-py{python}.so.0")]);
+    // Apache unloads mod_python.so at each restart; this library, and the Python it uses, have to stay.
+    assert!(needed.iter().any(|name| name.starts_with(&format!("libpython{python}.so"))), "{needed:?}");
+    assert_ne!(flags & elf::DF_1_NODELETE.0, 0, "linked with -z nodelete");
+}
+
+#[test]
+fn the_build_information_can_be_read_from_the_file() {
+    let data = library();
+    let text = String::from_utf8_lossy(&data);
+    let version = format!("version={}\npython={}\nlibpython=", env!("CARGO_PKG_VERSION"), env!("MODPYTHON_CORE_PYTHON"));
+    assert!(text.contains(&version), "{version}");
+}
