@@ -1,0 +1,171 @@
+//! `--check`: what is this file, and is it still right?
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::cli::Cli;
+use crate::elf::Facts;
+use crate::failure::Failure;
+use crate::library::{Libpython, Library, find_as_loader};
+use crate::module::{Module, our_library, relinked_by};
+use crate::report::Report;
+use crate::{generation, install, system};
+
+/// Say what the module is.
+pub fn check(cli: &Cli) -> Result<Report, Failure> {
+    let named = system::module_or_installed(cli.module.as_deref())?;
+    let mut module = Module::read(&named)?;
+    module.path = std::path::absolute(&named).unwrap_or(named);
+    let facts = module.facts()?;
+    match relinked_by(&facts) {
+        None => Ok(stock(&module, &facts)),
+        Some(version) => Ok(relinked(cli, &module, &facts, &version)),
+    }
+}
+
+fn stock(module: &Module, facts: &Facts<'_>) -> Report {
+    let generation = generation::recognise(facts);
+    let supported = generation.is_some_and(|name| generation::supported().iter().any(|known| known == name));
+    let libpython = Libpython::among(&facts.needed).map(|python| python.name);
+    let backup = real_path(&module.path).map(|path| install::backup_of(&path)).filter(|path| path.exists());
+    let mut text = format!(
+        "stock: {}\nmod_python {}, {}, build-id {}\n",
+        module.path.display(),
+        generation.unwrap_or("of an unknown generation"),
+        libpython.as_deref().unwrap_or("no shared libpython"),
+        facts.build_id.as_deref().unwrap_or("none"),
+    );
+    if !supported {
+        text.push_str("this generation is not supported\n");
+    }
+    if let Some(backup) = &backup {
+        // What an administrator meets after the package was upgraded over a module relinked in place.
+        text.push_str(&format!(
+            "it was relinked in place before ({} is still there): run modpython-relink --in-place again\n",
+            backup.display()
+        ));
+    }
+    let json = json!({
+        "module": module.path,
+        "generation": generation,
+        "supported": supported,
+        "libpython": libpython,
+        "build_id": facts.build_id,
+        "backup": backup,
+    });
+    Report::new("stock", text, json)
+}
+
+fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Report {
+    let generation = facts.stamp.as_ref().map(|stamp| stamp.generation.clone());
+    let generation = generation.or_else(|| generation::of_relinked(facts)).unwrap_or_else(|| "unknown".into());
+    let library = loadable_library(cli, module, facts);
+    let sources = sources(module, facts);
+    let upgraded = sources.iter().find(|source| !source.same).map(|source| source.path.clone());
+    let state = match (&library, &upgraded) {
+        (Err(_), _) => "broken",
+        (Ok(_), Some(_)) => "stale",
+        (Ok(_), None) => "ok",
+    };
+    let headline = if state == "ok" { "relinked and current" } else { state };
+    let mut text = format!(
+        "{headline}: {}\nmod_python {generation}, relinked by modpython-relink {version}, build-id {}\n",
+        module.path.display(),
+        facts.build_id.as_deref().unwrap_or("none"),
+    );
+    match &library {
+        Ok(library) => text.push_str(&format!("its library is {} {}\n", library.path.display(), library.version)),
+        Err(reason) => text.push_str(&format!("{reason}\n")),
+    }
+    for source in &sources {
+        let relation = if source.same { "the same build as" } else { "another build than" };
+        text.push_str(&format!("{relation} {}\n", source.path.display()));
+    }
+    if sources.is_empty() {
+        text.push_str("no stock module is there to compare it with\n");
+    }
+    if let Some(path) = &upgraded {
+        text.push_str(&format!(
+            "the source has been upgraded since: relink {} and restart the server\n",
+            path.display()
+        ));
+    }
+    let compared = sources.iter().map(|source| json!({ "path": source.path, "same": source.same }));
+    let json = json!({
+        "module": module.path,
+        "generation": generation,
+        "version": version,
+        "build_id": facts.build_id,
+        "runpath": facts.runpath,
+        "library": library.as_ref().ok().map(|library| json!({ "path": library.path, "version": library.version })),
+        "library_error": library.as_ref().err(),
+        "compared": compared.collect::<Vec<_>>(),
+    });
+    Report::new(state, text, json)
+}
+
+/// The library this module will be given when Apache loads it, if it fits.
+fn loadable_library(cli: &Cli, module: &Module, facts: &Facts<'_>) -> Result<Library, String> {
+    let soname = our_library(facts).ok_or("it needs no library of modpython-core: relink the stock module again")?;
+    let search = [&facts.runpath, &facts.rpath].into_iter().flatten().next().map_or("", String::as_str);
+    // Apache loads by the name the LoadModule line has, and the loader takes $ORIGIN from the real file.
+    let origin = real_path(&module.path).unwrap_or_else(|| module.path.clone());
+    let path = match &cli.library {
+        Some(path) if path.is_dir() => Some(path.join(soname)),
+        Some(path) => Some(path.clone()),
+        None => find_as_loader(soname, search, &origin),
+    };
+    let path = path.ok_or_else(|| {
+        format!("its library {soname} is not in {search}: Apache will not start; install modpython-core or --restore")
+    })?;
+    let library = Library::read(&path).map_err(|failure| failure.to_string())?;
+    if library.machine != facts.machine {
+        return Err(format!("its library {} is for {}", path.display(), library.machine));
+    }
+    let mut ours = facts.imports.iter().filter(|import| generation::import_of(&import.name).is_some());
+    match ours.find(|import| !library.exports(&import.name)) {
+        Some(missing) => Err(format!(
+            "its library {} does not export {}: Apache will not start; relink the stock module again",
+            path.display(),
+            missing.name
+        )),
+        None => Ok(library),
+    }
+}
+
+/// A file this module may have come from.
+struct Source {
+    path: PathBuf,
+    same: bool,
+}
+
+/// The stock file kept beside it, or else the system's module, and whether it is the build this one was made from. A
+/// module relinked in place has its backup: the distribution's own module may be of quite another Apache then.
+fn sources(module: &Module, facts: &Facts<'_>) -> Vec<Source> {
+    let real = real_path(&module.path).unwrap_or_else(|| module.path.clone());
+    let backup = compare(facts, install::backup_of(&real));
+    let installed = || system::installed_module().filter(|path| real_path(path) != Some(real));
+    backup.or_else(|| compare(facts, installed()?)).into_iter().collect()
+}
+
+fn compare(facts: &Facts<'_>, path: PathBuf) -> Option<Source> {
+    let other = Module::read(&path).ok()?;
+    let other_facts = other.facts().ok()?;
+    let same = match (&facts.build_id, &other_facts.build_id) {
+        (Some(mine), Some(its)) => mine == its,
+        // Without build-ids the contents decide: the note has the hash of the source.
+        _ => {
+            let its = match &other_facts.stamp {
+                Some(stamp) => stamp.source_sha256.clone(),
+                None => other.sha256(),
+            };
+            facts.stamp.as_ref().is_some_and(|stamp| stamp.source_sha256 == its)
+        }
+    };
+    Some(Source { path, same })
+}
+
+fn real_path(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
+}

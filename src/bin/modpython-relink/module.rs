@@ -1,0 +1,66 @@
+//! A module file in memory, and the refusals every action shares.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+
+use crate::elf::{Facts, Unreadable};
+use crate::failure::Failure;
+use crate::generation;
+use crate::stamp::sha256;
+
+/// A file as it was read.
+#[derive(Debug)]
+pub struct Module {
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
+    pub metadata: Metadata,
+}
+
+impl Module {
+    /// Read a file whole.
+    pub fn read(path: &Path) -> Result<Module, Failure> {
+        let refuse = |reason: String| Failure::Unreadable { path: path.to_owned(), reason };
+        let metadata = fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
+        // A pipe or a device would be waited on, or never end.
+        if !metadata.is_file() {
+            return Err(refuse("not a regular file".into()));
+        }
+        let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
+        Ok(Module { path: path.to_owned(), bytes, metadata })
+    }
+
+    /// The facts of the file, which must be mod_python, stock or relinked.
+    pub fn facts(&self) -> Result<Facts<'_>, Failure> {
+        let path = || self.path.clone();
+        let facts = Facts::read(&self.bytes).map_err(|error| match error {
+            Unreadable::NotElf => Failure::NotElf { path: path() },
+            Unreadable::Damaged(detail) => Failure::Damaged { path: path(), detail },
+        })?;
+        match generation::not_mod_python(&facts) {
+            Some(detail) => Err(Failure::NotModPython { path: path(), detail }),
+            None => Ok(facts),
+        }
+    }
+
+    /// The SHA-256 of the file.
+    pub fn sha256(&self) -> String {
+        sha256(&self.bytes)
+    }
+}
+
+/// Has this module been relinked, and by which version of this command? The note says it; where a tool has removed the
+/// note, the imports still show that it was.
+pub fn relinked_by(facts: &Facts<'_>) -> Option<String> {
+    match &facts.stamp {
+        Some(stamp) => Some(stamp.version.clone()),
+        None if generation::of_relinked(facts).is_some() || our_library(facts).is_some() => {
+            Some("of unknown version".into())
+        }
+        None => None,
+    }
+}
+
+/// Our library among the NEEDED entries.
+pub fn our_library<'facts>(facts: &'facts Facts<'_>) -> Option<&'facts str> {
+    facts.needed.iter().map(String::as_str).find(|name| name.starts_with("libmodpython-core-py"))
+}

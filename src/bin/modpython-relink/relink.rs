@@ -1,0 +1,223 @@
+//! The main job: from a stock module to a relinked one, or a refusal.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::cli::Cli;
+use crate::elf::Facts;
+use crate::failure::Failure;
+use crate::library::{self, Libpython, Library};
+use crate::module::{Module, relinked_by};
+use crate::report::{Report, load_module};
+use crate::rewrite::{Plan, rewrite};
+use crate::stamp::Stamp;
+use crate::{generation, install, system, verify};
+
+/// Relink the module of the command line.
+pub fn relink(cli: &Cli) -> Result<Report, Failure> {
+    let named = system::module_or_installed(cli.module.as_deref())?;
+    let mut module = Module::read(&named)?;
+    if cli.in_place {
+        // A link stays a link; what it leads to is replaced.
+        module.path = fs::canonicalize(&named).map_err(|error| Failure::unwritable(&named, error))?;
+    }
+    let facts = module.facts()?;
+    let (generation, library) = accept(&module.path, &facts, cli.library.as_deref())?;
+    let plan = plan(cli, &module, &facts, generation, &library)?;
+    let layout = |detail| Failure::Layout { path: module.path.clone(), detail };
+    let output = rewrite(&module.bytes, &plan).map_err(layout)?;
+    verify::verify(&facts, &output, &plan).map_err(layout)?;
+
+    let target = if cli.in_place { module.path.clone() } else { output_path(&cli.output, &module)? };
+    let backup = install::backup_of(&module.path);
+    if cli.in_place {
+        ensure_replaceable(&backup)?;
+    }
+    if cli.dry_run {
+        install::check_writable(&target)?;
+    } else if cli.in_place {
+        install::replace(&module.path, &backup, &output, &module.bytes, &module.metadata)?;
+    } else {
+        install::write_new(&target, &output, &module.metadata)?;
+    }
+    let mut report = describe(cli, &module, &facts, &plan, &library, &target);
+    if cli.in_place {
+        report.json["backup"] = json!(backup);
+        warn_of_package(&mut report, &module.path);
+    }
+    let relative = [&facts.runpath, &facts.rpath].into_iter().flatten().find(|path| path.contains("ORIGIN"));
+    let moved = std::path::absolute(&module.path).is_ok_and(|path| path.parent() != target.parent());
+    if let Some(path) = relative.filter(|_| moved) {
+        let warning = format!("the module's own search path {path} is relative to the module, which is elsewhere now");
+        report.warnings.push(warning);
+    }
+    Ok(report)
+}
+
+/// Everything a module must be to be relinked, in the order in which a refusal helps most.
+fn accept(path: &Path, facts: &Facts<'_>, given: Option<&Path>) -> Result<(&'static str, Library), Failure> {
+    let path = path.to_owned();
+    if let Some(version) = relinked_by(facts) {
+        return Err(Failure::AlreadyRelinked { path, version });
+    }
+    let Some(python) = Libpython::among(&facts.needed) else {
+        return Err(Failure::StaticPython { path });
+    };
+    if python.is_free_threaded() {
+        return Err(Failure::FreeThreaded { path, libpython: python.name });
+    }
+    let supported = generation::supported();
+    let generation = match generation::recognise(facts) {
+        Some(name) if supported.iter().any(|supported| supported == name) => name,
+        other => {
+            let generation = other.unwrap_or("of an unknown generation").to_owned();
+            return Err(Failure::Generation { path, generation, supported: supported.join(", ") });
+        }
+    };
+    let library = library::find(given, &python, &path)?;
+    if library.machine != facts.machine {
+        let (module, of_library) = (facts.machine.to_string(), library.machine.to_string());
+        return Err(Failure::Architecture { path, module, library: of_library, library_path: library.path });
+    }
+    if library.libpython != python.name {
+        return Err(Failure::Libpython { path, module: python.name, library: library.libpython });
+    }
+    Ok((generation, library))
+}
+
+fn plan(cli: &Cli, module: &Module, facts: &Facts<'_>, generation: &str, library: &Library) -> Result<Plan, Failure> {
+    let renames: BTreeMap<String, String> = generation::replacements_of(generation)
+        .into_iter()
+        .filter(|(import, _)| facts.imports(import))
+        .map(|(import, symbol)| (import.to_owned(), symbol.to_owned()))
+        .collect();
+    if let Some(missing) = renames.values().find(|symbol| !library.exports(symbol)) {
+        return Err(Failure::Library(format!(
+            "{}: the library does not export {missing}: install the library and this command from one release ({})",
+            library.path.display(),
+            env!("CARGO_PKG_VERSION")
+        )));
+    }
+    let directory = match &cli.runpath {
+        Some(directory) => directory.clone(),
+        None => library.directory().to_str().map(str::to_owned).ok_or_else(|| {
+            Failure::Library(format!("{}: its directory's name is not UTF-8: give --runpath", library.path.display()))
+        })?,
+    };
+    // What the module had stays behind ours: a Python in /opt is found by it.
+    let before = facts.runpath.as_ref().or(facts.rpath.as_ref());
+    let runpath = match before.filter(|before| !before.is_empty() && **before != directory) {
+        Some(before) => format!("{directory}:{before}"),
+        None => directory,
+    };
+    let stamp = Stamp::new(generation, &module.bytes);
+    Ok(Plan { renames, needed: library.soname.clone(), runpath, stamp })
+}
+
+/// The output's absolute path, if it is one that may be written.
+fn output_path(output: &Path, module: &Module) -> Result<PathBuf, Failure> {
+    let refuse = |error: std::io::Error| Failure::unwritable(output, error);
+    let Ok(link) = fs::symlink_metadata(output) else {
+        // The directory's real name, so that the LoadModule line has no `..` in it.
+        let name = output.file_name().ok_or_else(|| Failure::unwritable(output, "it names no file"))?;
+        let parent = std::path::absolute(output).map_err(refuse)?;
+        let parent = fs::canonicalize(parent.parent().unwrap_or(Path::new("/"))).map_err(refuse)?;
+        return Ok(parent.join(name));
+    };
+    let path = if link.is_symlink() { fs::canonicalize(output) } else { std::path::absolute(output) };
+    let path = path.map_err(refuse)?;
+    let metadata = fs::metadata(&path).map_err(refuse)?;
+    if !metadata.is_file() {
+        return Err(Failure::unwritable(output, "it is not a regular file"));
+    }
+    if (metadata.dev(), metadata.ino()) == (module.metadata.dev(), module.metadata.ino()) {
+        return Err(Failure::unwritable(output, "it is the stock module itself: use --in-place, which keeps a backup"));
+    }
+    // A relinked file can be made again. Anything else there, a stock module above all, may be the only copy.
+    let old = Module::read(&path)?;
+    let replaceable = old.facts().is_ok_and(|facts| relinked_by(&facts).is_some());
+    if !replaceable {
+        return Err(Failure::unwritable(output, "it exists and is not a relinked module: remove it or choose another"));
+    }
+    Ok(path)
+}
+
+/// An earlier backup is replaced only by being one: a stock module that an upgrade has left behind.
+fn ensure_replaceable(backup: &Path) -> Result<(), Failure> {
+    if fs::symlink_metadata(backup).is_err() {
+        return Ok(());
+    }
+    let old = Module::read(backup)?;
+    if old.facts().is_ok_and(|facts| relinked_by(&facts).is_none()) {
+        return Ok(());
+    }
+    Err(Failure::unwritable(backup, "a file that is not a stock mod_python is in the backup's place: move it away"))
+}
+
+fn warn_of_package(report: &mut Report, module: &Path) {
+    let command = system::reinstall_command(module);
+    report.json["reinstall"] = json!(command);
+    report.warnings.push(match command {
+        Some(command) => format!(
+            "the package manager owns {}: its next upgrade puts a stock file there again (then run this command \
+             again); {command} brings the stock file back at any time",
+            module.display()
+        ),
+        None => format!(
+            "if a package manager owns {}, its next upgrade puts a stock file there again: run this command again then",
+            module.display()
+        ),
+    });
+    report.warnings.push("the running server still has the old module: restart it".into());
+}
+
+fn describe(cli: &Cli, module: &Module, facts: &Facts<'_>, plan: &Plan, library: &Library, target: &Path) -> Report {
+    let stock = std::path::absolute(&module.path).unwrap_or_else(|_| module.path.clone());
+    let line = load_module(target);
+    let way_back =
+        if cli.in_place { format!("modpython-relink --restore {}", stock.display()) } else { load_module(&stock) };
+    let done = if cli.dry_run { "would relink" } else { "relinked" };
+    let build_id = facts.build_id.as_deref().unwrap_or("none");
+    let generation = &plan.stamp.generation;
+    let step = if cli.in_place {
+        "To use it, restart the server. The LoadModule line stays:"
+    } else {
+        "To use it, put this line in the place of mod_python's LoadModule line, and restart the server:"
+    };
+    let back = if cli.in_place { "The way back (then restart the server):" } else { "The way back is the old line:" };
+    let place = if cli.in_place {
+        format!("in place; the stock file is {}", install::backup_of(target).display())
+    } else {
+        format!("to {}", target.display())
+    };
+    let text = format!(
+        "{done} {}\n  {place}\nmod_python {generation}, {}, build-id {build_id}\n{} imports go to {} {}, looked for in {}\n\n{step}\n  {line}\n{back}\n  {way_back}\n",
+        stock.display(),
+        library.libpython,
+        plan.renames.len(),
+        library.soname,
+        library.version,
+        plan.runpath
+    );
+    let json = json!({
+        "module": stock,
+        "output": target,
+        "dry_run": cli.dry_run,
+        "in_place": cli.in_place,
+        "generation": generation,
+        "libpython": library.libpython,
+        "build_id": facts.build_id,
+        "source_sha256": plan.stamp.source_sha256,
+        "version": plan.stamp.version,
+        "library": { "path": library.path, "soname": library.soname, "version": library.version },
+        "runpath": plan.runpath,
+        "renamed": plan.renames,
+        "load_module": line,
+        "way_back": way_back,
+    });
+    Report::new("ok", text, json)
+}

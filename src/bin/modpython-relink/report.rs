@@ -1,0 +1,104 @@
+//! What a run says: text for people, one JSON object for scripts, and an exit code that means the same in both.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::cli::Cli;
+use crate::failure::{Failure, exit_of};
+
+/// The outcome of an action.
+#[derive(Debug)]
+pub struct Report {
+    /// The stable word of the ending.
+    pub word: &'static str,
+    /// For people, on standard output.
+    pub text: String,
+    /// For people, on standard error; in JSON the list `warnings`.
+    pub warnings: Vec<String>,
+    /// For scripts.
+    pub json: Value,
+}
+
+impl Report {
+    pub fn new(word: &'static str, text: String, json: Value) -> Report {
+        Report { word, text, warnings: Vec::new(), json }
+    }
+}
+
+/// Print an action's outcome. What cannot be printed (a closed pipe) is no reason for another exit code.
+pub fn print(cli: &Cli, outcome: Result<Report, Failure>) -> ExitCode {
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+    match outcome {
+        Ok(report) => {
+            let exit = exit_of(report.word);
+            if cli.json {
+                let mut object = json!({
+                    "action": cli.action(), "state": report.word, "exit_code": exit, "warnings": report.warnings,
+                });
+                merge(&mut object, report.json);
+                let _ = writeln!(out, "{object:#}");
+            } else {
+                let _ = write!(out, "{}", report.text);
+                for warning in &report.warnings {
+                    let _ = writeln!(err, "modpython-relink: warning: {warning}");
+                }
+            }
+            ExitCode::from(exit)
+        }
+        Err(failure) => {
+            if cli.json {
+                let _ = writeln!(out, "{:#}", error_object(cli.action(), failure.word(), &failure.to_string()));
+            }
+            let _ = writeln!(err, "modpython-relink: error: {failure}");
+            ExitCode::from(failure.exit())
+        }
+    }
+}
+
+/// Print what is wrong with the command line, or the help or version that was asked for.
+pub fn print_usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let object = error_object("usage", "usage", error.render().to_string().trim_end());
+        let _ = writeln!(std::io::stdout(), "{object:#}");
+    }
+    let text = error.render().to_string();
+    let _ = write!(std::io::stderr(), "modpython-relink: {text}");
+    ExitCode::from(exit_of("usage"))
+}
+
+/// Apache's line for a module, quoted where the path asks for it.
+pub fn load_module(path: &Path) -> String {
+    let path = path.display().to_string();
+    if path.contains(char::is_whitespace) {
+        format!("LoadModule python_module \"{path}\"")
+    } else {
+        format!("LoadModule python_module {path}")
+    }
+}
+
+fn error_object(action: &str, word: &str, message: &str) -> Value {
+    json!({ "action": action, "error": word, "exit_code": exit_of(word), "message": message })
+}
+
+fn merge(object: &mut Value, more: Value) {
+    if let (Value::Object(object), Value::Object(mut more)) = (object, more) {
+        object.append(&mut more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_blank_is_quoted_for_apache() {
+        assert_eq!(load_module(Path::new("/a b/m.so")), "LoadModule python_module \"/a b/m.so\"");
+    }
+}

@@ -1,0 +1,85 @@
+//! An embedded Python with a stand-in for mod_python, for tests and benchmarks of `import_module`.
+
+use modpython_core::extension;
+use pyo3_ffi as ffi;
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs a script in the main interpreter (`interpreters` = 0) or in that many sub-interpreters at once, each with the
+/// stand-in in place and our `import_module` installed.
+pub fn run(script: &Path, interpreters: u32) -> ExitCode {
+    // For the benchmark: stat(2) without Python around it, as a function whose address a script can be told.
+    // SAFETY: no other thread runs yet that could read the environment.
+    unsafe { std::env::set_var("MODPYTHON_CORE_STAT_LOOP", (stat_loop as usize).to_string()) };
+    // SAFETY: Python is initialised once, by the one thread there is. It is not finalized: the process ends.
+    unsafe { ffi::Py_InitializeEx(0) };
+    let done = if interpreters == 0 {
+        // SAFETY: this thread holds the GIL and is in the main interpreter.
+        unsafe { run_here(script) }
+    } else {
+        // SAFETY: this thread holds the GIL; its state is taken back below.
+        let main = unsafe { ffi::PyEval_SaveThread() };
+        let all = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..interpreters).map(|_| scope.spawn(|| run_in_sub_interpreter(script))).collect();
+            threads.into_iter().all(|thread| thread.join().unwrap_or(false))
+        });
+        // SAFETY: the state saved above, by this thread.
+        unsafe { ffi::PyEval_RestoreThread(main) };
+        all
+    };
+    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_in_sub_interpreter(script: &Path) -> bool {
+    // SAFETY: PyGILState gives this new thread a state in the main interpreter and the GIL; Py_NewInterpreter swaps to
+    // a state of the new one, which Py_EndInterpreter takes away again.
+    unsafe {
+        let held = ffi::PyGILState_Ensure();
+        let main = ffi::PyThreadState_Get();
+        let sub = ffi::Py_NewInterpreter();
+        assert!(!sub.is_null(), "no sub-interpreter");
+        let done = run_here(script);
+        ffi::Py_EndInterpreter(sub);
+        ffi::PyThreadState_Swap(main);
+        ffi::PyGILState_Release(held);
+        done
+    }
+}
+
+/// # Safety
+/// The GIL is held in the interpreter in which to run.
+unsafe fn run_here(script: &Path) -> bool {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
+    let prepare = format!("import sys; sys.path.insert(0, {folder:?}); import stand_in");
+    // SAFETY: the GIL is held; the objects are borrowed from sys.modules, where the stand-in keeps them alive.
+    unsafe {
+        if !execute(&prepare) {
+            return false;
+        }
+        let apache = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"mod_python.apache".as_ptr());
+        if let Err(reason) = extension::install(apache) {
+            eprintln!("{reason}");
+            return false;
+        }
+        execute(&format!("import runpy; runpy.run_path({script:?}, run_name='__main__')"))
+    }
+}
+
+/// # Safety
+/// The GIL is held.
+unsafe fn execute(source: &str) -> bool {
+    let source = CString::new(source).expect("no NUL");
+    let source: &CStr = &source;
+    // SAFETY: the GIL is held and the source is NUL-terminated. An exception is printed by the call.
+    unsafe { ffi::PyRun_SimpleString(source.as_ptr()) == 0 }
+}
+
+/// Asks for the status of `file` as often as `calls` says.
+extern "C" fn stat_loop(file: *const std::ffi::c_char, calls: std::ffi::c_long) {
+    let mut answer = std::mem::MaybeUninit::<libc::stat>::uninit();
+    for _ in 0..calls {
+        // SAFETY: the script passes a NUL-terminated name, and there is room for the answer.
+        assert_eq!(unsafe { libc::stat(file, answer.as_mut_ptr()) }, 0);
+    }
+}
