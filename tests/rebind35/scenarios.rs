@@ -77,6 +77,14 @@ fn racing() {
         let answers = at_once(32, move |_| request(&name, WHICH));
         assert!(same(&answers).ends_with(" 1"), "init ran once: {answers:?}");
     }
+    let mut counters = [0; 4];
+    // SAFETY: room for as many counters as is said.
+    let number = unsafe { modpython_core_stats(counters.as_mut_ptr(), counters.len()) };
+    assert_eq!((number, counters), (4, [10, 10, 0, 0]), "interpreters, callbacks, failures, refusals");
+}
+
+unsafe extern "C" {
+    fn modpython_core_stats(counters: *mut u64, room: usize) -> usize;
 }
 
 fn slow_start() {
