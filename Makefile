@@ -73,7 +73,8 @@ $(SHARED): $(SHIP)/stamp target/lib/modpython_core.map
 
 relink: build
 	@mkdir -p $(OUT)
-	@cp $(SHARED) $(OUT)/$(SONAME)
+	# install, not cp: a server that runs with the old file would find its mapped pages rewritten.
+	@$(INSTALL) -m 755 $(SHARED) $(OUT)/$(SONAME)
 	$(SHIP)/modpython-relink $(MODULE) --library $(OUT)/$(SONAME) --runpath '$$ORIGIN' --output $(OUT)/mod_python.so
 
 demo: prerequisites-demo relink

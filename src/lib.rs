@@ -1,7 +1,7 @@
-//! The interpreter core of mod_python, made safe for threads: exactly one interpreter per name in a process.
+//! The core of mod_python, made safe for threads: one interpreter per name in a process, one load per module version.
 //!
-//! mod_python embeds Python in Apache. Under a threaded MPM its own core creates several interpreters under one name;
-//! this crate stands in the place of that core. A map of the rooms, in the order in which a request walks through them:
+//! mod_python embeds Python in Apache. Under a threaded MPM its own core creates several interpreters under one name,
+//! and answers requests from modules that are half loaded; this crate stands in the place of that core. A map of the rooms, in the order in which a request walks through them:
 //!
 //! | room | its job |
 //! |---|---|
@@ -9,6 +9,9 @@
 //! | [`registry`] | name to interpreter: who creates, who waits, what a failure leaves. Knows no CPython |
 //! | [`python`] | the only room that calls CPython: interpreters, thread states, the GIL |
 //! | [`process`] | the one registry of a process, and its forks |
+//! | [`extension`] | the Python extension module behind `import_module`, and the shim in it |
+//! | [`importer`] | is this module fresh? the cache behind `import_module` |
+//! | [`pathlock`] | a lock per interpreter and file: owners, waiters, deadlocks. Knows no CPython |
 //! | [`settings`] | the environment variables an administrator can set |
 //! | [`error`], [`stats`], [`sync`] | refusals, counters, and the locks of std or of a model checker |
 //!
@@ -16,8 +19,13 @@
 //! `capi/glue.c`.
 
 pub mod error;
+pub mod importer;
+pub mod pathlock;
 pub mod registry;
 pub mod sync;
+
+#[cfg(not(any(loom, shuttle)))]
+pub mod extension;
 
 #[cfg(not(any(loom, shuttle)))]
 pub mod python;

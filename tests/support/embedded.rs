@@ -9,9 +9,12 @@ use std::process::ExitCode;
 /// Runs a script in the main interpreter (`interpreters` = 0) or in that many sub-interpreters at once, each with the
 /// stand-in in place and our `import_module` installed.
 pub fn run(script: &Path, interpreters: u32) -> ExitCode {
-    // For the benchmark: stat(2) without Python around it, as a function whose address a script can be told.
+    // What a script cannot do from Python, as functions whose addresses it is told.
     // SAFETY: no other thread runs yet that could read the environment.
-    unsafe { std::env::set_var("MODPYTHON_CORE_STAT_LOOP", (stat_loop as usize).to_string()) };
+    unsafe {
+        std::env::set_var("MODPYTHON_CORE_STAT_LOOP", (stat_loop as *const () as usize).to_string());
+        std::env::set_var("MODPYTHON_CORE_INSTALL", (install_again as *const () as usize).to_string());
+    }
     // SAFETY: Python is initialised once, by the one thread there is. It is not finalized: the process ends.
     unsafe { ffi::Py_InitializeEx(0) };
     let done = if interpreters == 0 {
@@ -75,7 +78,18 @@ unsafe fn execute(source: &str) -> bool {
     unsafe { ffi::PyRun_SimpleString(source.as_ptr()) == 0 }
 }
 
-/// Asks for the status of `file` as often as `calls` says.
+/// Installs once more, and returns the reason of a failure as a string, or False.
+extern "C" fn install_again(apache: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by ctypes with the GIL held, with a live module; the answer is a new reference, as it wants.
+    unsafe {
+        match extension::install(apache) {
+            Ok(()) => ffi::PyBool_FromLong(0),
+            Err(reason) => ffi::PyUnicode_FromStringAndSize(reason.as_ptr().cast(), reason.len() as ffi::Py_ssize_t),
+        }
+    }
+}
+
+/// For the benchmark: asks, with no Python around it, for the status of `file` as often as `calls` says.
 extern "C" fn stat_loop(file: *const std::ffi::c_char, calls: std::ffi::c_long) {
     let mut answer = std::mem::MaybeUninit::<libc::stat>::uninit();
     for _ in 0..calls {

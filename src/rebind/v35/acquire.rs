@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     error::Refusal,
+    extension,
     process,
     python::{Callback, Cpython, Cpython3 as Python, Interpreter, threads::Outer},
     registry::{Attempt, Claim},
@@ -116,6 +117,23 @@ pub fn enter(thread: &Thread) {
             // SAFETY: the GIL was given up, or not held, when the acquisition began (`Threads::leave`).
             unsafe { thread.threads.enter(&kept, outer) };
         }
+    }
+}
+
+/// mod_python.apache has been imported: puts the shim in place, if this thread is making the interpreter. Before `init`,
+/// so that nobody ever dispatches to the stock import_module.
+///
+/// # Safety
+///
+/// The GIL is held, `apache` is that module, and no exception is set.
+pub unsafe fn install_shim(thread: &Thread, apache: *mut pyo3_ffi::PyObject) {
+    let Some(kept) = thread.threads.innermost() else { return };
+    if kept.data.attempt.borrow().is_none() {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    if let Err(reason) = unsafe { extension::install(apache) } {
+        log::line(log::ERROR, &reason);
     }
 }
 

@@ -297,11 +297,16 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_ReleaseThread(state: *mut c_void) {
     }
 }
 
-/// `PyImport_ImportModule`
+/// `PyImport_ImportModule`; the first of mod_python.apache in an interpreter puts the shim in place.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyImport_ImportModule(name: *const c_char) -> *mut ffi::PyObject {
-    // SAFETY: as the module called it.
-    unsafe { ffi::PyImport_ImportModule(name) }
+    // SAFETY: as the module called it, with a NUL-terminated name.
+    let (module, name) = unsafe { (ffi::PyImport_ImportModule(name), CStr::from_ptr(name)) };
+    if !module.is_null() && name == c"mod_python.apache" && learn::armed() {
+        // SAFETY: the module holds the GIL, and the import has succeeded.
+        here(|thread| unsafe { acquire::install_shim(thread, module) });
+    }
+    module
 }
 
 /// Called by the C glue with each result of PyObject_CallMethod, whose reference it takes over; it returns the

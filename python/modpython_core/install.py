@@ -1,0 +1,35 @@
+"""Puts our import_module in the place of the stock one."""
+
+import sys
+
+from modpython_core import loading, platform, search
+
+_prepared = []
+
+
+def install(apache, core):
+    """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
+    loading.apache = apache
+    loading.core = platform.core = core
+    if not search.original_path:
+        search.original_path[:] = sys.path
+    search.expression_names = apache.__dict__
+    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache))
+    if not _prepared:
+        platform.watch_forks()
+        platform.stand_deadlocks()
+        _prepared.append(True)
+    apache.import_module = core.import_module
+
+
+def _wsgi_names(apache):
+    """The global names of mod_python.wsgi, whose handler imports an application without saying from where.
+
+    Imported here and now, for it must be known before its first call.
+    """
+    try:
+        from mod_python import wsgi
+        return wsgi.__dict__
+    except Exception:
+        # Not there, or not to be imported: its handler will not call import_module either.
+        return apache.__dict__

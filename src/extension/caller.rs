@@ -1,0 +1,233 @@
+//! Where a call of `import_module` wants its module from: what it says itself, or else what the frame of a stock
+//! dispatcher says.
+//!
+//! Stock 3.5 passes no directory: it puts the directory at the head of `sys.path` and relies on the name, so that two
+//! directories with one handler name get one module. The directory is still there to be seen, in the dispatcher's
+//! local variables at the moment of the call.
+
+use super::object::Owned;
+use super::state::{Names, Shim, State};
+use pyo3_ffi as ffi;
+
+/// Where to look for a module.
+pub(super) enum Where {
+    /// As `import` would: in `sys.modules`, then on `sys.path`.
+    Plain,
+    /// In this directory first (a string): the one of the directive that named the handler.
+    Directory(Owned),
+    /// On this search path alone (a tuple): the caller has given it.
+    Path(Owned),
+    /// On the list that this PythonPath expression gives (a string).
+    Expression(Owned),
+}
+
+impl Where {
+    /// The number that stands for the kind in calls from and to the shim.
+    pub(super) fn kind(&self) -> i64 {
+        match self {
+            Self::Plain => 0,
+            Self::Directory(_) => 1,
+            Self::Path(_) => 2,
+            Self::Expression(_) => 3,
+        }
+    }
+
+    /// The object that belongs to the kind, borrowed; None for the plain kind.
+    pub(super) fn object(&self) -> Option<&Owned> {
+        match self {
+            Self::Plain => None,
+            Self::Directory(object) | Self::Path(object) | Self::Expression(object) => Some(object),
+        }
+    }
+
+    /// The opposite of [`Where::kind`] and [`Where::object`].
+    ///
+    /// # Safety
+    /// `object` is alive and the GIL is held.
+    pub(super) unsafe fn of(kind: i64, object: *mut ffi::PyObject) -> Option<Self> {
+        // SAFETY: as the caller promises.
+        let object = unsafe { Owned::from_borrowed(object)? };
+        match kind {
+            0 => Some(Self::Plain),
+            1 => Some(Self::Directory(object)),
+            2 => Some(Self::Path(object)),
+            3 => Some(Self::Expression(object)),
+            _ => None,
+        }
+    }
+
+    /// The dict of names asked for there, borrowed from the state; None if nothing was found there yet.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub(super) unsafe fn names(&self, state: &State) -> Option<*mut ffi::PyObject> {
+        let (places, object) = match self {
+            Self::Plain => return Some(state.plain.as_ptr()),
+            Self::Directory(object) => (&state.directories, object),
+            Self::Path(object) => (&state.paths, object),
+            Self::Expression(object) => (&state.expressions, object),
+        };
+        // SAFETY: a dict of ours and a live key. An unhashable key raises, and is then simply not found.
+        unsafe {
+            let names = ffi::PyDict_GetItemWithError(places.as_ptr(), object.as_ptr());
+            if names.is_null() {
+                ffi::PyErr_Clear();
+            }
+            (!names.is_null()).then_some(names)
+        }
+    }
+
+    /// The same, made if it is not there. None with an exception set on failure.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub(super) unsafe fn names_or_new(&self, state: &State) -> Option<*mut ffi::PyObject> {
+        let (places, object) = match self {
+            Self::Plain => return Some(state.plain.as_ptr()),
+            Self::Directory(object) => (&state.directories, object),
+            Self::Path(object) => (&state.paths, object),
+            Self::Expression(object) => (&state.expressions, object),
+        };
+        // SAFETY: dicts of ours; the borrowed result is kept alive by `places`.
+        unsafe {
+            let fresh = Owned::from_new(ffi::PyDict_New())?;
+            let names = ffi::PyDict_SetDefault(places.as_ptr(), object.as_ptr(), fresh.as_ptr());
+            (!names.is_null()).then_some(names)
+        }
+    }
+}
+
+/// Where the caller's frame says, if it is a stock dispatcher's; `Plain` for everybody else.
+///
+/// # Safety
+/// The GIL is held.
+#[inline]
+pub(super) unsafe fn from_frame(state: &State) -> Where {
+    // SAFETY: borrowed from the running frame; NULL if there is none.
+    let globals = unsafe { ffi::PyEval_GetGlobals() };
+    let caller = match state.shim.borrow().as_ref() {
+        Some(Shim { apache, .. }) if apache.as_ptr() == globals => from_dispatcher,
+        Some(Shim { wsgi, .. }) if wsgi.as_ptr() == globals => from_wsgi,
+        _ => return Where::Plain,
+    };
+    // SAFETY: the GIL is held, in a Python frame. A variable that is not there has left an exception; it only means
+    // the plain kind.
+    unsafe {
+        let found = Locals::of_running_frame().and_then(|locals| match from_python_path(&locals, &state.names) {
+            None => caller(&locals, &state.names),
+            expression => expression,
+        });
+        ffi::PyErr_Clear();
+        found.unwrap_or(Where::Plain)
+    }
+}
+
+/// The PythonPath expression of the request's configuration, where there is one: it takes the place of the directory.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn from_python_path(locals: &Locals, names: &Names) -> Option<Where> {
+    // SAFETY: every object is alive: owned here.
+    unsafe {
+        let config = locals.get(&names.config)?;
+        if ffi::PySequence_Contains(config.as_ptr(), names.python_path.as_ptr()) != 1 {
+            return None;
+        }
+        let expression = Owned::from_new(ffi::PyObject_GetItem(config.as_ptr(), names.python_path.as_ptr()))?;
+        text(expression).map(Where::Expression)
+    }
+}
+
+/// In a dispatcher of `mod_python.apache`: that of handlers has a variable `hlist`, that of filters one for the filter
+/// (and `req` beside it, whose list of handlers is not what is being dispatched).
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn from_dispatcher(locals: &Locals, names: &Names) -> Option<Where> {
+    // SAFETY: every object is alive: owned here.
+    unsafe {
+        if let Some(hlist) = locals.get(&names.hlist) {
+            return from_hlist(&hlist, names);
+        }
+        let filter = locals.get(&names.fltr).or_else(|| locals.get(&names.filter))?;
+        text(attribute(&filter, &names.dir)?).map(Where::Directory)
+    }
+}
+
+/// In the handler of `mod_python.wsgi`, which a dispatcher has called with the request.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn from_wsgi(locals: &Locals, names: &Names) -> Option<Where> {
+    // SAFETY: every object is alive: owned here.
+    unsafe { from_hlist(&attribute(&locals.get(&names.request)?, &names.hlist)?, names) }
+}
+
+/// # Safety
+/// The GIL is held.
+unsafe fn from_hlist(hlist: &Owned, names: &Names) -> Option<Where> {
+    // SAFETY: every object is alive: owned here.
+    unsafe {
+        // A Location is no directory, although 3.5 keeps its name in the same field. Older generations have no flag.
+        let is_location = attribute(hlist, &names.is_location);
+        ffi::PyErr_Clear();
+        if is_location.is_some_and(|is| ffi::PyObject_IsTrue(is.as_ptr()) == 1) {
+            return None;
+        }
+        text(attribute(hlist, &names.directory)?).map(Where::Directory)
+    }
+}
+
+/// # Safety
+/// The GIL is held.
+unsafe fn attribute(of: &Owned, name: &Owned) -> Option<Owned> {
+    // SAFETY: live objects; a new reference or NULL.
+    unsafe { Owned::from_new(ffi::PyObject_GetAttr(of.as_ptr(), name.as_ptr())) }
+}
+
+/// The object, if it is a string with something in it.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn text(object: Owned) -> Option<Owned> {
+    // SAFETY: a live object; the length is asked of strings only.
+    unsafe {
+        (ffi::PyUnicode_Check(object.as_ptr()) != 0 && ffi::PyUnicode_GetLength(object.as_ptr()) > 0).then_some(object)
+    }
+}
+
+/// The local variables of a frame. From Python 3.12 on each is read by itself; before, only all of them at once.
+struct Locals(Owned);
+
+impl Locals {
+    /// # Safety
+    /// The GIL is held.
+    unsafe fn of_running_frame() -> Option<Self> {
+        // SAFETY: the running frame, borrowed; it lives while we are called from it.
+        unsafe {
+            let frame = ffi::PyEval_GetFrame().cast::<ffi::PyObject>();
+            #[cfg(Py_3_12)]
+            return Owned::from_borrowed(frame).map(Self);
+            #[cfg(not(Py_3_12))]
+            return Owned::from_borrowed(frame)
+                .and_then(|frame| Owned::from_new(ffi::PyObject_GetAttrString(frame.as_ptr(), c"f_locals".as_ptr())))
+                .map(Self);
+        }
+    }
+
+    /// # Safety
+    /// The GIL is held.
+    unsafe fn get(&self, name: &Owned) -> Option<Owned> {
+        // SAFETY: a live frame or dict, and a live name; a variable that is not set is no error here.
+        unsafe {
+            #[cfg(Py_3_12)]
+            let value = Owned::from_new(ffi::PyFrame_GetVar(self.0.as_ptr().cast(), name.as_ptr()));
+            #[cfg(not(Py_3_12))]
+            let value = Owned::from_borrowed(ffi::PyDict_GetItemWithError(self.0.as_ptr(), name.as_ptr()));
+            if value.is_none() {
+                ffi::PyErr_Clear();
+            }
+            value
+        }
+    }
+}

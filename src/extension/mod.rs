@@ -1,0 +1,126 @@
+//! The Python extension module `_modpython_core`, and the way it gets into an interpreter.
+//!
+//! [`install`] needs no file of the installed mod_python and no entry in Python's table of built-in modules: it makes
+//! the module from its definition, runs the shim (the package `modpython_core`, whose source is in this library), and
+//! lets the shim put its `import_module` in the place of the stock one.
+//!
+//! | file | its job |
+//! |---|---|
+//! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
+//! | `caller` | where the caller wants its module from |
+//! | `cache`, `locks`, `files` | what the shim calls: the importer's cache, the lock table, `stat` and `statfs` |
+//! | `state` | what is kept per interpreter |
+//! | `module`, `object` | the definition; references, arguments, errors |
+//!
+//! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks` and the system calls on
+//! remote files in `files`, which give the GIL up.
+
+mod cache;
+mod caller;
+mod files;
+mod hit;
+mod locks;
+mod module;
+mod object;
+mod state;
+
+use object::{Owned, interned, take_error};
+use pyo3_ffi as ffi;
+
+/// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
+/// "shim not installed".
+const SHIM: [(&str, &str); 7] = [
+    ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
+    ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
+    ("modpython_core.platform", include_str!("../../python/modpython_core/platform3.py")),
+    ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
+    ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
+    ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),
+    ("modpython_core.install", include_str!("../../python/modpython_core/install.py")),
+];
+
+/// What runs the sources above as modules.
+const EMBEDDED: &std::ffi::CStr = match std::ffi::CStr::from_bytes_with_nul(
+    concat!(include_str!("../../python/modpython_core/embedded.py"), "\0").as_bytes(),
+) {
+    Ok(source) => source,
+    Err(_) => panic!("a NUL in embedded.py"),
+};
+
+/// Puts our `import_module` in the place of the one in `apache`, the module `mod_python.apache` of the current
+/// interpreter, which must have been imported to its end. To be called once per interpreter; once more for a module
+/// object that took the first one's place does no harm.
+///
+/// # Errors
+/// One line that says what went wrong. `apache` then has its stock functions, and nothing of ours is in `sys.modules`.
+///
+/// # Safety
+/// The GIL is held, `apache` is a module object alive in the current interpreter, and no exception is pending.
+pub unsafe fn install(apache: *mut ffi::PyObject) -> Result<(), String> {
+    locks::watch_forks();
+    // SAFETY: as the caller promises.
+    let done = unsafe { try_install(apache) };
+    done.ok_or_else(|| {
+        // SAFETY: the GIL is held. A step that failed has left an exception, which is what is told; what it leaves in
+        // sys.modules is taken out again, and that it may not be there is no error.
+        unsafe {
+            let reason = take_error();
+            for name in SHIM.iter().map(|(name, _)| *name).chain(["_modpython_core"]) {
+                if let Ok(name) = std::ffi::CString::new(name) {
+                    ffi::PyDict_DelItemString(ffi::PyImport_GetModuleDict(), name.as_ptr());
+                    ffi::PyErr_Clear();
+                }
+            }
+            format!("import_module stays mod_python's own, because ours could not be put in its place: {reason}")
+        }
+    })
+}
+
+/// # Safety
+/// As [`install`]. None leaves an exception set.
+unsafe fn try_install(apache: *mut ffi::PyObject) -> Option<()> {
+    // SAFETY: the GIL is held, and every object is alive: owned here, or the caller's.
+    unsafe {
+        let name = interned(module::NAME)?;
+        let modules = ffi::PyImport_GetModuleDict();
+        let core = match Owned::from_borrowed(ffi::PyDict_GetItemWithError(modules, name.as_ptr())) {
+            Some(core) => core,
+            None => module::create()?,
+        };
+        if ffi::PyDict_SetItem(modules, name.as_ptr(), core.as_ptr()) < 0 {
+            return None;
+        }
+        let sources = Owned::from_new(ffi::PyList_New(0))?;
+        for (name, source) in SHIM {
+            let [name, source] = [name, source].map(|text| {
+                Owned::from_new(ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t))
+            });
+            let pair = Owned::from_new(ffi::PyTuple_Pack(2, name?.as_ptr(), source?.as_ptr()))?;
+            if ffi::PyList_Append(sources.as_ptr(), pair.as_ptr()) < 0 {
+                return None;
+            }
+        }
+        let globals = Owned::from_new(ffi::PyDict_New())?;
+        let code = ffi::Py_CompileString(EMBEDDED.as_ptr(), c"modpython_core/embedded.py".as_ptr(), ffi::Py_file_input);
+        let code = Owned::from_new(code)?;
+        let builtins = ffi::PyEval_GetBuiltins();
+        if ffi::PyDict_SetItemString(globals.as_ptr(), c"__builtins__".as_ptr(), builtins) < 0 {
+            return None;
+        }
+        Owned::from_new(ffi::PyEval_EvalCode(code.as_ptr(), globals.as_ptr(), globals.as_ptr()))?;
+        let run = Owned::from_borrowed(ffi::PyDict_GetItemString(globals.as_ptr(), c"run".as_ptr()))?;
+        let shim = Owned::from_new(ffi::PyObject_CallFunctionObjArgs(
+            run.as_ptr(),
+            sources.as_ptr(),
+            std::ptr::null_mut::<ffi::PyObject>(),
+        ))?;
+        let put = Owned::from_new(ffi::PyObject_CallMethod(
+            shim.as_ptr(),
+            c"install".as_ptr(),
+            c"OO".as_ptr(),
+            apache,
+            core.as_ptr(),
+        ));
+        put.map(drop)
+    }
+}

@@ -1,0 +1,17 @@
+//! The cache behind `import_module`: which module a file gave, which version of the file that was, and whether it is
+//! still fresh.
+//!
+//! One [`Cache`] per interpreter, reached only with that interpreter's GIL held, so there is no lock in this room.
+//! It calls neither CPython nor the system: the module is an opaque handle, and who asks brings the answer of
+//! `stat(2)`. That makes one decision serve both places where freshness is decided: without a lock, for the hit, and
+//! again under the file's lock, before anything is run (I6).
+
+#![forbid(unsafe_code)]
+
+mod cache;
+mod filesystem;
+mod version;
+
+pub use cache::{Cache, Entry, EntryId, Verdict};
+pub use filesystem::Place;
+pub use version::Version;

@@ -1,0 +1,36 @@
+//! What tells one version of a file from another.
+
+/// A version of a file, as `stat(2)` shows it. Two are the same only if every field is: a time that went backwards, a
+/// rename from another file and an edit of the same second each make a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Modification time: whole seconds since the epoch.
+    pub seconds: i64,
+    /// Modification time: nanoseconds within the second; 0 on a file system that has none.
+    pub nanoseconds: i64,
+    /// Size in bytes. On a file system with whole seconds this is what tells two edits of one second apart.
+    pub size: i64,
+    /// Inode number. It tells a file from the one that was renamed into its place with time and size preserved.
+    pub inode: u64,
+    /// Device number, without which an inode number says nothing.
+    pub device: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    const SOME: Version = Version { seconds: 1_700_000_000, nanoseconds: 5, size: 20, inode: 7, device: 1 };
+
+    #[test]
+    fn any_field_makes_another_version() {
+        let others = [
+            Version { seconds: SOME.seconds - 1, ..SOME },
+            Version { nanoseconds: 6, ..SOME },
+            Version { size: 21, ..SOME },
+            Version { inode: 8, ..SOME },
+            Version { device: 2, ..SOME },
+        ];
+        assert!(others.iter().all(|other| *other != SOME));
+    }
+}

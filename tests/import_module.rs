@@ -1,0 +1,82 @@
+//! `import_module` in an embedded Python, without Apache: every script of tests/python, each in a process of its own,
+//! in the main interpreter and in sub-interpreters.
+//!
+//! `cargo test --test import_module [-- NAME]` (built without PYO3_BUILD_EXTENSION_MODULE, which links libpython)
+//!
+//! A script whose first line says `# interpreters: N` runs in N sub-interpreters at once instead. A process that is
+//! not done by the deadline is killed, and counts as hung.
+
+#[path = "support/embedded.rs"]
+mod embedded;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Tells a process of this program which script it is to run, and where.
+const SCRIPT: &str = "MODPYTHON_CORE_TEST_SCRIPT";
+const WHERE: &str = "MODPYTHON_CORE_TEST_INTERPRETERS";
+
+fn main() -> ExitCode {
+    if let (Some(script), Ok(interpreters)) = (std::env::var_os(SCRIPT), std::env::var(WHERE)) {
+        let interpreters = interpreters.parse().expect("a number");
+        return embedded::run(Path::new(&script), interpreters);
+    }
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let mut failed = 0;
+    for script in scripts() {
+        let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
+            continue;
+        }
+        for interpreters in places(&script) {
+            let before = Instant::now();
+            let outcome = run_apart(&script, interpreters);
+            let place = if interpreters == 0 { "main".to_owned() } else { format!("{interpreters} sub") };
+            println!("test {name} ({place}) ... {outcome} in {:.1} s", before.elapsed().as_secs_f32());
+            failed += u32::from(outcome != "ok");
+        }
+    }
+    println!("{failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The scripts to run, in the order of their names.
+fn scripts() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
+    let entries = std::fs::read_dir(folder).expect("tests/python is there");
+    let mut scripts: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+    scripts.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("test_")));
+    scripts.sort();
+    scripts
+}
+
+/// In how many sub-interpreters at once to run a script, one run after the other; 0 is the main interpreter.
+fn places(script: &Path) -> Vec<u32> {
+    let text = std::fs::read_to_string(script).expect("readable");
+    let number = text.lines().next().and_then(|line| line.strip_prefix("# interpreters: "));
+    number.map_or(vec![0, 1], |number| vec![number.trim().parse().expect("a number")])
+}
+
+fn run_apart(script: &Path, interpreters: u32) -> String {
+    let mut command = Command::new(std::env::current_exe().expect("known"));
+    command.env(SCRIPT, script).env(WHERE, interpreters.to_string()).stdin(Stdio::null());
+    // Some shells set it; it would hide what stale bytecode does.
+    command.env_remove("PYTHONDONTWRITEBYTECODE");
+    let mut child = command.spawn().expect("it can be started");
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match child.try_wait().expect("it is our child") {
+            Some(status) if status.success() => return "ok".to_owned(),
+            Some(status) => return format!("FAILED ({status})"),
+            None if Instant::now() > deadline => {
+                child.kill().expect("it is our child");
+                child.wait().expect("it is our child");
+                return "HUNG".to_owned();
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+"""A handler whose module takes 0.2 s to import, as a web application's does."""
+
+import json
+import os
+import threading
+import time
+
+import notes
+from mod_python import apache
+
+notes.write("load", module=__name__, interpreter=apache.interpreter)
+time.sleep(0.2)
+
+
+def handler(req):
+    req.content_type = "application/json"
+    req.write(
+        json.dumps(
+            {
+                "pid": os.getpid(),
+                "thread": threading.get_ident(),
+                "interpreter": apache.interpreter,
+                "token": notes.token,
+            }
+        )
+    )
+    return apache.OK

@@ -1,0 +1,201 @@
+//! Benchmarks in a real Apache: steady throughput of the relinked module against stock, and memory after a cold start.
+
+use std::fs;
+use std::io::{Error, Result};
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use modpython_live::coldstart::CLIENTS;
+use modpython_live::load::Load;
+use modpython_live::{Module, Server, Setup, prerequisites, site};
+
+/// Parts in which each half of a pair is measured, in turn with the other half's: first, second, second, first.
+const SLICES: u32 = 8;
+const MEMORY_RUNS: usize = 5;
+/// Requests of each client before memory is looked at.
+const MEMORY_REQUESTS: usize = 20;
+
+/// Benchmarks of the relinked mod_python against the stock one, in a real Apache.
+#[derive(Parser)]
+struct Options {
+    /// How long one half of a pair lasts.
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// How many pairs are measured.
+    #[arg(long, default_value_t = 15)]
+    pairs: usize,
+    /// Measure this alone.
+    #[arg(long)]
+    only: Option<Figure>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Figure {
+    /// Throughput at 1 connection.
+    One,
+    /// Throughput at 32 connections.
+    Many,
+    /// Memory of a child after a cold start.
+    Memory,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    prerequisites::httpd()?;
+    let wanted = |figure| options.only.is_none_or(|only| only == figure);
+    if wanted(Figure::One) {
+        throughput(&options, 1, Some(0.95))?;
+    }
+    if wanted(Figure::Many) {
+        throughput(&options, CLIENTS, None)?;
+    }
+    if wanted(Figure::Memory) {
+        memory()?;
+    }
+    Ok(())
+}
+
+/// Without instrumentation: nothing but mod_python and a small handler.
+fn start(module: Module) -> Result<Server> {
+    Setup::new(module).bare().directives(&site::handler("hello")).start()
+}
+
+/// Both servers are up at once, and the load goes to one and the other in short slices. What else the machine does then
+/// meets both, and so does luck: each slice has connections of its own, and with them other threads on other processors.
+fn throughput(options: &Options, connections: usize, target: Option<f64>) -> Result<()> {
+    let mut servers = [start(Module::Stock)?, start(Module::Relinked)?];
+    // A single client first: stock under load would make several interpreters, and the comparison would be unfair.
+    for server in &servers {
+        answers_per_second(server, 1, Duration::from_millis(300))?;
+        answers_per_second(server, connections, Duration::from_millis(300))?;
+    }
+    let duration = Duration::from_secs_f64(options.seconds);
+    let before = [servers[0].processor_time()?, servers[1].processor_time()?];
+    let mut answers = [0.0; 2];
+    let mut ratios = Vec::new();
+    let mut rates = [Vec::new(), Vec::new()];
+    println!("Throughput at {connections} connection(s), {} pairs of {duration:?}:", options.pairs);
+    for pair in 0..options.pairs {
+        let mut rate = [0.0; 2];
+        for slice in 0..SLICES {
+            for turn in 0..2 {
+                let which = (pair + (slice + turn) as usize) % 2;
+                rate[which] += answers_per_second(&servers[which], connections, duration / SLICES)? / f64::from(SLICES);
+            }
+        }
+        for which in 0..2 {
+            rates[which].push(rate[which]);
+            answers[which] += rate[which] * options.seconds;
+        }
+        ratios.push(rate[1] / rate[0]);
+        println!(
+            "  pair {:2}: stock {:7.0}/s, relinked {:7.0}/s, ratio {:.3}",
+            pair + 1,
+            rate[0],
+            rate[1],
+            rate[1] / rate[0]
+        );
+    }
+    let [stock, relinked] = rates.map(|rates| Spread::of(rates).median);
+    let ratio = Spread::of(ratios);
+    println!(
+        "  median: stock {stock:.0}/s, relinked {relinked:.0}/s; ratio {:.3} (from {:.3} to {:.3}, half of them within \
+         {:.3} and {:.3}){}",
+        ratio.median,
+        ratio.least,
+        ratio.most,
+        ratio.quartiles.0,
+        ratio.quartiles.1,
+        target.map_or_else(String::new, |target| format!(
+            "; target {target} or better: {}",
+            reached(ratio.median >= target)
+        )),
+    );
+    let [stock, relinked] = [0, 1].map(|which| -> Result<f64> {
+        let used = servers[which].processor_time()?.saturating_sub(before[which]);
+        Ok(used.as_secs_f64() * 1e6 / answers[which])
+    });
+    // Other programs on the machine disturb this less than they disturb the throughput.
+    println!("  processor time of the server for one answer: stock {:.1} µs, relinked {:.1} µs", stock?, relinked?);
+    for server in &mut servers {
+        server.stop()?;
+    }
+    Ok(())
+}
+
+fn answers_per_second(server: &Server, connections: usize, duration: Duration) -> Result<f64> {
+    let record = Load::new(server.port(), connections).run_for(duration, |_, _| "/hello".to_owned());
+    if let Some(bad) = record.answers.iter().find(|answer| !answer.is_good()) {
+        return Err(Error::other(format!("a bad answer spoils the measurement: {bad:?}")));
+    }
+    let end = record.answers.iter().map(|answer| answer.end).max().unwrap_or(1);
+    Ok(record.answers.len() as f64 / (end as f64 / 1e6))
+}
+
+fn memory() -> Result<()> {
+    println!("Private memory of a child after a cold start, median of {MEMORY_RUNS}:");
+    // One client first makes stock's interpreter alone, and only then the others come.
+    let single = memory_of("stock, kept to one interpreter", Module::Stock, true)?;
+    memory_of("stock, cold start under load", Module::Stock, false)?;
+    let relinked = memory_of("relinked, cold start under load", Module::Relinked, false)?;
+    println!(
+        "  relinked - stock with one interpreter: {:+.2} MiB; target at most +1 MiB: {}",
+        relinked - single,
+        reached(relinked - single <= 1.0)
+    );
+    Ok(())
+}
+
+fn memory_of(what: &str, module: Module, one_first: bool) -> Result<f64> {
+    let mut sizes = Vec::new();
+    for _ in 0..MEMORY_RUNS {
+        let mut server = start(module)?;
+        if one_first {
+            Load::new(server.port(), 1).run_times(1, |_, _| "/hello".to_owned());
+        }
+        Load::new(server.port(), CLIENTS).run_times(MEMORY_REQUESTS, |_, _| "/hello".to_owned());
+        let mut most = 0.0_f64;
+        for pid in server.children()? {
+            most = most.max(private_dirty(pid)?);
+        }
+        sizes.push(most);
+        server.stop()?;
+    }
+    let spread = Spread::of(sizes);
+    println!("  {what:32} {:7.2} MiB (from {:.2} to {:.2})", spread.median, spread.least, spread.most);
+    Ok(spread.median)
+}
+
+/// In MiB.
+fn private_dirty(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path)?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("Private_Dirty:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|kibibytes| kibibytes.parse::<f64>().ok())
+        .map(|kibibytes| kibibytes / 1024.0)
+        .ok_or_else(|| Error::other(format!("{path} has no line Private_Dirty")))
+}
+
+struct Spread {
+    least: f64,
+    quartiles: (f64, f64),
+    median: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |part: f64| {
+            let index = (values.len().saturating_sub(1)) as f64 * part;
+            values.get(index.round() as usize).copied().unwrap_or(f64::NAN)
+        };
+        Self { least: at(0.0), quartiles: (at(0.25), at(0.75)), median: at(0.5), most: at(1.0) }
+    }
+}
+
+fn reached(yes: bool) -> &'static str {
+    if yes { "reached" } else { "missed" }
+}

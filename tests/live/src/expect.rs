@@ -1,0 +1,47 @@
+//! Assertions that several live tests share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::load::{Answer, Outcome};
+use crate::observe;
+use crate::server::Server;
+
+/// A server that takes longer to stop than this counts as hung.
+pub const STOP: Duration = Duration::from_secs(2);
+
+static MACHINE: Mutex<()> = Mutex::new(());
+
+/// Keeps the machine for one test: tests of one binary would otherwise run beside each other and spoil each other's
+/// timing.
+pub fn alone() -> MutexGuard<'static, ()> {
+    // A test that failed while it had the machine is no reason for the next one not to run.
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every answer is a 200, and there are some.
+#[track_caller]
+pub fn all_good(answers: &[Answer]) {
+    assert!(!answers.is_empty(), "nobody asked anything");
+    if let Some(bad) = answers.iter().find(|answer| !answer.is_good()) {
+        panic!("{:?}; one of the bad ones: {bad:?}", observe::outcomes(answers));
+    }
+}
+
+/// Every request had an answer of some status: none broke off, none was left waiting.
+#[track_caller]
+pub fn all_answered(answers: &[Answer]) {
+    assert!(!answers.is_empty(), "nobody asked anything");
+    if let Some(bad) = answers.iter().find(|answer| !matches!(answer.outcome, Outcome::Status(_))) {
+        panic!("{:?}; one without an answer: {bad:?}", observe::outcomes(answers));
+    }
+}
+
+/// The server stops in time, killed nobody, and none of its children ever crashed.
+#[track_caller]
+pub fn clean_stop(mut server: Server) {
+    server.settle().expect("connections to end");
+    let stop = server.stop().expect("stopping the server");
+    assert_eq!(server.crashes(), Vec::<String>::new(), "{}", server.error_log());
+    assert!(!stop.hung && stop.took <= STOP, "{stop:?}\n{}", server.error_log());
+}

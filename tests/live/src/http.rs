@@ -1,0 +1,138 @@
+//! As much of an HTTP/1.1 client as the tests need: GET over one connection that may be kept.
+
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The body, chunks put together.
+    pub body: Vec<u8>,
+    keep: bool,
+}
+
+impl Response {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// One client. Its connection is opened when first needed.
+pub struct Client {
+    port: u16,
+    keep_alive: bool,
+    timeout: Duration,
+    stream: Option<BufReader<TcpStream>>,
+}
+
+impl Client {
+    /// A client of the server on this port; `timeout` bounds each read.
+    pub fn new(port: u16, keep_alive: bool, timeout: Duration) -> Self {
+        Self { port, keep_alive, timeout, stream: None }
+    }
+
+    /// One request and its answer.
+    pub fn get(&mut self, path: &str) -> Result<Response> {
+        if let Some(stream) = self.stream.take() {
+            match self.exchange(stream, path) {
+                // The server may close a kept connection at any time, and a client then asks again on a new one.
+                Err(error) if closed_unanswered(&error) => {}
+                answer => return answer,
+            }
+        }
+        let stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(self.timeout))?;
+        stream.set_write_timeout(Some(self.timeout))?;
+        self.exchange(BufReader::new(stream), path)
+    }
+
+    fn exchange(&mut self, mut stream: BufReader<TcpStream>, path: &str) -> Result<Response> {
+        let connection = if self.keep_alive { "keep-alive" } else { "close" };
+        let request = format!("GET {path} HTTP/1.1\r\nHost: live.test\r\nConnection: {connection}\r\n\r\n");
+        stream.get_mut().write_all(request.as_bytes())?;
+        let response = read_response(&mut stream)?;
+        if response.keep && self.keep_alive {
+            self.stream = Some(stream);
+        }
+        Ok(response)
+    }
+}
+
+/// One request on a connection of its own.
+pub fn get(port: u16, path: &str) -> Result<Response> {
+    Client::new(port, false, Duration::from_secs(20)).get(path)
+}
+
+fn closed_unanswered(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+fn malformed(what: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, format!("malformed answer: {what}"))
+}
+
+fn read_line(stream: &mut impl BufRead) -> Result<String> {
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    if !line.ends_with('\n') {
+        return Err(Error::from(ErrorKind::UnexpectedEof));
+    }
+    Ok(line.trim_end().to_owned())
+}
+
+fn read_response(stream: &mut impl BufRead) -> Result<Response> {
+    // Not one byte of an answer is another case than an answer that breaks off.
+    if stream.fill_buf()?.is_empty() {
+        return Err(Error::from(ErrorKind::NotConnected));
+    }
+    let status = read_line(stream)?
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(|| malformed("status line"))?;
+    let (mut length, mut chunked, mut keep) = (None, false, true);
+    loop {
+        let line = read_line(stream)?.to_ascii_lowercase();
+        let Some((name, value)) = line.split_once(':') else {
+            break;
+        };
+        match (name, value.trim()) {
+            ("content-length", value) => length = Some(value.parse().map_err(|_| malformed("length"))?),
+            ("transfer-encoding", "chunked") => chunked = true,
+            ("connection", "close") => keep = false,
+            _ => {}
+        }
+    }
+    let mut body = Vec::new();
+    if chunked {
+        read_chunks(stream, &mut body)?;
+    } else if let Some(length) = length {
+        body.resize(length, 0);
+        stream.read_exact(&mut body)?;
+    } else {
+        keep = false;
+        stream.read_to_end(&mut body)?;
+    }
+    Ok(Response { status, body, keep })
+}
+
+fn read_chunks(stream: &mut impl BufRead, body: &mut Vec<u8>) -> Result<()> {
+    loop {
+        let size = read_line(stream)?;
+        let size =
+            u64::from_str_radix(size.split(';').next().unwrap_or_default(), 16).map_err(|_| malformed("chunk"))?;
+        if stream.take(size).read_to_end(body)? as u64 != size {
+            return Err(Error::from(ErrorKind::UnexpectedEof));
+        }
+        // The line end after a chunk, or the empty trailer after the last.
+        read_line(stream)?;
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}

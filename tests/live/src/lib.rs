@@ -1,0 +1,34 @@
+//! Runs Debian's mod_python in a real Apache 2.4 under load, with the stock module or the relinked one.
+//!
+//! | room | job |
+//! |---|---|
+//! | `prerequisites` | what must be installed, and one sentence for each thing that is not |
+//! | `config` | the text of httpd's configuration file |
+//! | `setup` | what a server consists of, laid out and started |
+//! | `server` | one running Apache: its log and processes, until it has stopped |
+//! | `site` | the Python files that answer, and those that take notes |
+//! | `http`, `load` | the client: one connection, and many of them at one moment |
+//! | `observe` | notes and answers, counted |
+//! | `coldstart` | the experiment that shows the defect: many first requests at once |
+//! | `expect` | assertions that several live tests share |
+//! | `report`, `picture` | what a person sees of it |
+//!
+//! The demo and the benchmarks are the two programs of this package, the live tests its integration tests.
+
+pub mod coldstart;
+pub mod config;
+pub mod expect;
+pub mod http;
+pub mod load;
+pub mod observe;
+pub mod picture;
+pub mod prerequisites;
+pub mod report;
+pub mod server;
+pub mod setup;
+pub mod site;
+pub mod wait;
+
+pub use config::{Module, Mpm};
+pub use server::{Server, Stop};
+pub use setup::Setup;

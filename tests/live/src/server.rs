@@ -1,0 +1,198 @@
+//! One Apache under test: its log and its processes, until it has stopped.
+
+use std::fs;
+use std::io::{Error, Result};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::wait::wait_until;
+
+const START: Duration = Duration::from_secs(20);
+const RESTART: Duration = Duration::from_secs(20);
+/// httpd itself kills a child that does not stop after about ten seconds.
+const STOP: Duration = Duration::from_secs(25);
+const SETTLE: Duration = Duration::from_secs(10);
+/// In the kernel's table of connections: established, and closed by the client alone.
+const BUSY: [&str; 2] = ["01", "08"];
+
+/// Traces that a crash of a child leaves in the error log.
+const CRASHES: [&str; 3] = ["exit signal", "Fatal Python error", "Segmentation fault"];
+/// What httpd logs when a child survived its SIGTERM and had to be killed.
+const KILLED: &str = "AH00046";
+const SERVING: &str = "resuming normal operations";
+
+/// How a server stopped.
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    /// From SIGTERM to the end of the parent process.
+    pub took: Duration,
+    /// Whether somebody had to be killed.
+    pub hung: bool,
+}
+
+/// A running httpd.
+pub struct Server {
+    // Only a server that serves owns its directory: one that could not bind leaves it to the next attempt.
+    pub(crate) directory: Option<TempDir>,
+    pub(crate) root: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) process: Child,
+    pub(crate) stopped: bool,
+}
+
+impl Server {
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where handlers and the instrumentation leave their notes, and where flags for them are set.
+    pub fn notes(&self) -> PathBuf {
+        self.root.join("notes")
+    }
+
+    /// httpd's error log so far.
+    pub fn error_log(&self) -> String {
+        read_lossy(&self.root.join("error.log"))
+    }
+
+    pub(crate) fn console(&self) -> String {
+        read_lossy(&self.root.join("console"))
+    }
+
+    /// Lines of the error log that contain `text`.
+    pub fn logged(&self, text: &str) -> Vec<String> {
+        lines_with(&self.error_log(), text)
+    }
+
+    /// Lines of the error log that speak of a crash.
+    pub fn crashes(&self) -> Vec<String> {
+        let mut log = self.error_log();
+        log.push_str(&self.console());
+        CRASHES.iter().flat_map(|text| lines_with(&log, text)).collect()
+    }
+
+    /// The processes that serve requests now.
+    pub fn children(&self) -> Result<Vec<u32>> {
+        let mut children = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // A process may be gone between the listing and this look at it.
+            let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+                continue;
+            };
+            // The command stands in parentheses and may itself contain some; state and parent follow the last one.
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+            if parent.and_then(|text| text.parse().ok()) == Some(self.process.id()) {
+                children.push(pid);
+            }
+        }
+        Ok(children)
+    }
+
+    /// Processor time that the serving processes have used so far.
+    pub fn processor_time(&self) -> Result<Duration> {
+        // SAFETY: sysconf reads no memory of ours.
+        let ticks_per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+        let mut ticks = 0;
+        for pid in self.children()? {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+            // Counted from the state, the first field behind the command: user time, then system time.
+            let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            ticks += fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+        }
+        Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second as f64))
+    }
+
+    /// Sends a graceful restart and waits until httpd says that it serves again.
+    pub fn graceful(&mut self) -> Result<()> {
+        let before = self.logged(SERVING).len();
+        self.signal(libc::SIGUSR1);
+        wait_until("the end of a graceful restart", RESTART, || {
+            self.still_running()?;
+            Ok((self.logged(SERVING).len() > before).then_some(()))
+        })
+    }
+
+    /// Waits until no connection is left that a client has closed and httpd has not.
+    ///
+    /// The event MPM (2.4.71) reads freed memory when SIGTERM meets a connection that is just being closed: without any
+    /// Python in the request, one stop in four crashes right after a load of static pages.
+    pub fn settle(&self) -> Result<()> {
+        let end = format!(":{:04X}", self.port);
+        wait_until("connections to end", SETTLE, || {
+            let table = fs::read_to_string("/proc/net/tcp")?;
+            let busy = table.lines().skip(1).any(|line| {
+                let mut columns = line.split_whitespace().skip(1);
+                let local = columns.next().is_some_and(|address| address.ends_with(&end));
+                local && columns.nth(1).is_some_and(|state| BUSY.contains(&state))
+            });
+            Ok((!busy).then_some(()))
+        })
+    }
+
+    /// Stops the server, by force once its time is over.
+    pub fn stop(&mut self) -> Result<Stop> {
+        let begin = Instant::now();
+        self.signal(libc::SIGTERM);
+        let ended = wait_until("the end of httpd", STOP, || self.process.try_wait());
+        let took = begin.elapsed();
+        self.kill();
+        Ok(Stop { took, hung: ended.is_err() || !self.logged(KILLED).is_empty() })
+    }
+
+    pub(crate) fn wait_serving(&mut self) -> Result<()> {
+        wait_until("httpd to accept connections", START, || {
+            self.still_running()?;
+            let serving = !self.logged(SERVING).is_empty()
+                && TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+                && !self.children()?.is_empty();
+            Ok(serving.then_some(()))
+        })
+    }
+
+    fn still_running(&mut self) -> Result<()> {
+        match self.process.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(Error::other(format!("httpd ended with {status}"))),
+        }
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        // SAFETY: kill reads no memory of ours. The process is our child and not reaped yet, so the number is its own.
+        unsafe { libc::kill(self.process.id() as libc::pid_t, signal) };
+    }
+
+    /// Ends whatever is left of the process group.
+    fn kill(&mut self) {
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        // SAFETY: kill reads no memory of ours. The group was made for this httpd alone, and its number cannot be
+        // given to anybody else while one of its members lives; without members the call fails, harmlessly.
+        unsafe { libc::kill(-(self.process.id() as libc::pid_t), libc::SIGKILL) };
+        // Reaping twice is an error that means nothing here.
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn read_lossy(path: &Path) -> String {
+    // A log that is not there yet has no lines yet.
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+fn lines_with(log: &str, text: &str) -> Vec<String> {
+    log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+}

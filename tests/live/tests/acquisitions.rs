@@ -1,0 +1,70 @@
+//! How often a request takes the GIL (R5).
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use modpython_live::expect::{alone, clean_stop};
+use modpython_live::http::Client;
+use modpython_live::{Module, Setup, site};
+
+const REQUESTS: u64 = 100;
+/// One for the handler, and one for the cleanup that gives the request object back, in the main interpreter.
+const NEEDED: u64 = 2;
+
+/// Builds the library that counts, and says where it is.
+fn build(directory: &Path) -> String {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/gilcount.c");
+    let library = directory.join("gilcount.so");
+    let status = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"])
+        .args([&library, &source])
+        .status()
+        .expect("cc cannot be run: apt-get install gcc libc6-dev");
+    assert!(status.success(), "cc failed on {}", source.display());
+    library.to_str().expect("a path in UTF-8").to_owned()
+}
+
+fn acquisitions_per_request(module: Module) -> u64 {
+    let directory = tempfile::tempdir().expect("a directory");
+    // The dynamic loader looks for the library in children too, which run as another user.
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("permissions");
+    let server = Setup::new(module)
+        .environment("LD_PRELOAD", &build(directory.path()))
+        .directives(&site::handler("plain"))
+        .directives(&site::handler("gilcount"))
+        .start()
+        .expect("a server");
+    let mut client = Client::new(server.port(), true, Duration::from_secs(20));
+    let mut count_after = |requests: u64| {
+        for _ in 0..requests {
+            assert_eq!(client.get("/plain").expect("an answer").status, 200);
+        }
+        let answer = client.get("/gilcount").expect("an answer");
+        let answer: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        answer["taken"].as_u64().expect("a number")
+    };
+    // Imports happen, and then looking costs something itself: what twice as many requests take more is theirs alone.
+    count_after(1);
+    let begin = count_after(1);
+    let once = count_after(REQUESTS);
+    let twice = count_after(2 * REQUESTS);
+    let taken = (twice - once) - (once - begin);
+    // The server does not settle while this connection is kept.
+    drop(client);
+    assert_eq!(taken % REQUESTS, 0, "{taken} in {REQUESTS} requests: not the same number in each");
+    clean_stop(server);
+    taken / REQUESTS
+}
+
+#[test]
+fn a_request_takes_the_gil_no_more_than_needed() {
+    let _alone = alone();
+    let stock = acquisitions_per_request(Module::Stock);
+    let relinked = acquisitions_per_request(Module::Relinked);
+    println!("acquisitions of the GIL per request: stock {stock}, relinked {relinked}");
+    // The counter sees the stock module's too, so it does count.
+    assert!(stock >= NEEDED, "stock: {stock}");
+    assert_eq!(relinked, NEEDED);
+}

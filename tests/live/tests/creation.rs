@@ -1,0 +1,95 @@
+//! While an interpreter is being made, others answer (R3).
+//!
+//! R7 (a thread that asks for the name it is itself making) has no test here: stock mod_python offers no way back into
+//! `get_interpreter` from Python code that survives its answer NULL. The registry's own tests show it.
+
+use std::thread;
+use std::time::Duration;
+
+use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::http;
+use modpython_live::load::{Answer, Load};
+use modpython_live::observe;
+use modpython_live::wait::wait_until;
+use modpython_live::{Module, Server, Setup, site};
+
+/// How long the instrumentation sleeps in a slow start.
+const SLOW: u64 = 1_000_000;
+/// Far above what an answer takes (about a millisecond), far below what it would take behind a slow start.
+const USUAL: u64 = 400_000;
+const WAITERS: usize = 4;
+
+fn with_interpreters(module: Module, names: &[&str]) -> Server {
+    let setup = names.iter().fold(Setup::new(module).preload("who"), |setup, name| {
+        setup.directives(&site::handler_in(&format!("/{name}"), "who", &format!("PythonInterpreter {name}")))
+    });
+    setup.start().expect("a server")
+}
+
+fn interpreters_of(server: &Server, name: &str, answers: &[Answer]) -> usize {
+    let events = observe::events(&server.notes()).expect("the notes");
+    observe::interpreters(&events, answers)
+        .iter()
+        .filter(|((_, found), _)| found == name)
+        .map(|(_, tokens)| tokens.len())
+        .sum()
+}
+
+/// Several clients ask for the slow interpreter; while it starts, `meanwhile` runs.
+fn during_a_slow_start(server: &Server, flag: &str, meanwhile: impl FnOnce()) -> Vec<Answer> {
+    site::set_flag(&server.notes(), flag).expect("a flag");
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| Load::new(server.port(), WAITERS).run_times(1, |_, _| "/slow".to_owned()));
+        let flag = server.notes().join(flag);
+        wait_until("the slow start to begin", Duration::from_secs(10), || Ok((!flag.exists()).then_some(())))
+            .expect("a slow start");
+        meanwhile();
+        slow.join().expect("the slow clients").answers
+    })
+}
+
+fn assert_slow(answers: &[Answer]) {
+    all_good(answers);
+    assert!(answers.iter().any(|answer| answer.end >= SLOW), "nobody waited for the slow start: {answers:?}");
+}
+
+fn others_answer_during(flag: &str) {
+    let server = with_interpreters(Module::Relinked, &["quick", "fresh", "slow", "main_interpreter"]);
+    for path in ["/quick", "/main_interpreter"] {
+        assert_eq!(http::get(server.port(), path).expect("an answer").status, 200);
+    }
+    let slow = during_a_slow_start(&server, flag, || {
+        // One that exists, one that has yet to be made, and the main one.
+        let paths = ["/quick", "/fresh", "/main_interpreter"];
+        let record = Load::new(server.port(), paths.len())
+            .run_for(Duration::from_millis(300), |client, _| paths[client].to_owned());
+        all_good(&record.answers);
+        let longest = record.answers.iter().map(|answer| answer.end - answer.start).max();
+        println!("{flag}: the longest of {} answers meanwhile took {longest:?} µs", record.answers.len());
+        assert!(longest.is_some_and(|took| took < USUAL), "{longest:?} µs");
+    });
+    assert_slow(&slow);
+    assert_eq!(interpreters_of(&server, "slow", &slow), 1);
+    clean_stop(server);
+}
+
+#[test]
+fn a_slow_interpreter_start_does_not_hold_up_others() {
+    let _alone = alone();
+    others_answer_during(site::SLOW_START);
+}
+
+#[test]
+fn a_slow_init_does_not_hold_up_others() {
+    let _alone = alone();
+    others_answer_during(site::SLOW_INIT);
+}
+
+/// Stock holds up nobody, because it does not wait: everybody who asks meanwhile makes an interpreter of their own.
+#[test]
+fn stock_makes_several_during_a_slow_start() {
+    let _alone = alone();
+    let server = with_interpreters(Module::Stock, &["slow"]);
+    let slow = during_a_slow_start(&server, site::SLOW_START, || ());
+    assert!(interpreters_of(&server, "slow", &slow) > 1);
+}

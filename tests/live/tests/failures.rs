@@ -1,0 +1,89 @@
+//! Interpreters that cannot be had: what those get who ask for them, and that nobody else is hurt (R4, R10).
+
+use modpython_live::expect::{all_answered, all_good, alone, clean_stop};
+use modpython_live::load::{Answer, Load, Outcome};
+use modpython_live::{Module, Server, Setup, http, observe, site};
+
+const LIMIT: &str = "MODPYTHON_CORE_MAX_INTERPRETERS";
+const CLIENTS: usize = 32;
+
+fn limited(module: Module) -> Server {
+    ["a", "b", "c", "main_interpreter"]
+        .iter()
+        .fold(Setup::new(module).preload("who").environment(LIMIT, "2"), |setup, name| {
+            setup.directives(&site::handler_in(&format!("/{name}"), "who", &format!("PythonInterpreter {name}")))
+        })
+        .start()
+        .expect("a server")
+}
+
+fn status(server: &Server, path: &str) -> u16 {
+    http::get(server.port(), path).expect("an answer").status
+}
+
+#[test]
+fn a_third_interpreter_past_a_limit_of_two_is_refused() {
+    let _alone = alone();
+    let server = limited(Module::Relinked);
+    for (path, expected) in [("/a", 200), ("/b", 200), ("/c", 500), ("/a", 200), ("/main_interpreter", 200)] {
+        assert_eq!(status(&server, path), expected, "{path}\n{}", server.error_log());
+    }
+    let lines = server.logged(LIMIT);
+    assert!(
+        lines.iter().any(|line| line.contains("modpython-core") && line.contains('2')),
+        "no line names the limit and its variable:\n{}",
+        server.error_log()
+    );
+    // Under load from everybody at once, each still gets what it got alone.
+    let paths = ["/a", "/b", "/c", "/main_interpreter"];
+    let record = Load::new(server.port(), CLIENTS).run_times(100, |client, _| paths[client % paths.len()].to_owned());
+    for answer in &record.answers {
+        let expected = if paths[answer.client % paths.len()] == "/c" { 500 } else { 200 };
+        assert_eq!(answer.outcome, Outcome::Status(expected), "{answer:?}");
+    }
+    clean_stop(server);
+}
+
+/// The third interpreter is there without a limit: it is the limit that the test above sees.
+#[test]
+fn stock_knows_no_limit() {
+    let _alone = alone();
+    let server = limited(Module::Stock);
+    for path in ["/a", "/b", "/c"] {
+        assert_eq!(status(&server, path), 200, "{path}");
+    }
+}
+
+/// All ask while mod_python's package cannot be imported, and again once it can.
+fn broken_then_repaired(module: Module) -> (Server, Vec<Answer>, Vec<Answer>) {
+    let server = Setup::new(module).preload("who").directives(&site::handler("who")).start().expect("a server");
+    let load = Load::new(server.port(), CLIENTS);
+    site::set_flag(&server.notes(), site::BREAK_PACKAGE).expect("a flag");
+    let broken = load.run_times(3, |_, _| "/who".to_owned()).answers;
+    site::clear_flag(&server.notes(), site::BREAK_PACKAGE).expect("a flag");
+    let repaired = load.run_times(20, |_, _| "/who".to_owned()).answers;
+    (server, broken, repaired)
+}
+
+#[test]
+fn service_begins_when_the_package_is_repaired() {
+    let _alone = alone();
+    let (server, broken, repaired) = broken_then_repaired(Module::Relinked);
+    all_answered(&broken);
+    assert!(broken.iter().all(|answer| answer.outcome == Outcome::Status(500)), "{:?}", observe::outcomes(&broken));
+    all_good(&repaired);
+    let events = observe::events(&server.notes()).expect("the notes");
+    let interpreters = observe::interpreters(&events, &repaired);
+    assert!(interpreters.values().all(|tokens| tokens.len() == 1), "{interpreters:?}");
+    clean_stop(server);
+}
+
+#[test]
+fn stock_makes_several_interpreters_when_the_package_is_broken() {
+    let _alone = alone();
+    let (server, _, repaired) = broken_then_repaired(Module::Stock);
+    let events = observe::events(&server.notes()).expect("the notes");
+    let started = events.iter().filter(|event| event.kind == "start").count();
+    // One start is the main interpreter's, in httpd's parent.
+    assert!(started > 2, "{started} starts, {} answers", repaired.len());
+}

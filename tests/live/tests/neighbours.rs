@@ -1,0 +1,25 @@
+//! mod_wsgi, the other module that brings Python into httpd.
+//!
+//! Since its version 4.0 it looks through httpd's modules for mod_python and, where it finds it, refuses the whole
+//! configuration. Nothing can be served by both, then. What can be had is that it says so as ever: it recognises the
+//! relinked module for what it is, and httpd ends in order.
+
+use modpython_live::expect::alone;
+use modpython_live::{Module, Setup, site};
+
+const REFUSAL: &str = "The mod_python module can not be used in conjunction with mod_wsgi";
+
+fn refusal(module: Module) -> String {
+    let started = Setup::new(module).load("wsgi").directives(&site::handler("who")).start();
+    started.err().expect("mod_wsgi accepted mod_python beside it: have both answer in this test").to_string()
+}
+
+#[test]
+fn mod_wsgi_refuses_the_relinked_module_as_it_refuses_stock() {
+    let _alone = alone();
+    for module in [Module::Stock, Module::Relinked] {
+        let error = refusal(module);
+        assert!(error.contains(REFUSAL) && error.contains("exit status: 1"), "{module}: {error}");
+        assert!(!error.contains("Fatal Python error"), "{module}: {error}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Graceful restarts, and stops.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use modpython_live::expect::{STOP, all_good, alone, clean_stop};
+use modpython_live::http::Client;
+use modpython_live::load::{Answer, Load};
+use modpython_live::observe::{self, field};
+use modpython_live::wait::wait_until;
+use modpython_live::{Module, Mpm, Server, Setup, site};
+
+const RESTARTS: usize = 4;
+const CLIENTS: usize = 8;
+/// Requests before the first restart and after each.
+const TRAFFIC: usize = 500;
+
+/// An extension module that httpd's parent has loaded keeps libpython in memory over a restart. Administrators have
+/// such without knowing it, from a `.pth` file or a sitecustomize.
+const EXTENSION: &str = "_json";
+
+fn start(module: Module, mpm: Mpm, extension: bool) -> Server {
+    let mut setup = Setup::new(module).mpm(mpm, 32).two_processes().preload("who").directives(&site::handler("who"));
+    if extension {
+        setup = setup.environment(site::EXTENSION_VARIABLE, EXTENSION);
+    }
+    setup.start().expect("a server")
+}
+
+/// Restarts gracefully, and waits until a process answers that was not there before.
+fn restart(server: &mut Server, asked: &AtomicUsize) {
+    let before: BTreeSet<_> = server.children().expect("the children").into_iter().collect();
+    server.graceful().expect("a graceful restart");
+    let mut client = Client::new(server.port(), false, Duration::from_secs(5));
+    wait_until("an answer of a new process", Duration::from_secs(15), || {
+        let body: serde_json::Value = serde_json::from_slice(&client.get("/who")?.body)?;
+        let pid = body["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+        Ok(pid.filter(|pid| !before.contains(pid)))
+    })
+    .unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
+    wait_for_traffic(asked);
+}
+
+/// Waits until the clients have asked many times more.
+fn wait_for_traffic(asked: &AtomicUsize) {
+    let goal = asked.load(Ordering::Relaxed) + TRAFFIC;
+    wait_until("traffic", Duration::from_secs(15), || Ok((asked.load(Ordering::Relaxed) >= goal).then_some(())))
+        .expect("traffic");
+}
+
+/// Clients ask without a break while `meanwhile` runs. Each request has a connection of its own, since httpd may close
+/// a kept one at a restart.
+fn under_load(server: &mut Server, meanwhile: impl FnOnce(&mut Server, &AtomicUsize)) -> Vec<Answer> {
+    let load = Load::new(server.port(), CLIENTS).closing();
+    let (over, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let clients = scope.spawn(|| {
+            load.run(|_, _, _| {
+                if over.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    ControlFlow::Continue("/who".to_owned())
+                }
+            })
+        });
+        // Also when `meanwhile` panics: the clients would go on for good.
+        let _stop = StopLoad(&over);
+        meanwhile(server, &asked);
+        over.store(true, Ordering::Relaxed);
+        clients.join().expect("the clients").answers
+    })
+}
+
+struct StopLoad<'a>(&'a AtomicBool);
+
+impl Drop for StopLoad<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn four_graceful_restarts(mpm: Mpm, extension: bool) {
+    let mut server = start(Module::Relinked, mpm, extension);
+    let answers = under_load(&mut server, |server, asked| {
+        wait_for_traffic(asked);
+        (0..RESTARTS).for_each(|_| restart(server, asked));
+    });
+    all_good(&answers);
+    let processes: BTreeSet<_> = answers.iter().filter_map(|answer| field(answer, "pid")).collect();
+    println!("{mpm}: {} answers of {} processes", answers.len(), processes.len());
+    assert!(processes.len() > RESTARTS, "{processes:?}");
+    let events = observe::events(&server.notes()).expect("the notes");
+    assert_eq!(observe::most_interpreters(&events, &answers), 1);
+    clean_stop(server);
+}
+
+#[test]
+fn four_graceful_restarts_under_load_with_worker() {
+    let _alone = alone();
+    four_graceful_restarts(Mpm::Worker, false);
+    four_graceful_restarts(Mpm::Worker, true);
+}
+
+#[test]
+fn four_graceful_restarts_under_load_with_event() {
+    let _alone = alone();
+    four_graceful_restarts(Mpm::Event, true);
+}
+
+#[test]
+fn four_graceful_restarts_under_load_with_prefork() {
+    let _alone = alone();
+    four_graceful_restarts(Mpm::Prefork, true);
+}
+
+/// The stock module takes all of httpd down with it.
+#[test]
+fn stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded() {
+    let _alone = alone();
+    let mut server = start(Module::Stock, Mpm::Worker, true);
+    let error = server.graceful().expect_err("httpd survived").to_string();
+    assert!(error.contains("httpd ended"), "{error}");
+    assert!(!server.crashes().is_empty());
+}
+
+/// Requests are under way when the server is told to stop.
+#[test]
+fn stops_in_time_under_load() {
+    let _alone = alone();
+    for mpm in [Mpm::Worker, Mpm::Event, Mpm::Prefork] {
+        let mut server = start(Module::Relinked, mpm, false);
+        under_load(&mut server, |server, asked| {
+            wait_for_traffic(asked);
+            let stop = server.stop().expect("a stop");
+            assert!(!stop.hung && stop.took <= STOP, "{mpm}: {stop:?}\n{}", server.error_log());
+        });
+        // The event MPM itself may crash here, see `Server::settle`.
+        if mpm != Mpm::Event {
+            assert_eq!(server.crashes(), Vec::<String>::new(), "{mpm}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The switch that turns everything off, and the line that says what is on.
+
+use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::load::Load;
+use modpython_live::{Module, Server, Setup, http, observe, site};
+
+const SWITCH: &str = "MODPYTHON_CORE";
+const CLIENTS: usize = 32;
+
+fn start(value: Option<&str>) -> Server {
+    let setup = Setup::new(Module::Relinked).two_processes().preload("who").directives(&site::handler("who"));
+    value.map_or(setup.clone(), |value| setup.environment(SWITCH, value)).start().expect("a server")
+}
+
+#[test]
+fn one_notice_at_child_start_says_what_is_active() {
+    let _alone = alone();
+    let server = start(None);
+    assert_eq!(http::get(server.port(), "/who").expect("an answer").status, 200);
+    let lines = server.logged("modpython-core");
+    assert_eq!(lines.len(), server.children().expect("the children").len(), "{lines:?}");
+    for part in ["notice", "active", env!("CARGO_PKG_VERSION"), "generation 3.5", "Python 3.11"] {
+        assert!(lines[0].contains(part), "no {part:?} in {:?}", lines[0]);
+    }
+    clean_stop(server);
+}
+
+/// Switched off, the relinked module is the stock one, with the stock one's defect.
+#[test]
+fn switched_off_the_module_is_as_stock() {
+    let _alone = alone();
+    let mut server = start(Some("off"));
+    let record = Load::new(server.port(), CLIENTS).run_times(20, |_, _| "/who".to_owned());
+    let events = observe::events(&server.notes()).expect("the notes");
+    assert!(observe::most_interpreters(&events, &record.answers) > 1, "it still makes one interpreter only");
+    let lines = server.logged("modpython-core");
+    assert!(lines.iter().any(|line| line.contains("off")), "{}", server.error_log());
+    assert!(lines.iter().all(|line| !line.contains(" active")), "{lines:?}");
+    // Stock stands this restart: nothing keeps its libpython in memory. Ours keeps it, switched off or not.
+    server.graceful().expect("a graceful restart");
+    let record = Load::new(server.port(), 1).run_times(50, |_, _| "/who".to_owned());
+    all_good(&record.answers);
+    clean_stop(server);
+}

@@ -1,0 +1,142 @@
+"""What the scripts of this folder share: cases, temporary directories, threads that start together, and counts."""
+
+import faulthandler
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+from mod_python import apache
+
+core = sys.modules['_modpython_core']
+import_module = apache.import_module
+
+# How often which module has run, and when it began and ended; modules report by `import harness`.
+runs = {}
+_runs_lock = threading.Lock()
+_cases = []
+
+DEADLINE = 60
+
+
+def ran(name):
+    with _runs_lock:
+        runs[name] = runs.get(name, 0) + 1
+    return runs[name]
+
+
+def case(function):
+    _cases.append(function)
+    return function
+
+
+class Directory(object):
+    """A directory for modules, on request one that sys.path names first."""
+
+    def __init__(self, on_path=True):
+        self.path = os.path.realpath(tempfile.mkdtemp(prefix='modpython-core-'))
+        if on_path:
+            sys.path.insert(0, self.path)
+        self._stamp = time.time() - 1000
+
+    def file(self, name):
+        return os.path.join(self.path, name)
+
+    def write(self, name, text, newer=True):
+        """Writes a module as an editor does, by a rename. Each version gets a time of its own, in the past."""
+        os.makedirs(os.path.dirname(self.file(name)), exist_ok=True)
+        with open(self.file(name) + '.new', 'w') as out:
+            out.write(text)
+        if newer:
+            self._stamp += 2
+            os.utime(self.file(name) + '.new', (self._stamp, self._stamp))
+        os.rename(self.file(name) + '.new', self.file(name))
+        return self.file(name)
+
+    def key(self, name):
+        return os.fsencode(self.file(name))
+
+
+class Result(object):
+    value = error = None
+
+    def get(self):
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+def together(*functions):
+    """Runs the functions at once, a thread for each, and returns their results in order. A thread that has not come
+    back by the deadline is a hang."""
+    barrier = threading.Barrier(len(functions))
+    results = [Result() for _ in functions]
+
+    def body(function, result):
+        barrier.wait()
+        try:
+            result.value = function()
+        except BaseException as error:
+            result.error = error
+
+    threads = [threading.Thread(target=body, args=pair, daemon=False) for pair in zip(functions, results)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+        if thread.is_alive():
+            faulthandler.dump_traceback(all_threads=True)
+            os._exit(70)
+    return results
+
+
+def until(condition):
+    """Waits for what another thread is about to do. Polls, because the condition is a count in our library."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, 'it never came'
+        time.sleep(0.001)
+
+
+def lines(level=None):
+    return [text for at, text in apache.lines if level in (None, at)]
+
+
+def raises(kind, function, *args, **keywords):
+    try:
+        function(*args, **keywords)
+    except kind as error:
+        return error
+    raise AssertionError('%s was not raised' % kind.__name__)
+
+
+def run(alone=True):
+    """Runs the cases. `alone` says that no other interpreter uses the lock table, which the process has one of."""
+    faulthandler.dump_traceback_later(100, exit=True)
+    wanted = os.environ.get('CASE')
+    failed = 0
+    for function in _cases:
+        if wanted and wanted not in function.__name__:
+            continue
+        path, modules = list(sys.path), set(sys.modules)
+        runs.clear()
+        del apache.lines[:]
+        try:
+            function()
+            assert not alone or core.locks() == 0, 'a lock is still held'
+        except BaseException:
+            failed += 1
+            print('FAILED: %s' % function.__name__)
+            traceback.print_exc(file=sys.stdout)
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            if getattr(sys.modules[name], '__file__', '').startswith(tempfile.gettempdir()):
+                del sys.modules[name]
+    faulthandler.cancel_dump_traceback_later()
+    print('%d cases, %d failed' % (len(_cases), failed))
+    sys.stdout.flush()
+    if failed:
+        raise SystemExit(1)

@@ -1,0 +1,70 @@
+"""A stand-in for mod_python: just enough of it for import_module, with dispatchers that call it as the stock ones do.
+
+Each has the local variables that ours reads (req, hlist, config; fltr; conn), and none passes a directory.
+"""
+
+import sys
+import types
+
+APACHE = '''
+import sys
+
+APLOG_NOERRNO = 0
+APLOG_ERR = 3
+APLOG_NOTICE = 5
+lines = []
+
+
+def log_error(text, level=0, server=None):
+    lines.append((level, text))
+
+
+def import_module(module_name, autoreload=1, log=0, path=None):
+    raise AssertionError('the stock function was called')
+
+
+class CallBack(object):
+
+    def HandlerDispatch(self, req):
+        config = req.config
+        hlist = req.hlist
+        if 'PythonPath' not in config and not hlist.is_location and hlist.directory not in sys.path:
+            sys.path.insert(0, hlist.directory)
+        return import_module(hlist.handler, autoreload=config.get('PythonAutoReload', '1') == '1', log=False)
+
+    def FilterDispatch(self, fltr):
+        req = fltr.req
+        config = req.config
+        return import_module(fltr.handler, autoreload=True, log=False)
+
+    def ConnectionDispatch(self, conn):
+        config = conn.config
+        return import_module(conn.handler, autoreload=True, log=False)
+
+    def ImportDispatch(self, name):
+        config = {}
+        return import_module(name, log=False)
+'''
+
+WSGI = '''
+from mod_python import apache
+
+
+def handler(req):
+    config = req.config
+    return apache.import_module(req.application, autoreload=True, log=False)
+'''
+
+
+def make(name, source):
+    module = types.ModuleType(name)
+    module.__file__ = '<stand-in>/%s.py' % name
+    sys.modules[name] = module
+    exec(compile(source, module.__file__, 'exec'), module.__dict__)
+    return module
+
+
+package = make('mod_python', '')
+package.__path__ = []
+package.apache = make('mod_python.apache', APACHE)
+package.wsgi = make('mod_python.wsgi', WSGI)

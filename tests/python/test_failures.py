@@ -1,0 +1,217 @@
+"""Loads that fail (I5): once per attempt, an exception of one's own for each, and everything as before."""
+
+import os
+import sys
+import threading
+
+import harness
+from harness import Directory, apache, case, core, import_module, lines, raises, ran, run, runs, together, until
+
+THREADS = 12
+
+
+def attempt(here, name, kind, count=None):
+    """All threads wait on one attempt, which is held until they do; returns their exceptions."""
+    harness.hold = threading.Event()
+
+    def let_go():
+        until(lambda: core.waiting(here.key(name + '.py')) == THREADS - 1)
+        harness.hold.set()
+
+    results = together(let_go, *[lambda: import_module(name)] * THREADS)[1:]
+    errors = [result.error for result in results]
+    assert all(type(error) is kind for error in errors), errors
+    assert len(set(map(id, errors))) == THREADS, 'one object for several threads'
+    assert runs.get(name) == 1, runs
+    assert name not in sys.modules
+    ours = lines(apache.APLOG_ERR)
+    assert len(ours) == 1 and here.file(name + '.py') in ours[0] and name in ours[0], ours
+    return errors
+
+
+HELD = 'import harness\nharness.ran(__name__)\nharness.hold.wait(20)\n'
+
+
+@case
+def an_exception_for_everyone_who_waited():
+    here = Directory()
+    here.write('raising.py', HELD + 'raise ValueError("spoilt", 7)\n')
+    errors = attempt(here, 'raising', ValueError)
+    assert all(error.args == ('spoilt', 7) for error in errors)
+    depths = sorted(_depth(error) for error in errors)
+    # The one that ran the module has the module's frame on top; nobody has the frames of another.
+    assert depths[-1] <= 12, depths
+    here.write('raising.py', 'value = 1\n')
+    assert import_module('raising').value == 1
+
+
+def _depth(error):
+    depth, traceback = 0, error.__traceback__
+    while traceback is not None:
+        depth, traceback = depth + 1, traceback.tb_next
+    return depth
+
+
+@case
+def system_exit_and_keyboard_interrupt():
+    here = Directory()
+    here.write('leaving.py', HELD + 'raise SystemExit(3)\n')
+    assert all(error.code == 3 for error in attempt(here, 'leaving', SystemExit))
+    del apache.lines[:]
+    here.write('interrupted.py', HELD + 'raise KeyboardInterrupt\n')
+    attempt(here, 'interrupted', KeyboardInterrupt)
+
+
+@case
+def exceptions_that_cannot_be_made_again_become_import_errors():
+    here = Directory()
+    here.write('awkward.py', HELD + 'class Awkward(Exception):\n'
+               '  def __init__(self, one, two):\n    Exception.__init__(self, "text")\n'
+               'raise Awkward(1, 2)\n')
+    harness.hold = threading.Event()
+
+    def let_go():
+        until(lambda: core.waiting(here.key('awkward.py')) == THREADS - 1)
+        harness.hold.set()
+
+    errors = [result.error for result in together(let_go, *[lambda: import_module('awkward')] * THREADS)[1:]]
+    kinds = sorted(type(error).__name__ for error in errors)
+    assert kinds == ['Awkward'] + ['ImportError'] * (THREADS - 1), kinds
+    for error in errors:
+        if isinstance(error, ImportError):
+            assert here.file('awkward.py') in str(error) and 'Awkward: text' in str(error)
+            assert (error.name, error.path) == ('awkward', here.file('awkward.py'))
+
+
+@case
+def attributes_of_exceptions_are_kept():
+    here = Directory()
+    here.write('oserror.py', HELD + 'open("/nowhere/at/all")\n')
+    for error in attempt(here, 'oserror', FileNotFoundError):
+        assert error.filename == '/nowhere/at/all' and error.errno == 2
+    del apache.lines[:]
+    here.write('needing.py', HELD + 'import nowhere_at_all\n')
+    assert all(error.name == 'nowhere_at_all' for error in attempt(here, 'needing', ModuleNotFoundError))
+
+
+@case
+def a_syntax_error():
+    here = Directory()
+    file = here.write('bad.py', 'x = = 1\n')
+    for result in together(*[lambda: import_module('bad')] * THREADS):
+        assert type(result.error) is SyntaxError
+        assert (result.error.filename, result.error.lineno) == (file, 1)
+    here.write('bad.py', 'x = 1\n')
+    assert import_module('bad').x == 1
+
+
+@case
+def a_source_that_is_no_text():
+    here = Directory()
+    with open(here.file('binary.py'), 'wb') as out:
+        out.write(b'x = "\xff\xfe"\n')
+    raises(SyntaxError, import_module, 'binary')
+    with open(here.file('nuls.py'), 'wb') as out:
+        out.write(b'x = 1\0\n')
+    raises((SyntaxError, ValueError), import_module, 'nuls')
+
+
+@case
+def a_failed_reload_leaves_what_was_there():
+    here = Directory()
+    here.write('spoilt.py', 'value = 1\nkept = 1\n')
+    module = import_module('spoilt')
+    here.write('spoilt.py', 'value = 2\nnew = 1\ndel kept\nraise ValueError("no")\n')
+    for _ in range(2):
+        raises(ValueError, import_module, 'spoilt')
+        assert sys.modules['spoilt'] is module
+        assert (module.value, module.kept, hasattr(module, 'new')) == (1, 1, False)
+    assert import_module('spoilt', autoreload=0) is module
+    here.write('spoilt.py', 'value = = 3\n')
+    raises(SyntaxError, import_module, 'spoilt')
+    here.write('spoilt.py', 'value = 4\n')
+    assert import_module('spoilt') is module and module.value == 4
+
+
+@case
+def who_does_not_want_a_reload_does_not_get_its_failure():
+    here = Directory()
+    here.write('content.py', 'value = 1\n')
+    import_module('content')
+    here.write('content.py', HELD + 'raise ValueError("no")\n')
+    harness.hold = threading.Event()
+
+    def let_go():
+        until(lambda: core.waiting(here.key('content.py')) == 1)
+        harness.hold.set()
+
+    def patient():
+        until(lambda: core.locks() == 1 and runs.get('content'))
+        return import_module('content', autoreload=0).value
+
+    _, eager, content = together(let_go, lambda: import_module('content'), patient)
+    assert type(eager.error) is ValueError and content.get() == 1
+
+
+@case
+def a_file_that_is_deleted_between_the_search_and_the_load():
+    here = Directory()
+    file = here.write('vanishing.py', 'value = 1\n')
+    platform = sys.modules['modpython_core.platform']
+    found = platform.find('vanishing', [here.path])
+    os.unlink(file)
+    error = raises(ImportError, platform.read, found)
+    assert file in str(error) and error.name == 'vanishing' and error.path == file
+
+
+@case
+def a_directory_that_is_unreadable():
+    here = Directory()
+    here.write('locked.py', 'value = 1\n')
+    module = import_module('locked')
+    here.write('secret.py', 'value = 1\n')
+    os.chmod(here.path, 0)
+    try:
+        if os.getuid() == 0:
+            # Root may read everything, so that a directory without a permission looks to it like any other.
+            assert import_module('secret').value == 1
+        else:
+            raises(ImportError, import_module, 'secret')
+        assert import_module('locked') is module
+    finally:
+        os.chmod(here.path, 0o700)
+    assert import_module('secret').value == 1
+
+
+@case
+def a_file_replaced_while_it_loads_is_loaded_again():
+    here = Directory()
+    harness.replace = lambda: here.write('moving.py', 'import harness\nharness.ran(2)\nvalue = 2\n')
+    here.write('moving.py', 'import harness\nharness.ran(1)\nharness.replace()\nvalue = 1\n')
+    for result in together(*[lambda: import_module('moving').value] * 8):
+        assert result.get() in (1, 2)
+    assert import_module('moving').value == 2
+    assert runs == {1: 1, 2: 1}
+
+
+@case
+def a_failure_inside_a_load_reaches_the_outer_module_once():
+    here = Directory()
+    here.write('outer.py', 'from mod_python import apache\ntry:\n  apache.import_module("inner_bad")\n'
+               'except ValueError:\n  caught = True\n')
+    here.write('inner_bad.py', 'import harness\nharness.ran(__name__)\nraise ValueError\n')
+    for result in together(*[lambda: import_module('outer').caught] * 8):
+        assert result.get()
+    assert runs == {'inner_bad': 1}
+
+
+@case
+def an_exception_with_a_broken_str():
+    here = Directory()
+    here.write('mute.py', 'class Mute(Exception):\n  def __str__(self):\n    raise RuntimeError\nraise Mute\n')
+    error = raises(Exception, import_module, 'mute')
+    assert type(error).__name__ == 'Mute'
+    assert 'Mute' in lines()[0]
+
+
+run()

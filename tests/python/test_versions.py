@@ -1,0 +1,143 @@
+"""What counts as another version of a file, and stale bytecode."""
+
+import os
+import sys
+import time
+
+from harness import Directory, case, import_module, ran, run, runs
+
+
+def value_after(here, name, text, stamp=None):
+    """Overwrites the file in place, sets its time, and asks for it."""
+    with open(here.file(name + '.py'), 'w') as out:
+        out.write(text)
+    if stamp is not None:
+        os.utime(here.file(name + '.py'), ns=(stamp, stamp))
+    return import_module(name).value
+
+
+NOW = int(time.time()) * 10 ** 9
+
+
+@case
+def time_going_backwards_reloads():
+    here = Directory()
+    assert value_after(here, 'back', 'value = 1\n', NOW) == 1
+    assert value_after(here, 'back', 'value = 2\n', NOW - 10 ** 12) == 2
+    assert value_after(here, 'back', 'value = 3\n', 0) == 3
+    assert value_after(here, 'back', 'value = 4\n', -10 ** 12) == 4
+
+
+@case
+def a_time_in_the_future():
+    here = Directory()
+    assert value_after(here, 'future', 'value = 1\n', NOW + 10 ** 15) == 1
+    assert value_after(here, 'future', 'value = 22\n', NOW + 10 ** 15) == 22
+    assert value_after(here, 'future', 'value = 3\n', NOW) == 3
+
+
+@case
+def whole_seconds_and_another_size():
+    here = Directory()
+    assert value_after(here, 'whole', 'value = 1\n', NOW) == 1
+    assert value_after(here, 'whole', 'value = 12\n', NOW) == 12
+    assert value_after(here, 'whole', 'value = 123\n', NOW) == 123
+
+
+@case
+def the_same_size_within_one_second():
+    here = Directory()
+    for number in range(9):
+        assert value_after(here, 'quick', 'value = %d\n' % number, NOW + number + 1) == number
+
+
+@case
+def the_same_size_and_time_by_a_rename():
+    here = Directory()
+    for number in range(9):
+        with open(here.file('new'), 'w') as out:
+            out.write('value = %d\n' % number)
+        os.utime(here.file('new'), ns=(NOW, NOW))
+        os.rename(here.file('new'), here.file('renamed.py'))
+        assert import_module('renamed').value == number
+
+
+@case
+def bytecode_of_the_same_second_and_size_is_not_believed():
+    import py_compile
+    here = Directory()
+    for name in ('stale', 'stale_at_first'):
+        with open(here.file(name + '.py'), 'w') as out:
+            out.write('value = 1\n')
+        os.utime(here.file(name + '.py'), ns=(NOW, NOW))
+        if name == 'stale':
+            assert import_module(name).value == 1
+        py_compile.compile(here.file(name + '.py'))
+        assert value_after(here, name, 'value = 2\n', NOW + 5) == 2
+
+
+@case
+def what_a_plain_import_has_run_is_not_run_again():
+    here = Directory()
+    here.write('plain_first.py', 'import harness\nharness.ran(__name__)\nvalue = 1\n')
+    import plain_first
+    assert import_module('plain_first') is plain_first
+    assert import_module('plain_first') is plain_first
+    assert runs == {'plain_first': 1}
+    here.write('plain_first.py', 'value = 2\n')
+    assert import_module('plain_first') is plain_first and plain_first.value == 2
+
+
+@case
+def bytecode_that_could_not_be_written_says_nothing():
+    import py_compile
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        here = Directory()
+        py_compile.compile(here.write('unwritten.py', 'value = 1\n'))
+        here.write('unwritten.py', 'import harness\nharness.ran(__name__)\nvalue = 2\n')
+        import unwritten
+        assert import_module('unwritten') is unwritten
+        assert runs == {'unwritten': 1}
+    finally:
+        sys.dont_write_bytecode = before
+
+
+@case
+def what_a_plain_import_has_run_and_has_changed_since_is():
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        here = Directory()
+        here.write('plain_old.py', 'value = 1\n')
+        import plain_old
+        assert os.path.exists(plain_old.__cached__)
+        here.write('plain_old.py', 'value = 2\n')
+        assert import_module('plain_old') is plain_old and plain_old.value == 2
+    finally:
+        sys.dont_write_bytecode = before
+
+
+@case
+def a_module_whose_file_cannot_be_seen_is_served_as_it_is():
+    import types
+    module = sys.modules['handmade'] = types.ModuleType('handmade')
+    module.__file__ = '/nowhere/handmade.py'
+    try:
+        assert import_module('handmade') is module
+        assert import_module('handmade') is module
+    finally:
+        del sys.modules['handmade']
+
+
+@case
+def a_module_from_a_zip_file():
+    import zipfile
+    here = Directory(on_path=False)
+    with zipfile.ZipFile(here.file('code.zip'), 'w') as archive:
+        archive.writestr('zipped.py', 'value = 1\n')
+    sys.path.insert(0, here.file('code.zip'))
+    module = import_module('zipped')
+    assert module.value == 1 and import_module('zipped') is module
+
+
+run()
