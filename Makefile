@@ -101,6 +101,7 @@ check-pythons: prerequisites-check
 
 bench: prerequisites-demo relink
 	$(CARGO) bench --locked --bench registry
+	$(CARGO) bench --locked --bench acquire
 	$(CARGO) bench --locked --bench import_hit
 	$(CARGO) run --release --locked --quiet -p modpython-live --bin bench
 

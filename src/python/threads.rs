@@ -170,7 +170,7 @@ impl<P: Cpython, D> Threads<P, D> {
     /// # Safety
     ///
     /// This thread must not hold the GIL. While Python shuts down the call may not return.
-    pub unsafe fn enter(&self, kept: &Rc<Kept<D>>, outer: Outer) {
+    pub unsafe fn enter(&self, kept: Rc<Kept<D>>, outer: Outer) {
         let state = self.push(kept, outer);
         // SAFETY: the state is this thread's own and alive until the outermost release, and the caller says that the
         // GIL is free to be taken.
@@ -179,15 +179,15 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// Enters a state that is current already, in a thread that holds the GIL with it.
-    pub fn enter_attached(&self, kept: &Rc<Kept<D>>, outer: Outer) {
+    pub fn enter_attached(&self, kept: Rc<Kept<D>>, outer: Outer) {
         self.push(kept, outer);
         self.destroy_surplus();
     }
 
-    fn push(&self, kept: &Rc<Kept<D>>, outer: Outer) -> ThreadState {
+    fn push(&self, kept: Rc<Kept<D>>, outer: Outer) -> ThreadState {
         let state = kept.state.get().expect("a selected state exists until the outermost release");
         kept.depth.set(kept.depth.get() + 1);
-        self.inner.borrow_mut().held.push(Held { kept: Rc::clone(kept), outer });
+        self.inner.borrow_mut().held.push(Held { kept, outer });
         state
     }
 
@@ -210,23 +210,24 @@ impl<P: Cpython, D> Threads<P, D> {
         self.inner.borrow().held.last().is_some_and(|held| held.kept.state.get() == Some(state))
     }
 
-    /// Ends the innermost acquisition and gives the GIL up; false on an empty stack, and then nothing is done.
+    /// Ends the innermost acquisition, which is returned, and gives the GIL up. Nothing is done on an empty stack.
     ///
     /// # Safety
     ///
     /// This thread must hold the GIL with the state of that acquisition.
-    pub unsafe fn release(&self) -> bool {
-        let Some(kept) = self.innermost() else { return false };
-        let state = kept.state.get().expect("a state in use is not destroyed");
-        let outermost = kept.depth.get() == 1;
+    pub unsafe fn release(&self) -> Option<Rc<Kept<D>>> {
+        let innermost = self.inner.borrow().held.last().map(|held| (held.kept.state.get(), held.kept.depth.get()));
+        let (state, depth) = innermost?;
+        let state = state.expect("a state in use is not destroyed");
+        let outermost = depth == 1;
         if outermost {
             // The acquisition is still on the stack: destructors of a request's objects run Python code, and may
             // acquire an interpreter themselves.
             // SAFETY: the caller holds the GIL with it.
             unsafe { P::clear(state) };
         }
-        let held = self.inner.borrow_mut().held.pop().expect("it was there above");
-        kept.depth.set(kept.depth.get() - 1);
+        let Held { kept, outer } = self.inner.borrow_mut().held.pop().expect("it was there above");
+        kept.depth.set(depth - 1);
         if outermost && kept.ours && !P::KEEPS_STATES && kept.interpreter != P::main_interpreter() {
             kept.state.set(None);
             // SAFETY: cleared above, current, and no longer reachable through `kept`.
@@ -235,8 +236,8 @@ impl<P: Cpython, D> Threads<P, D> {
             // SAFETY: the caller holds the GIL.
             unsafe { P::detach() };
         }
-        self.reenter(held.outer);
-        true
+        self.reenter(outer);
+        Some(kept)
     }
 
     /// In the child of a fork Python has deleted the states of every interpreter but the main one.

@@ -18,6 +18,7 @@ import_module = apache.import_module
 runs = {}
 _runs_lock = threading.Lock()
 _cases = []
+_directories = []
 
 DEADLINE = 60
 
@@ -41,6 +42,7 @@ class Directory(object):
         if on_path:
             sys.path.insert(0, self.path)
         self._stamp = time.time() - 1000
+        _directories.append(self.path)
 
     def file(self, name):
         return os.path.join(self.path, name)
@@ -132,6 +134,8 @@ def run(alone=True):
             print('FAILED: %s' % function.__name__)
             traceback.print_exc(file=sys.stdout)
         sys.path[:] = path
+        while _directories:
+            shutil.rmtree(_directories.pop(), ignore_errors=True)
         for name in set(sys.modules) - modules:
             if getattr(sys.modules[name], '__file__', '').startswith(tempfile.gettempdir()):
                 del sys.modules[name]

@@ -54,7 +54,9 @@ fn run_in_sub_interpreter(script: &Path) -> bool {
 /// The GIL is held in the interpreter in which to run.
 unsafe fn run_here(script: &Path) -> bool {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
-    let prepare = format!("import sys; sys.path.insert(0, {folder:?}); import stand_in");
+    // No bytecode in the source tree; the modules that the scripts write get theirs.
+    let prepare =
+        format!("import sys; sys.dont_write_bytecode = True; sys.path.insert(0, {folder:?}); import stand_in");
     // SAFETY: the GIL is held; the objects are borrowed from sys.modules, where the stand-in keeps them alive.
     unsafe {
         if !execute(&prepare) {
@@ -65,7 +67,8 @@ unsafe fn run_here(script: &Path) -> bool {
             eprintln!("{reason}");
             return false;
         }
-        execute(&format!("import runpy; runpy.run_path({script:?}, run_name='__main__')"))
+        execute("import sys, harness; sys.dont_write_bytecode = False")
+            && execute(&format!("import runpy; runpy.run_path({script:?}, run_name='__main__')"))
     }
 }
 

@@ -112,10 +112,10 @@ fn refuse(thread: &Thread, name: &[u8], refusal: Refusal, outer: Outer) -> *mut 
 pub fn enter(thread: &Thread) {
     if let Step::Chosen { kept, attached, outer } = thread.take_step() {
         if attached {
-            thread.threads.enter_attached(&kept, outer);
+            thread.threads.enter_attached(kept, outer);
         } else {
             // SAFETY: the GIL was given up, or not held, when the acquisition began (`Threads::leave`).
-            unsafe { thread.threads.enter(&kept, outer) };
+            unsafe { thread.threads.enter(kept, outer) };
         }
     }
 }
@@ -160,10 +160,9 @@ pub unsafe fn publish(thread: &Thread, callback: *mut pyo3_ffi::PyObject) {
 /// The GIL is held with that acquisition's state.
 pub unsafe fn release(thread: &Thread) {
     static LINES: log::Limited = log::Limited::new();
-    let attempt = thread.threads.innermost().and_then(|kept| kept.data.attempt.take());
     // SAFETY: the caller's promise.
-    unsafe { thread.threads.release() };
-    if let Some(attempt) = attempt {
+    let kept = unsafe { thread.threads.release() };
+    if let Some(attempt) = kept.and_then(|kept| kept.data.attempt.take()) {
         let name = attempt.name().escape_ascii();
         let text = format!(
             "interpreter '{name}': attempt {} failed, because mod_python.apache could not be started in it (its error \

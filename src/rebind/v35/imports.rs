@@ -288,10 +288,17 @@ pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Delete(state: *mut c_void) {
 /// `PyEval_ReleaseThread`: the release of an acquisition.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyEval_ReleaseThread(state: *mut c_void) {
-    if is_innermost(state) {
-        // SAFETY: the module holds the GIL with the state of its innermost acquisition.
-        here(|thread| unsafe { acquire::release(thread) });
-    } else {
+    let released = learn::armed().then(|| {
+        here(|thread| {
+            let innermost = ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state));
+            if innermost {
+                // SAFETY: the module holds the GIL with the state of its innermost acquisition.
+                unsafe { acquire::release(thread) };
+            }
+            innermost
+        })
+    });
+    if released != Some(Some(true)) {
         // SAFETY: as the module called it.
         unsafe { ffi::PyEval_ReleaseThread(state.cast()) }
     }

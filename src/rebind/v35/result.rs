@@ -85,7 +85,7 @@ unsafe extern "C" fn give_up(data: *mut c_void) -> c_int {
             // SAFETY: `leave` has given the GIL up; inside, it is held with a state of the object's interpreter, of
             // which the pool owned one reference.
             Some(kept) => unsafe {
-                thread.threads.enter(&kept, outer);
+                thread.threads.enter(kept, outer);
                 ffi::Py_DECREF(given.object.cast());
                 thread.threads.release();
             },
