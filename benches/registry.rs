@@ -4,14 +4,7 @@
 //! machine's speed meets both, and the quickest batch of each counts; the spread is printed.
 
 use modpython_core::registry::{Claim, Registry, ThreadKey};
-use std::{
-    collections::HashMap,
-    hint::black_box,
-    process::ExitCode,
-    sync::Barrier,
-    thread,
-    time::Instant,
-};
+use std::{collections::HashMap, hint::black_box, process::ExitCode, sync::Barrier, thread, time::Instant};
 
 const BATCHES: usize = 40;
 const LOOKUPS: u32 = 400_000;

@@ -9,10 +9,14 @@ pub enum Refusal {
     #[error("its creation failed; the next request for it tries again")]
     AttemptFailed,
     /// The thread that asks is the one that is creating it, and would wait for itself (R7).
-    #[error("the thread that is creating it asked for it again; code that runs while an interpreter starts cannot use it")]
+    #[error(
+        "the thread that is creating it asked for it again; code that runs while an interpreter starts cannot use it"
+    )]
     Reentrant,
     /// The upper bound on named interpreters is reached (R10).
-    #[error("the limit of {0} interpreters is reached; raise MODPYTHON_CORE_MAX_INTERPRETERS, or let fewer names arise (PythonInterpPerDirectory and PythonInterpPerDirective make one per directory)")]
+    #[error(
+        "the limit of {0} interpreters is reached; raise MODPYTHON_CORE_MAX_INTERPRETERS, or let fewer names arise (PythonInterpPerDirectory and PythonInterpPerDirective make one per directory)"
+    )]
     Limit(usize),
     /// CPython could not make the interpreter.
     #[error("Py_NewInterpreter has failed; the next request for it tries again")]

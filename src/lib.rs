@@ -28,9 +28,9 @@ pub mod sync;
 pub mod extension;
 
 #[cfg(not(any(loom, shuttle)))]
-pub mod python;
-#[cfg(not(any(loom, shuttle)))]
 pub mod process;
+#[cfg(not(any(loom, shuttle)))]
+pub mod python;
 #[cfg(not(any(loom, shuttle)))]
 pub mod rebind;
 #[cfg(not(any(loom, shuttle)))]

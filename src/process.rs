@@ -14,7 +14,8 @@ use std::{
 pub const MAIN_INTERPRETER: &[u8] = b"main_interpreter";
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::from_env);
-static REGISTRY: LazyLock<Registry<Interpreter, Callback>> = LazyLock::new(|| Registry::new(settings().max_interpreters));
+static REGISTRY: LazyLock<Registry<Interpreter, Callback>> =
+    LazyLock::new(|| Registry::new(settings().max_interpreters));
 
 /// The settings of this process.
 pub fn settings() -> &'static Settings {

@@ -64,6 +64,7 @@ fn the_library_stays_loaded_and_names_its_python() {
 fn the_build_information_can_be_read_from_the_file() {
     let data = library();
     let text = String::from_utf8_lossy(&data);
-    let version = format!("version={}\npython={}\nlibpython=", env!("CARGO_PKG_VERSION"), env!("MODPYTHON_CORE_PYTHON"));
+    let version =
+        format!("version={}\npython={}\nlibpython=", env!("CARGO_PKG_VERSION"), env!("MODPYTHON_CORE_PYTHON"));
     assert!(text.contains(&version), "{version}");
 }

@@ -277,4 +277,3 @@ impl<P: Cpython, D> Drop for Threads<P, D> {
         }
     }
 }
-

@@ -130,8 +130,7 @@ pub fn get_interpreter(name: &CStr) -> *mut InterpreterData {
     unsafe {
         mpc35_rebind_PyEval_RestoreThread(GLOBAL.load(Ordering::SeqCst));
         let hash = INTERPRETERS.load(Ordering::SeqCst);
-        let mut data: *mut InterpreterData =
-            mpc35_rebind_apr_hash_get(hash, name.as_ptr().cast(), STRING_KEY).cast();
+        let mut data: *mut InterpreterData = mpc35_rebind_apr_hash_get(hash, name.as_ptr().cast(), STRING_KEY).cast();
         if data.is_null() {
             let state: *mut pyo3_ffi::PyThreadState = mpc35_rebind_Py_NewInterpreter().cast();
             if state.is_null() {
@@ -212,12 +211,8 @@ pub fn run(data: *mut InterpreterData, code: &str) -> String {
     let code = CString::new(code).unwrap();
     // SAFETY: the GIL is held.
     unsafe {
-        let result = mpc35_rebind__PyObject_CallMethod_SizeT(
-            (*data).obcallback,
-            c"Run".as_ptr(),
-            c"s".as_ptr(),
-            code.as_ptr(),
-        );
+        let result =
+            mpc35_rebind__PyObject_CallMethod_SizeT((*data).obcallback, c"Run".as_ptr(), c"s".as_ptr(), code.as_ptr());
         if result.is_null() {
             pyo3_ffi::PyErr_Print();
             panic!("a request's code raised an exception");

@@ -63,7 +63,8 @@ fn at_once<R: Send + 'static>(number: usize, work: impl Fn(usize) -> R + Send + 
 }
 
 /// What tells interpreters of one name apart, and how often `init` ran in it.
-const WHICH: &str = "import fake_apache; answer = '%s %d %d' % (fake_apache.interpreter, id(sys.modules), fake_apache.calls)";
+const WHICH: &str =
+    "import fake_apache; answer = '%s %d %d' % (fake_apache.interpreter, id(sys.modules), fake_apache.calls)";
 
 fn same(answers: &[Option<String>]) -> String {
     let first = answers[0].clone().expect("there is an interpreter");

@@ -7,8 +7,7 @@ use super::{
 };
 use crate::{
     error::Refusal,
-    extension,
-    process,
+    extension, process,
     python::{Callback, Cpython, Cpython3 as Python, Interpreter, threads::Outer},
     registry::{Attempt, Claim},
     stats::{STATS, count},

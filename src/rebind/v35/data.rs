@@ -44,7 +44,8 @@ type InterpreterDataCell = UnsafeCell<InterpreterData>;
 impl Block {
     /// The block of an interpreter whose callback is not known yet.
     pub fn new(interpreter: Interpreter) -> Self {
-        let data = InterpreterData { tstates: ptr::null_mut(), interp: interpreter.as_ptr(), obcallback: ptr::null_mut() };
+        let data =
+            InterpreterData { tstates: ptr::null_mut(), interp: interpreter.as_ptr(), obcallback: ptr::null_mut() };
         let array = Array {
             pool: ptr::null_mut(),
             elt_size: size_of::<*mut c_void>() as c_int,

@@ -51,10 +51,7 @@ type InitFunction = unsafe extern "C" fn() -> *mut ffi::PyObject;
 /// would be fatal from 3.12 on, and before that leave a pointer into the unloaded module in front: so the name is
 /// registered once, with a function that calls the newest load's.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mpc35_rebind_PyImport_AppendInittab(
-    name: *const c_char,
-    init: Option<InitFunction>,
-) -> c_int {
+pub unsafe extern "C" fn mpc35_rebind_PyImport_AppendInittab(name: *const c_char, init: Option<InitFunction>) -> c_int {
     static NEWEST: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
     unsafe extern "C" fn call_newest() -> *mut ffi::PyObject {
         let newest = NEWEST.load(Ordering::Relaxed);
