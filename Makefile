@@ -95,7 +95,8 @@ check-pythons: prerequisites-check
 	@test -n '$(PYTHONS)' || { echo 'NOT RUN: no Python to check; name some by PYTHONS="/path/to/python3 ..."'; exit 1; }
 	set -e; for python in $(PYTHONS); do echo "== $$python"; \
 	  lib=$$($$python -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))'); \
-	  LD_LIBRARY_PATH=$$lib PYO3_PYTHON=$$python $(CARGO) test --locked --target-dir target/pythons \
+	  home=$$($$python -c 'import sys; print(sys.base_prefix)'); \
+	  LD_LIBRARY_PATH=$$lib PYTHONHOME=$$home PYO3_PYTHON=$$python $(CARGO) test --locked --target-dir target/pythons \
 	    --test rebind35 --test import_module; \
 	done
 

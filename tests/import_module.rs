@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         return embedded::run(Path::new(&script), interpreters);
     }
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let mut failed = 0;
+    let [mut passed, mut failed] = [0, 0];
     for script in scripts() {
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
@@ -36,10 +36,10 @@ fn main() -> ExitCode {
             let outcome = run_apart(&script, interpreters);
             let place = if interpreters == 0 { "main".to_owned() } else { format!("{interpreters} sub") };
             println!("test {name} ({place}) ... {outcome} in {:.1} s", before.elapsed().as_secs_f32());
-            failed += u32::from(outcome != "ok");
+            *(if outcome == "ok" { &mut passed } else { &mut failed }) += 1;
         }
     }
-    println!("{failed} failed");
+    println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -65,6 +65,9 @@ fn run_apart(script: &Path, interpreters: u32) -> String {
     command.env(SCRIPT, script).env(WHERE, interpreters.to_string()).stdin(Stdio::null());
     // Some shells set it; it would hide what stale bytecode does.
     command.env_remove("PYTHONDONTWRITEBYTECODE");
+    // What the script leaves behind goes with this, also when it has to be killed.
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    command.env("TMPDIR", folder.path());
     let mut child = command.spawn().expect("it can be started");
     let deadline = Instant::now() + DEADLINE;
     loop {

@@ -8,7 +8,10 @@
 //! | `server` | one running Apache: its log and processes, until it has stopped |
 //! | `site` | the Python files that answer, and those that take notes |
 //! | `http`, `load` | the client: one connection, and many of them at one moment |
+//! | `meanwhile` | doing something to a server while clients ask it |
 //! | `observe` | notes and answers, counted |
+//! | `loads` | runs of handlers' module code |
+//! | `versions` | handlers that change while the server runs |
 //! | `coldstart` | the experiment that shows the defect: many first requests at once |
 //! | `expect` | assertions that several live tests share |
 //! | `report`, `picture` | what a person sees of it |
@@ -20,6 +23,8 @@ pub mod config;
 pub mod expect;
 pub mod http;
 pub mod load;
+pub mod loads;
+pub mod meanwhile;
 pub mod observe;
 pub mod picture;
 pub mod prerequisites;
@@ -27,6 +32,7 @@ pub mod report;
 pub mod server;
 pub mod setup;
 pub mod site;
+pub mod versions;
 pub mod wait;
 
 pub use config::{Module, Mpm};

@@ -55,6 +55,11 @@ impl Server {
         self.root.join("notes")
     }
 
+    /// The document root.
+    pub fn htdocs(&self) -> PathBuf {
+        self.root.join("htdocs")
+    }
+
     /// httpd's error log so far.
     pub fn error_log(&self) -> String {
         read_lossy(&self.root.join("error.log"))

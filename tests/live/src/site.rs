@@ -27,7 +27,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 10] = python![
+const MODULES: [(&str, &str); 13] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -38,6 +38,9 @@ const MODULES: [(&str, &str); 10] = python![
     "leftovers.py",
     "forker.py",
     "nest.py",
+    "loadnotes.py",
+    "waiting.py",
+    "importhit.py",
 ];
 
 /// Directives that let `module` answer below `/module/`, in the interpreter that httpd chooses by default.
