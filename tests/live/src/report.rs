@@ -131,22 +131,10 @@ fn page(series: &[Series]) -> String {
          that is an answer.</p>\n{picture}\n\
          <h2>All cold starts</h2>\n\
          <p>{runs} of each kind, in Apache 2.4 with the worker MPM, one process of {CLIENTS} threads. Where a cell has \
-         several numbers, each is one cold start.</p>\n{table}\n{remark}\n</html>\n",
+         several numbers, each is one cold start.</p>\n{table}\n</html>\n",
         picture = picture::svg(&panels),
         table = table(series),
-        remark = remark(series),
     )
-}
-
-/// The reader is not to believe that all is well where it is not.
-fn remark(series: &[Series]) -> &'static str {
-    let relinked = series.iter().filter(|series| series.module == Module::Relinked);
-    if relinked.flat_map(|series| &series.runs).all(|run| run.bad() == 0) {
-        return "";
-    }
-    "<p>Errors of the relinked module, where there are any: while one thread is still importing a handler, another may \
-     be given the unfinished module, and answers 500. That is mod_python's <code>import_module</code>, and not a matter \
-     of interpreters.</p>"
 }
 
 fn table(series: &[Series]) -> String {

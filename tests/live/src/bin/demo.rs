@@ -76,21 +76,31 @@ fn one_series(module: Module, autoreload: bool) -> Result<Series> {
     Ok(Series { module, autoreload, runs })
 }
 
+/// What each cold start of the relinked module has to be, and how many were not.
 fn verdict(series: &[Series]) -> bool {
     let relinked: Vec<&Outcome> =
         series.iter().filter(|series| series.module == Module::Relinked).flat_map(|series| &series.runs).collect();
-    let second = relinked.iter().filter(|run| run.interpreters() != 1).count();
-    let unwell = relinked.iter().filter(|run| !run.crashes.is_empty() || run.stop.hung).count();
-    if second > 0 {
-        println!("FAILED: {second} of {} cold starts of the relinked module had not one interpreter", relinked.len());
+    let failed = |what: &str, is_bad: &dyn Fn(&Outcome) -> bool| {
+        let number = relinked.iter().filter(|run| is_bad(run)).count();
+        if number > 0 {
+            println!("FAILED: {number} of {} cold starts of the relinked module {what}", relinked.len());
+        }
+        number > 0
+    };
+    let bad = [
+        failed("had not one interpreter", &|run| run.interpreters() != 1),
+        failed("did not load the module once", &|run| run.loads() != 1),
+        failed("gave answers other than 200", &|run| run.bad() > 0),
+        failed("crashed or hung at stop", &|run| !run.crashes.is_empty() || run.stop.hung),
+    ];
+    let good = !bad.contains(&true);
+    if good {
+        println!(
+            "The relinked module had one interpreter, one load and no bad answer in each of {} cold starts.",
+            relinked.len()
+        );
     }
-    if unwell > 0 {
-        println!("FAILED: {unwell} of {} cold starts of the relinked module crashed or hung at stop", relinked.len());
-    }
-    if second + unwell == 0 {
-        println!("The relinked module had one interpreter per name in each of {} cold starts.", relinked.len());
-    }
-    second + unwell == 0
+    good
 }
 
 /// `target/demo` of the workspace, or the directory given as the argument.
