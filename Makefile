@@ -25,7 +25,7 @@ SONAME = libmodpython-core-py$(PYVER).so.0
 
 OUT := target/relinked
 SHIP := target/ship/release
-SHARED = target/lib/$(SONAME)
+SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 .PHONY: all help build relink demo check check-pythons bench install clean prerequisites-build prerequisites-demo \
@@ -60,14 +60,14 @@ $(SHIP)/stamp: $(SOURCES)
 	  $(CARGO) build --release --locked --target-dir target/ship --lib --bin modpython-relink
 	@touch $@
 
-target/lib/modpython_core.map: capi/modpython_core.symbols
+target/shared/modpython_core.map: capi/modpython_core.symbols
 	@mkdir -p $(@D)
 	@{ echo 'MODPYTHON_CORE_0 { global:'; sed -n 's/^[A-Za-z_].*/  &;/p' $<; echo 'local: *; };'; } > $@
 
-$(SHARED): $(SHIP)/stamp target/lib/modpython_core.map
+$(SHARED): $(SHIP)/stamp target/shared/modpython_core.map
 	$(CC) -shared -o $@ \
 	  -Wl,--whole-archive $(SHIP)/libmodpython_core.a -Wl,--no-whole-archive -Wl,--gc-sections \
-	  -Wl,--version-script=target/lib/modpython_core.map -Wl,-soname=$(SONAME) \
+	  -Wl,--version-script=target/shared/modpython_core.map -Wl,-soname=$(SONAME) \
 	  -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--build-id \
 	  -L$(PYLIBDIR) -l:$(PYLIB) -lpthread -ldl -lm $(LDFLAGS)
 
@@ -84,8 +84,9 @@ demo: prerequisites-demo relink
 check: prerequisites-check relink
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTFLAGS='--cfg loom' $(CARGO) test --release --locked --target-dir target/loom --lib --test 'model_*'
-	RUSTFLAGS='--cfg shuttle' $(CARGO) test --release --locked --target-dir target/shuttle --test 'model_*'
+	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model --locked --target-dir target/loom --lib --test model_pathlock
+	RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model --locked --target-dir target/shuttle \
+	  --test model_pathlock_shuttle
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) $(CARGO) test --locked
 	$(CARGO) test --release --locked -p modpython-live -- --test-threads=1
 

@@ -1,0 +1,187 @@
+//! Handlers that import each other, or themselves (I4): nobody hangs, and what is answered from is complete (I2).
+
+use std::time::Duration;
+
+use modpython_live::expect::{all_answered, all_good, alone, clean_stop};
+use modpython_live::load::{Answer, Load};
+use modpython_live::loads::{all_at_once, loads_of};
+use modpython_live::observe::{field, outcomes};
+use modpython_live::{Module, Server, Setup, site};
+
+const CLIENTS: usize = 32;
+/// Each cycle is met so many times, each time with modules that nobody has loaded yet.
+const ROUNDS: usize = 4;
+/// Who waits longer than this for an answer hangs.
+const DEADLINE: Duration = Duration::from_secs(8);
+
+/// A handler module that gets hold of another one half way through its load, by the statement `import`.
+fn module(version: usize, name: &str, other: &str, import: &str) -> String {
+    format!(
+        "import time\n\
+         import loadnotes\n\
+         from mod_python import apache\n\
+         load = loadnotes.Load(__file__, {version})\n\
+         # Long enough for the load of the other one to have begun.\n\
+         time.sleep(0.1)\n\
+         {import}\n\
+         def handler(req):\n    \
+             # A request is no load: all that it is given has run to its end.\n    \
+             mine, other = apache.import_module('{name}'), apache.import_module('{other}')\n    \
+             return loadnotes.answer(req, complete=[COMPLETE, mine.COMPLETE, other.COMPLETE])\n\
+         COMPLETE = True\n\
+         load.over()\n"
+    )
+}
+
+/// What a cycle consists of: modules, each with the one that it imports and how.
+struct Cycle {
+    modules: &'static [(&'static str, &'static str, Import)],
+    /// Those of them that are asked for.
+    handlers: &'static [&'static str],
+}
+
+#[derive(Clone, Copy)]
+enum Import {
+    /// By apache.import_module.
+    ByFunction,
+    /// By a plain import statement.
+    Plainly,
+    /// By a plain import statement when a request comes, so that it meets the other's load.
+    NotAtLoad,
+}
+
+const OPPOSITE_ORDERS: Cycle = Cycle {
+    modules: &[("left", "right", Import::ByFunction), ("right", "left", Import::ByFunction)],
+    handlers: &["left", "right"],
+};
+
+const PLAIN_HELPER: Cycle = Cycle {
+    modules: &[("host", "helper", Import::Plainly), ("helper", "host", Import::ByFunction)],
+    handlers: &["host"],
+};
+
+/// The same, where requests for the helper come in from the other end.
+const PLAIN_HELPER_FROM_BOTH_ENDS: Cycle = Cycle {
+    modules: &[("host", "helper", Import::Plainly), ("helper", "host", Import::ByFunction)],
+    handlers: &["host", "helper"],
+};
+
+const SELF: Cycle = Cycle { modules: &[("selfish", "selfish", Import::ByFunction)], handlers: &["selfish"] };
+
+/// No cycle, but two ways to the same file at one moment.
+const PLAIN_BESIDE_FUNCTION: Cycle = Cycle {
+    modules: &[("plain", "shared", Import::NotAtLoad), ("shared", "shared", Import::NotAtLoad)],
+    handlers: &["plain", "shared"],
+};
+
+impl Cycle {
+    fn text(round: usize, &(name, other, import): &(&str, &str, Import)) -> String {
+        let (name, other) = (format!("{name}{round}"), format!("{other}{round}"));
+        match import {
+            Import::ByFunction => module(round, &name, &other, &format!("other = apache.import_module('{other}')")),
+            Import::Plainly => module(round, &name, &other, &format!("import {other}")),
+            Import::NotAtLoad => module(round, &name, &other, "pass")
+                .replace("# A request is no load: all", &format!("import {other}\n    # All")),
+        }
+    }
+
+    fn start(&self, which: Module) -> Server {
+        let mut setup = Setup::new(which).preload("who loadnotes").directives(&site::handler("who"));
+        let mut directives = "<Directory \"${HTDOCS}/app\">\nSetHandler mod_python\n".to_owned();
+        for round in 0..ROUNDS {
+            for module in self.modules {
+                let name = format!("{}{round}", module.0);
+                directives.push_str(&format!("PythonHandler {name} | .{name}\n"));
+                setup = setup.file(format!("app/{name}.py"), &Self::text(round, module));
+            }
+        }
+        let server = setup.directives(&format!("{directives}</Directory>")).start().expect("a server");
+        // One client makes the interpreter: with several of them, stock has none of these cycles.
+        all_good(&Load::new(server.port(), 1).run_times(1, |_, _| "/who".to_owned()).answers);
+        server
+    }
+
+    /// All clients ask at once, each time for modules that are still to be loaded.
+    fn ask(&self, server: &Server, round: usize) -> Vec<Answer> {
+        let mut load = Load::new(server.port(), CLIENTS);
+        load.timeout = DEADLINE;
+        load.run_times(2, |client, _| {
+            let handler = self.handlers[client % self.handlers.len()];
+            format!("/app/page.{handler}{round}")
+        })
+        .answers
+    }
+
+    fn is_stood(&self) {
+        let server = self.start(Module::Relinked);
+        let mut crossed = 0;
+        for round in 0..ROUNDS {
+            let answers = self.ask(&server, round);
+            all_answered(&answers);
+            if let Some(bad) = answers.iter().find(|answer| !answer.is_good()) {
+                panic!("round {round}: {:?}, for one {bad:?}\n{}", outcomes(&answers), server.error_log());
+            }
+            for answer in &answers {
+                assert_eq!(field(answer, "complete").as_deref(), Some("[true,true,true]"), "{answer:?}");
+            }
+            let mut all = Vec::new();
+            for (name, ..) in self.modules {
+                let loads = loads_of(&server.notes(), &format!("app/{name}{round}.py")).expect("the notes");
+                assert_eq!(loads.len(), 1, "round {round}: {loads:?}");
+                assert!(loads.iter().all(|load| load.end.is_some()), "round {round}: {loads:?}");
+                all.extend(loads);
+            }
+            crossed += usize::from(all_at_once(&all));
+        }
+        println!("relinked: in {crossed} of {ROUNDS} rounds all loads of the cycle were under way at once");
+        if self.modules.iter().all(|(.., import)| !matches!(import, Import::NotAtLoad)) {
+            assert!(crossed > 0, "no cycle was closed");
+        }
+        clean_stop(server);
+    }
+
+    fn is_not_stood_by_stock(&self) {
+        let server = self.start(Module::Stock);
+        let answers: Vec<_> = (0..ROUNDS).flat_map(|round| self.ask(&server, round)).collect();
+        println!("stock: {:?}", outcomes(&answers));
+        assert!(answers.iter().any(|answer| !answer.is_good()), "stock answered well each time");
+    }
+}
+
+#[test]
+fn two_handlers_that_import_each_other() {
+    let _alone = alone();
+    OPPOSITE_ORDERS.is_stood();
+}
+
+#[test]
+fn a_plain_import_of_a_helper_that_imports_the_handler() {
+    let _alone = alone();
+    PLAIN_HELPER.is_stood();
+}
+
+#[test]
+fn a_plain_import_of_a_helper_that_is_a_handler_too() {
+    let _alone = alone();
+    PLAIN_HELPER_FROM_BOTH_ENDS.is_stood();
+}
+
+#[test]
+fn a_handler_that_imports_itself() {
+    let _alone = alone();
+    SELF.is_stood();
+}
+
+#[test]
+fn a_plain_import_beside_import_module_runs_the_file_once() {
+    let _alone = alone();
+    PLAIN_BESIDE_FUNCTION.is_stood();
+}
+
+#[test]
+fn stock_answers_from_modules_that_are_half_loaded() {
+    let _alone = alone();
+    for cycle in [OPPOSITE_ORDERS, PLAIN_HELPER, SELF] {
+        cycle.is_not_stood_by_stock();
+    }
+}
