@@ -71,9 +71,9 @@ $(SHARED): $(SHIP)/stamp target/shared/modpython_core.map
 	  -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--build-id \
 	  -L$(PYLIBDIR) -l:$(PYLIB) -lpthread -ldl -lm $(LDFLAGS)
 
+# install, not cp: a server that runs with the old file would find its mapped pages rewritten.
 relink: build
 	@mkdir -p $(OUT)
-	# install, not cp: a server that runs with the old file would find its mapped pages rewritten.
 	@$(INSTALL) -m 755 $(SHARED) $(OUT)/$(SONAME)
 	$(SHIP)/modpython-relink $(MODULE) --library $(OUT)/$(SONAME) --runpath '$$ORIGIN' --output $(OUT)/mod_python.so
 

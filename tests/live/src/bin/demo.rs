@@ -50,7 +50,7 @@ fn run() -> Result<bool> {
     println!(
         "\n{}\nThe picture: {} ({:.0} s in all)",
         report::terminal(&series),
-        page.display(),
+        page.canonicalize()?.display(),
         begin.elapsed().as_secs_f64()
     );
     Ok(verdict(&series))
