@@ -29,7 +29,7 @@ fn main() {
     let libpython = sysconfig(python, "sysconfig.get_config_var('INSTSONAME') or ''");
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
     cc::Build::new()
-        .files(["capi/glue.c", "capi/glue35.c"])
+        .files(["capi/frame.c", "capi/glue.c", "capi/glue35.c"])
         .include(&headers)
         .warnings(true)
         .warnings_into_errors(true)

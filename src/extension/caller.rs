@@ -113,10 +113,7 @@ pub(super) unsafe fn from_frame(state: &State) -> Where {
     // SAFETY: the GIL is held, in a Python frame. A variable that is not there has left an exception; it only means
     // the plain kind.
     unsafe {
-        let found = Locals::of_running_frame().and_then(|locals| match from_python_path(&locals, &state.names) {
-            None => caller(&locals, &state.names),
-            expression => expression,
-        });
+        let found = from_python_path(&state.names).or_else(|| caller(&state.names));
         ffi::PyErr_Clear();
         found.unwrap_or(Where::Plain)
     }
@@ -126,10 +123,10 @@ pub(super) unsafe fn from_frame(state: &State) -> Where {
 ///
 /// # Safety
 /// The GIL is held.
-unsafe fn from_python_path(locals: &Locals, names: &Names) -> Option<Where> {
+unsafe fn from_python_path(names: &Names) -> Option<Where> {
     // SAFETY: every object is alive: owned here.
     unsafe {
-        let config = locals.get(&names.config)?;
+        let config = local(&names.config)?;
         if ffi::PySequence_Contains(config.as_ptr(), names.python_path.as_ptr()) != 1 {
             return None;
         }
@@ -143,13 +140,13 @@ unsafe fn from_python_path(locals: &Locals, names: &Names) -> Option<Where> {
 ///
 /// # Safety
 /// The GIL is held.
-unsafe fn from_dispatcher(locals: &Locals, names: &Names) -> Option<Where> {
+unsafe fn from_dispatcher(names: &Names) -> Option<Where> {
     // SAFETY: every object is alive: owned here.
     unsafe {
-        if let Some(hlist) = locals.get(&names.hlist) {
+        if let Some(hlist) = local(&names.hlist) {
             return from_hlist(&hlist, names);
         }
-        let filter = locals.get(&names.fltr).or_else(|| locals.get(&names.filter))?;
+        let filter = local(&names.fltr).or_else(|| local(&names.filter))?;
         text(attribute(&filter, &names.dir)?).map(Where::Directory)
     }
 }
@@ -158,9 +155,9 @@ unsafe fn from_dispatcher(locals: &Locals, names: &Names) -> Option<Where> {
 ///
 /// # Safety
 /// The GIL is held.
-unsafe fn from_wsgi(locals: &Locals, names: &Names) -> Option<Where> {
+unsafe fn from_wsgi(names: &Names) -> Option<Where> {
     // SAFETY: every object is alive: owned here.
-    unsafe { from_hlist(&attribute(&locals.get(&names.request)?, &names.hlist)?, names) }
+    unsafe { from_hlist(&attribute(&local(&names.request)?, &names.hlist)?, names) }
 }
 
 /// # Safety
@@ -196,38 +193,16 @@ unsafe fn text(object: Owned) -> Option<Owned> {
     }
 }
 
-/// The local variables of a frame. From Python 3.12 on each is read by itself; before, only all of them at once.
-struct Locals(Owned);
+unsafe extern "C" {
+    /// See `capi/frame.c`.
+    fn mpc_glue_local(name: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
 
-impl Locals {
-    /// # Safety
-    /// The GIL is held.
-    unsafe fn of_running_frame() -> Option<Self> {
-        // SAFETY: the running frame, borrowed; it lives while we are called from it.
-        unsafe {
-            let frame = ffi::PyEval_GetFrame().cast::<ffi::PyObject>();
-            #[cfg(Py_3_12)]
-            return Owned::from_borrowed(frame).map(Self);
-            #[cfg(not(Py_3_12))]
-            return Owned::from_borrowed(frame)
-                .and_then(|frame| Owned::from_new(ffi::PyObject_GetAttrString(frame.as_ptr(), c"f_locals".as_ptr())))
-                .map(Self);
-        }
-    }
-
-    /// # Safety
-    /// The GIL is held.
-    unsafe fn get(&self, name: &Owned) -> Option<Owned> {
-        // SAFETY: a live frame or dict, and a live name; a variable that is not set is no error here.
-        unsafe {
-            #[cfg(Py_3_12)]
-            let value = Owned::from_new(ffi::PyFrame_GetVar(self.0.as_ptr().cast(), name.as_ptr()));
-            #[cfg(not(Py_3_12))]
-            let value = Owned::from_borrowed(ffi::PyDict_GetItemWithError(self.0.as_ptr(), name.as_ptr()));
-            if value.is_none() {
-                ffi::PyErr_Clear();
-            }
-            value
-        }
-    }
+/// A local variable of the Python function that has called us, if it is set.
+///
+/// # Safety
+/// The GIL is held, and `name` is an interned string.
+unsafe fn local(name: &Owned) -> Option<Owned> {
+    // SAFETY: a live name; a new reference, or NULL without an exception.
+    unsafe { Owned::from_new(mpc_glue_local(name.as_ptr())) }
 }

@@ -1,6 +1,8 @@
 //! Loads that fail: everybody who waits shares one attempt (I5), and service begins once the file is repaired.
 
 use std::io::Result;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -87,6 +89,7 @@ fn one_attempt_fails_for_all_who_wait() {
     let loads = loads_of(&server.notes(), "app/failing.py").expect("the notes");
     assert_eq!(loads.len(), 1, "{loads:?}");
     let end = loads[0].end.expect("the end of the attempt");
+    // Clients begin a moment after the load does, so these times are early, by less than some milliseconds.
     let answered = |answer: &Answer| record.began + answer.end as f64 / 1e6;
     let first = record.answers.iter().map(answered).fold(f64::INFINITY, f64::min) - end;
     let last = record.answers.iter().map(answered).fold(f64::NEG_INFINITY, f64::max) - end;
@@ -97,26 +100,38 @@ fn one_attempt_fails_for_all_who_wait() {
     clean_stop(server);
 }
 
-/// It answers before the load has ended.
+/// Those who ask together with the first one wait for importlib's own lock. Those who come once the load has begun do
+/// not: the flag is set only when one of them has an answer.
 #[test]
 fn stock_does_not_wait_for_the_load_to_end() {
     let _alone = alone();
     let server = start(Module::Stock, include_str!("../python/failing.py"));
     // One client makes the interpreter: stock would otherwise make many, each with a load of its own.
     waiting(&server).expect("an answer");
-    let early = thread::scope(|scope| {
-        let clients = scope.spawn(|| ask(&server, 1));
-        wait_until("the load to begin", Duration::from_secs(10), || {
-            Ok((!loads_of(&server.notes(), "app/failing.py")?.is_empty()).then_some(()))
-        })
-        .expect("a load");
-        let early = Load::new(server.port(), 1).run_times(1, |_, _| "/app/page".to_owned()).answers;
+    let begun = || Ok((!loads_of(&server.notes(), "app/failing.py")?.is_empty()).then_some(()));
+    let answered = AtomicUsize::new(0);
+    let (early, record) = thread::scope(|scope| {
+        let clients = scope.spawn(|| {
+            Load::new(server.port(), CLIENTS).run(|client, turn, _| {
+                if turn > 0 {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    return ControlFlow::Break(());
+                }
+                if client > 0 {
+                    wait_until("the load to begin", Duration::from_secs(10), begun).expect("a load");
+                }
+                ControlFlow::Continue("/app/page".to_owned())
+            })
+        });
+        let early = wait_until("an answer during the load", Duration::from_secs(10), || {
+            Ok(Some(answered.load(Ordering::Relaxed)).filter(|answered| *answered > 0))
+        });
         site::set_flag(&server.notes(), FAIL).expect("a flag");
-        clients.join().expect("the clients");
-        early
+        (early, clients.join().expect("the clients"))
     });
-    println!("stock: {:?} while the load is under way", outcomes(&early));
-    all_failed(&early);
+    let early = early.expect("stock waited");
+    let attempts = loads_of(&server.notes(), "app/failing.py").expect("the notes").len();
+    println!("stock: {early} or more of {} answers during the load; {attempts} attempts", record.answers.len());
 }
 
 /// Ways to fail, as the text of the file and what our line names.
