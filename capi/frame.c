@@ -12,7 +12,9 @@
 #define Py_BUILD_CORE 1
 #endif
 #include <Python.h>
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000
+#if PY_VERSION_HEX < 0x030B0000
+#include <frameobject.h>
+#elif PY_VERSION_HEX < 0x030C0000
 #include <internal/pycore_frame.h>
 #endif
 
