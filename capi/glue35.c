@@ -51,7 +51,7 @@ static PyObject *call_method(PyObject *object, const char *name, const char *for
         Py_DECREF(item);
     }
     if (arguments != NULL)
-        result = PyObject_CallObject(method, arguments);
+        result = PyObject_Vectorcall(method, ((PyTupleObject *)arguments)->ob_item, PyTuple_GET_SIZE(arguments), NULL);
     Py_XDECREF(arguments);
     Py_DECREF(method);
     return mpc35_method_returned(name, result);

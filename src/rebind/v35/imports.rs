@@ -134,7 +134,8 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_RestoreThread(state: *mut c_void) {
     unsafe { ffi::PyEval_RestoreThread(state.cast()) }
 }
 
-/// `apr_hash_get`; in the hash of the interpreters, in an acquisition, it is the registry that answers.
+/// `apr_hash_get`; in the hash of the interpreters, in an acquisition, it is the registry that answers. The module calls
+/// it a dozen times a request for its configuration, so that all else is kept out of that way.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
     hash: *mut c_void,
@@ -142,29 +143,40 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
     length: isize,
 ) -> *mut c_void {
     if learn::is_interpreters(hash) {
-        let chosen = here(|thread| {
-            if !learn::armed() {
-                learn::warn_not_recognised();
-                return None;
-            }
-            match thread.take_step() {
-                Step::Asked(outer) => {
-                    // SAFETY: the module looks names up, with APR_HASH_KEY_STRING.
-                    let name = unsafe { CStr::from_ptr(key.cast()) };
-                    Some(acquire::choose(thread, name.to_bytes(), outer))
-                }
-                other => {
-                    thread.reach(other);
-                    None
-                }
-            }
-        });
-        if let Some(Some(data)) = chosen {
+        // SAFETY: the module looks names up there, with APR_HASH_KEY_STRING.
+        if let Some(data) = unsafe { find_interpreter(key.cast()) } {
             return data;
         }
     }
     // SAFETY: as the module called it.
     unsafe { host::mpc_host_hash_get(hash, key, length) }
+}
+
+/// What an acquisition that has begun in this thread is answered; nothing if none has.
+///
+/// # Safety
+///
+/// `name` is a NUL-terminated string.
+#[inline(never)]
+unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
+    here(|thread| {
+        if !learn::armed() {
+            learn::warn_not_recognised();
+            return None;
+        }
+        match thread.take_step() {
+            Step::Asked(outer) => {
+                // SAFETY: the caller's promise.
+                let name = unsafe { CStr::from_ptr(name) };
+                Some(acquire::choose(thread, name.to_bytes(), outer))
+            }
+            other => {
+                thread.reach(other);
+                None
+            }
+        }
+    })
+    .flatten()
 }
 
 /// `apr_hash_set`; of "main_interpreter" in the child's start it is what shows that we have understood the module.
