@@ -28,8 +28,8 @@ SHIP := target/ship/release
 SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
-.PHONY: all help build relink demo check check-pythons bench install clean prerequisites-build prerequisites-demo \
-  prerequisites-check
+PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
+.PHONY: all help build relink demo check check-pythons bench install clean $(PREREQUISITES)
 
 all: build
 
@@ -44,7 +44,8 @@ help:
 	@echo 'make clean'
 	@echo 'PYTHON=/path/to/python3   the Python that the module was built for (default $(PYTHON))'
 
-prerequisites-%:
+# A static pattern: make does not look for pattern rules of phony targets.
+$(PREREQUISITES): prerequisites-%:
 	@sh packaging/prerequisites.sh $* $(PYTHON)
 
 # The build: the static library and the command, then the shared library out of the former.
