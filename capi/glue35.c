@@ -57,18 +57,6 @@ static PyObject *call_method(PyObject *object, const char *name, const char *for
     return mpc35_method_returned(name, result);
 }
 
-/* PyObject_CallMethod is the first of these in a module compiled with PY_SSIZE_T_CLEAN for a Python before 3.13. */
-PyObject *mpc35_rebind__PyObject_CallMethod_SizeT(PyObject *object, const char *name, const char *format, ...)
-{
-    va_list values;
-    PyObject *result;
-
-    va_start(values, format);
-    result = call_method(object, name, format, values);
-    va_end(values);
-    return result;
-}
-
 PyObject *mpc35_rebind_PyObject_CallMethod(PyObject *object, const char *name, const char *format, ...)
 {
     va_list values;
@@ -79,3 +67,7 @@ PyObject *mpc35_rebind_PyObject_CallMethod(PyObject *object, const char *name, c
     va_end(values);
     return result;
 }
+
+/* What a module compiled with PY_SSIZE_T_CLEAN for a Python before 3.13 calls; sizes are Py_ssize_t here either way. */
+PyObject *mpc35_rebind__PyObject_CallMethod_SizeT(PyObject *object, const char *name, const char *format, ...)
+    __attribute__((alias("mpc35_rebind_PyObject_CallMethod")));

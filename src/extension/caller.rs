@@ -56,17 +56,22 @@ impl Where {
         }
     }
 
+    /// The dict of the places of this kind, and this place in it; None for the plain kind, which is one place.
+    fn place<'w>(&'w self, state: &'w State) -> Option<(&'w Owned, &'w Owned)> {
+        match self {
+            Self::Plain => None,
+            Self::Directory(object) => Some((&state.directories, object)),
+            Self::Path(object) => Some((&state.paths, object)),
+            Self::Expression(object) => Some((&state.expressions, object)),
+        }
+    }
+
     /// The dict of names asked for there, borrowed from the state; None if nothing was found there yet.
     ///
     /// # Safety
     /// The GIL is held.
     pub(super) unsafe fn names(&self, state: &State) -> Option<*mut ffi::PyObject> {
-        let (places, object) = match self {
-            Self::Plain => return Some(state.plain.as_ptr()),
-            Self::Directory(object) => (&state.directories, object),
-            Self::Path(object) => (&state.paths, object),
-            Self::Expression(object) => (&state.expressions, object),
-        };
+        let Some((places, object)) = self.place(state) else { return Some(state.plain.as_ptr()) };
         // SAFETY: a dict of ours and a live key. An unhashable key raises, and is then simply not found.
         unsafe {
             let names = ffi::PyDict_GetItemWithError(places.as_ptr(), object.as_ptr());
@@ -82,12 +87,7 @@ impl Where {
     /// # Safety
     /// The GIL is held.
     pub(super) unsafe fn names_or_new(&self, state: &State) -> Option<*mut ffi::PyObject> {
-        let (places, object) = match self {
-            Self::Plain => return Some(state.plain.as_ptr()),
-            Self::Directory(object) => (&state.directories, object),
-            Self::Path(object) => (&state.paths, object),
-            Self::Expression(object) => (&state.expressions, object),
-        };
+        let Some((places, object)) = self.place(state) else { return Some(state.plain.as_ptr()) };
         // SAFETY: dicts of ours; the borrowed result is kept alive by `places`.
         unsafe {
             let fresh = Owned::from_new(ffi::PyDict_New())?;

@@ -9,6 +9,7 @@ use modpython_live::load::{Answer, Load, Record};
 use modpython_live::loads::{ModuleLoad, loads_of};
 use modpython_live::meanwhile::meanwhile;
 use modpython_live::versions::{let_all_write, overwrite, replace, versioned};
+use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup};
 
 const CLIENTS: usize = 32;
@@ -64,18 +65,19 @@ fn ask_once(server: &Server) -> Record {
     Load::new(server.port(), 1).run_times(1, |_, _| "/app/page".to_owned())
 }
 
-/// Under load, the file gets one version after the other, twice a second.
-fn touched_under_load(server: &Server, touches: u32) -> Record {
+/// Under load, the file gets one version after the other, twice a second. Each stands for an interval, and until `seen`
+/// returns: a version that a stalled disk or machine has let stand for no time at all would be missed by right.
+fn touched_under_load(server: &Server, touches: u32, seen: impl Fn(u32)) -> Record {
     let load = Load::new(server.port(), CLIENTS);
     let (record, ()) = meanwhile(
         &load,
         |_, _| "/app/page".to_owned(),
         || {
-            let begin = Instant::now();
             for version in 1..=touches {
                 replace(&server.htdocs().join(FILE), &versioned(version, IMPORT)).expect("a new version");
-                // The rhythm is what is asked for: late once is not late for good.
-                thread::sleep((INTERVAL * version).saturating_sub(begin.elapsed()));
+                let written = Instant::now();
+                seen(version);
+                thread::sleep(INTERVAL.saturating_sub(written.elapsed()));
             }
         },
     );
@@ -100,7 +102,13 @@ fn nobody_came_in_during_a_load(said: &[Said], loads: &[ModuleLoad]) -> usize {
 fn each_version_runs_once_and_nobody_meets_it_half_loaded() {
     let _alone = alone();
     let server = start(Module::Relinked);
-    let record = touched_under_load(&server, TOUCHES);
+    let record = touched_under_load(&server, TOUCHES, |version| {
+        let loaded = || {
+            let loads = loads_of(&server.notes(), FILE)?;
+            Ok(loads.iter().any(|load| load.version == version).then_some(()))
+        };
+        wait_until(&format!("a load of version {version}"), Duration::from_secs(10), loaded).expect("a load");
+    });
     all_good(&record.answers);
     let loads = loads_of(&server.notes(), FILE).expect("the notes");
     let versions: Vec<_> = loads.iter().map(|load| load.version).collect();
@@ -125,7 +133,7 @@ fn each_version_runs_once_and_nobody_meets_it_half_loaded() {
 fn stock_never_sees_a_new_version() {
     let _alone = alone();
     let server = start(Module::Stock);
-    let record = touched_under_load(&server, 5);
+    let record = touched_under_load(&server, 5, |_| ());
     let newest = said(&record).iter().map(|said| said.version).max();
     println!("stock: the newest version that answered is {newest:?}");
     assert_eq!(newest, Some(0));
