@@ -12,7 +12,8 @@ class EmbeddedLoader(object):
     """Where tracebacks get the source lines from (linecache asks the module's __loader__)."""
 
     def __init__(self, sources):
-        self.sources = sources
+        self.sources = dict((name, source) for name, source, _ in sources)
+        self.code = dict((name, code) for name, _, code in sources)
 
     def get_source(self, name):
         return self.sources[name]
@@ -29,14 +30,18 @@ class EmbeddedLoader(object):
         return None
 
     def exec_module(self, module):
-        code = compile(self.get_source(module.__name__), self.get_filename(module.__name__), 'exec', 0, True)
+        name = module.__name__
+        code = self.code.pop(name) or compile(self.get_source(name), self.get_filename(name), 'exec', 0, True)
         exec(code, module.__dict__)
 
 
 def run(sources):
-    """Runs a list of (name, source) and returns the last module. Those that are there already are not run again."""
-    loader = EmbeddedLoader(dict(sources))
-    for name, _ in sources:
+    """Runs a list of (name, source, its code or None) and returns the last module.
+
+    Those that are there already are not run again.
+    """
+    loader = EmbeddedLoader(sources)
+    for name, _, _ in sources:
         if name in sys.modules:
             continue
         module = types.ModuleType(str(name))

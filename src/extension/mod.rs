@@ -9,6 +9,7 @@
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
 //! | `caller` | where the caller wants its module from |
 //! | `cache`, `locks`, `files` | what the shim calls: the importer's cache, the lock table, `stat` and `statfs` |
+//! | `compiled` | the shim's code, compiled once a process |
 //! | `state` | what is kept per interpreter |
 //! | `module`, `object` | the definition; references, arguments, errors |
 //!
@@ -17,6 +18,7 @@
 
 mod cache;
 mod caller;
+mod compiled;
 mod files;
 mod hit;
 mod locks;
@@ -24,6 +26,7 @@ mod module;
 mod object;
 mod state;
 
+pub use compiled::prepare;
 use object::{Owned, interned, take_error};
 use pyo3_ffi as ffi;
 
@@ -91,12 +94,13 @@ unsafe fn try_install(apache: *mut ffi::PyObject) -> Option<()> {
             return None;
         }
         let sources = Owned::from_new(ffi::PyList_New(0))?;
-        for (name, source) in SHIM {
+        for (index, (name, source)) in SHIM.into_iter().enumerate() {
             let [name, source] = [name, source].map(|text| {
                 Owned::from_new(ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t))
             });
-            let pair = Owned::from_new(ffi::PyTuple_Pack(2, name?.as_ptr(), source?.as_ptr()))?;
-            if ffi::PyList_Append(sources.as_ptr(), pair.as_ptr()) < 0 {
+            let code = compiled::code(index)?;
+            let item = Owned::from_new(ffi::PyTuple_Pack(3, name?.as_ptr(), source?.as_ptr(), code.as_ptr()))?;
+            if ffi::PyList_Append(sources.as_ptr(), item.as_ptr()) < 0 {
                 return None;
             }
         }

@@ -9,7 +9,7 @@ use super::{
     thread::{Start, Step, here},
 };
 use crate::{
-    process,
+    extension, process,
     python::{Cpython, Cpython3 as Python, ThreadState},
 };
 use pyo3_ffi as ffi;
@@ -38,6 +38,10 @@ pub unsafe extern "C" fn mpc35_rebind_Py_Initialize() {
     }
     learn::begin();
     here(|thread| thread.start.set(Start::Initialized));
+    if !process::settings().off {
+        // SAFETY: the GIL is held since Python's start, or has been taken back above.
+        unsafe { extension::prepare() };
+    }
     if let Err(error) = process::guard_forks() {
         let error = std::io::Error::from_raw_os_error(error);
         super::super::log::line(super::super::log::WARNING, &format!("forks of a request are not guarded: {error}"));
