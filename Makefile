@@ -11,7 +11,8 @@ LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 
-# The Python of this build: its minor is part of the library's name, and a module must need its libpython.
+# The Python of this build: its minor is part of the library's name, and a module must need its libpython. Python 2.7 is
+# built without the default features, in a target directory of its own.
 export PYO3_PYTHON := $(PYTHON)
 # What an embedding interpreter would otherwise take from a shell: stale bytecode must not hide, and no other Python's
 # folder may come in.
@@ -22,14 +23,22 @@ PYVER = $(call ask,"%d.%d" % sys.version_info[:2])
 PYLIBDIR = $(call ask,sysconfig.get_config_var("LIBDIR"))
 PYLIB = $(call ask,sysconfig.get_config_var("INSTSONAME"))
 SONAME = libmodpython-core-py$(PYVER).so.0
+INCLUDEDIR ?= $(PREFIX)/include
 
 OUT := target/relinked
-SHIP := target/ship/release
+ifeq ($(filter 2.%,$(PYVER)),)
+SHIP_TARGET := target/ship
+FEATURES :=
+else
+SHIP_TARGET := target/ship-py$(PYVER)
+FEATURES := --no-default-features
+endif
+SHIP := $(SHIP_TARGET)/release
 SHARED = target/shared/$(SONAME)
-SOURCES := $(shell find src capi python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
+SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink demo check check-pythons bench install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-pythons bench install clean $(PREREQUISITES)
 
 all: build
 
@@ -40,9 +49,10 @@ help:
 	@echo 'make check                all tests'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make bench                the figures: ratios measured side by side'
+	@echo 'make header               the C header out of the Rust sources'
 	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]'
 	@echo 'make clean'
-	@echo 'PYTHON=/path/to/python3   the Python that the module was built for (default $(PYTHON))'
+	@echo 'PYTHON=/path/to/python    the Python that the module was built for, 2.7 or 3.9 to 3.14 (default $(PYTHON))'
 
 # A static pattern: make does not look for pattern rules of phony targets.
 $(PREREQUISITES): prerequisites-%:
@@ -57,13 +67,14 @@ build: prerequisites-build
 	@$(MAKE) --no-print-directory $(SHARED)
 
 $(SHIP)/stamp: $(SOURCES)
+	@echo "Building for Python $(PYVER), $(PYTHON)"
 	PYO3_BUILD_EXTENSION_MODULE=1 MODPYTHON_CORE_LIBDIR=$(LIBDIR) \
-	  $(CARGO) build --release --locked --target-dir target/ship --lib --bin modpython-relink
+	  $(CARGO) build --release --locked --target-dir $(SHIP_TARGET) $(FEATURES) --lib --bin modpython-relink
 	@touch $@
 
 target/shared/modpython_core.map: capi/modpython_core.symbols
 	@mkdir -p $(@D)
-	@{ echo 'MODPYTHON_CORE_0 { global:'; sed -n 's/^[A-Za-z_].*/  &;/p' $<; echo 'local: *; };'; } > $@
+	@{ echo 'MODPYTHON_CORE_0 { global:'; sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\).*/  \1;/p' $<; echo 'local: *; };'; } > $@
 
 $(SHARED): $(SHIP)/stamp target/shared/modpython_core.map
 	$(CC) -shared -o $@ \
@@ -80,6 +91,10 @@ relink: build
 
 demo: prerequisites-demo relink
 	@$(CARGO) run --release --locked --quiet -p modpython-live --bin demo
+
+# The C header out of the sources; tests/header.rs fails where it is not up to date.
+header: prerequisites-build
+	MODPYTHON_CORE_WRITE_HEADER=1 $(CARGO) test --locked --test header
 
 # Debian's Rust comes without rustfmt and clippy. What cannot be run for that reason is said, and is an error in CI.
 comma := ,
@@ -125,8 +140,11 @@ install: build
 	$(INSTALL) -m 755 $(SHIP)/modpython-relink $(DESTDIR)$(BINDIR)/modpython-relink
 	$(INSTALL) -m 644 docs/modpython-relink.1 $(DESTDIR)$(MANDIR)/man1/modpython-relink.1
 	$(INSTALL) -m 644 docs/modpython-core.7 $(DESTDIR)$(MANDIR)/man7/modpython-core.7
-	sed -e 's|@LIBDIR@|$(LIBDIR)|;s|@PYVER@|$(PYVER)|g;s|@VERSION@|$(VERSION)|' capi/modpython-core.pc.in \
-	  > $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core-py$(PYVER).pc
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/modpython-core
+	$(INSTALL) -m 644 capi/include/modpython-core/*.h $(DESTDIR)$(INCLUDEDIR)/modpython-core
+	sed -e 's|@LIBDIR@|$(LIBDIR)|;s|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@PYVER@|$(PYVER)|g;s|@VERSION@|$(VERSION)|' \
+	  capi/modpython-core.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core-py$(PYVER).pc
+	ln -sf modpython-core-py$(PYVER).pc $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core.pc
 
 clean:
 	rm -rf target

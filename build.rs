@@ -1,36 +1,82 @@
 //! Compiles the C glue against the headers of the Python that `PYO3_PYTHON` names, and tells the crate its version.
 //!
-//! The Makefile sets `PYO3_PYTHON` from its `PYTHON=`; without it pyo3-build-config takes the first python3 on PATH.
+//! The Makefile sets `PYO3_PYTHON` from its `PYTHON=`, and leaves the default features out for a Python 2.
 
-use std::process::Command;
+use std::{env, process::Command};
 
-/// Asks the Python of this build for one of its configuration values.
-fn sysconfig(python: &str, expression: &str) -> String {
-    let script = format!("import sysconfig; print({expression})");
+/// The interpreter of this build.
+fn python() -> String {
+    env::var("PYO3_PYTHON").ok().filter(|python| !python.is_empty()).unwrap_or_else(|| {
+        let default = if cfg!(feature = "python3") { "python3" } else { "python2.7" };
+        default.to_owned()
+    })
+}
+
+/// Asks the Python of this build for an expression over `sys` and `sysconfig`, in words that 2.7 understands too.
+fn ask(python: &str, expression: &str) -> String {
+    let script = format!("import sys, sysconfig; sys.stdout.write(str({expression}))");
     let output = Command::new(python)
-        .args(["-I", "-c", &script])
+        .args(["-E", "-s", "-c", &script])
         .output()
-        .unwrap_or_else(|error| panic!("cannot run {python}: {error}; name a Python 3.9 or later by PYTHON="));
+        .unwrap_or_else(|error| panic!("cannot run {python}: {error}; name a Python by PYTHON="));
     assert!(output.status.success(), "{python} does not say {expression}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn main() {
-    println!("cargo:rerun-if-changed=capi");
+/// The `Py_3_x` switches of the crate.
+#[cfg(feature = "python3")]
+fn configure(python: &str) {
     pyo3_build_config::use_pyo3_cfgs();
-    let config = pyo3_build_config::get();
     assert!(
-        sysconfig(python_of(config), "sysconfig.get_config_var('Py_GIL_DISABLED') or 0") == "0",
+        ask(python, "sysconfig.get_config_var('Py_GIL_DISABLED') or 0") == "0",
         "this is a free-threaded Python: mod_python cannot run in one, choose another by PYTHON="
     );
-    let python = python_of(config);
-    let version = format!("{}.{}", config.version().major, config.version().minor);
-    let headers = sysconfig(python, "sysconfig.get_paths()['include']");
-    let libpython = sysconfig(python, "sysconfig.get_config_var('INSTSONAME') or ''");
+}
+
+/// Nothing sets them for Python 2; the library is linked as PYO3_BUILD_EXTENSION_MODULE has pyo3-ffi do it.
+#[cfg(not(feature = "python3"))]
+fn configure(python: &str) {
+    for minor in 9..=15 {
+        println!("cargo:rustc-check-cfg=cfg(Py_3_{minor})");
+    }
+    println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
+    println!("cargo:rerun-if-env-changed=PYO3_BUILD_EXTENSION_MODULE");
+    if env::var_os("PYO3_BUILD_EXTENSION_MODULE").is_none() {
+        let library = ask(python, "sysconfig.get_config_var('INSTSONAME')");
+        let name = library.strip_prefix("lib").and_then(|name| name.split_once(".so")).map(|(name, _)| name);
+        let name = name.unwrap_or_else(|| {
+            panic!("{python} has no shared libpython (configure it with --enable-shared); choose another by PYTHON=")
+        });
+        println!("cargo:rustc-link-search=native={}", ask(python, "sysconfig.get_config_var('LIBDIR')"));
+        println!("cargo:rustc-link-lib=dylib={name}");
+    }
+}
+
+fn main() {
+    println!("cargo:rerun-if-changed=capi");
+    let python = python();
+    configure(&python);
+    let version = ask(&python, "'%d.%d' % sys.version_info[:2]");
+    let three = version.starts_with("3.");
+    assert!(
+        three == cfg!(feature = "python3"),
+        "{python} is Python {version}: build for Python 3 with the default features, for Python 2.7 without \
+         (cargo build --no-default-features); `make PYTHON={python}` does what is right"
+    );
+    let headers = ask(&python, "sysconfig.get_paths()['include']");
+    let libpython = ask(&python, "sysconfig.get_config_var('INSTSONAME') or ''");
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
-    cc::Build::new()
-        .files(["capi/frame.c", "capi/glue.c", "capi/glue35.c"])
-        .include(&headers)
+    let mut glue = cc::Build::new();
+    glue.file("capi/glue.c");
+    let minor: u32 = version[2..].parse().expect("a version is major.minor");
+    // The rooms of rebind that there are for this Python.
+    if !three || minor < 13 {
+        glue.file("capi/glue31.c");
+    }
+    if three {
+        glue.files(["capi/frame.c", "capi/glue35.c"]);
+    }
+    glue.include(&headers)
         .warnings(true)
         .warnings_into_errors(true)
         .flag("-fno-strict-aliasing")
@@ -38,9 +84,4 @@ fn main() {
         .define("MPC_PYTHON", format!("\"{version}\"").as_str())
         .define("MPC_LIBPYTHON", format!("\"{libpython}\"").as_str())
         .compile("modpython_core_glue");
-}
-
-/// The interpreter of this build, or an error that says how to name one.
-fn python_of(config: &pyo3_build_config::InterpreterConfig) -> &str {
-    config.executable().expect("no Python for this build: name one by PYTHON=")
 }

@@ -4,8 +4,7 @@
  *
  * Compiled against Python's headers alone. Apache's and APR's declarations below state their published C interface.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "glue.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +24,7 @@ const char modpython_core_build_info[] =
  */
 void mpc_glue_clear_thread_state(PyThreadState *state)
 {
-#if PY_VERSION_HEX < 0x030D0000
+#if PY_VERSION_HEX >= 0x03040000 && PY_VERSION_HEX < 0x030D0000
     void (*on_delete)(void *) = state->on_delete;
     void *on_delete_data = state->on_delete_data;
 
@@ -44,8 +43,11 @@ int mpc_glue_is_finalizing(void)
 {
 #if PY_VERSION_HEX >= 0x030D0000
     return Py_IsFinalizing();
-#else
+#elif PY_MAJOR_VERSION >= 3
     return _Py_IsFinalizing();
+#else
+    /* Python 2 does not say, and does not end threads that take the GIL meanwhile. */
+    return 0;
 #endif
 }
 
@@ -53,8 +55,10 @@ PyThreadState *mpc_glue_attached_state(void)
 {
 #if PY_VERSION_HEX >= 0x030D0000
     return PyThreadState_GetUnchecked();
-#else
+#elif PY_MAJOR_VERSION >= 3
     return _PyThreadState_UncheckedGet();
+#else
+    return _PyThreadState_Current;
 #endif
 }
 
@@ -65,6 +69,14 @@ PyThreadState *mpc_glue_attached_state(void)
  */
 PyObject *mpc_glue_private_int(long value)
 {
+#if PY_MAJOR_VERSION < 3
+    /* A subtype's allocator keeps no shared ones. */
+    PyObject *number = PyType_GenericAlloc(&PyInt_Type, 0);
+
+    if (number != NULL)
+        ((PyIntObject *)number)->ob_ival = value;
+    return number;
+#else
     PyObject *number = PyLong_FromLong(value);
 
 #if PY_VERSION_HEX < 0x030C0000
@@ -81,6 +93,61 @@ PyObject *mpc_glue_private_int(long value)
     }
 #endif
     return number;
+#endif
+}
+
+PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *format, va_list values)
+{
+    PyObject *method, *arguments, *result = NULL;
+
+    if (object == NULL || name == NULL) {
+        PyErr_BadInternalCall();
+        return NULL;
+    }
+    method = PyObject_GetAttrString(object, name);
+    if (method == NULL)
+        return NULL;
+    arguments = format != NULL && *format != '\0' ? Py_VaBuildValue(format, values) : PyTuple_New(0);
+    if (arguments != NULL && !PyTuple_Check(arguments)) {
+        /* A format of one item stands for one argument. */
+        PyObject *item = arguments;
+
+        arguments = PyTuple_Pack(1, item);
+        Py_DECREF(item);
+    }
+    if (arguments != NULL)
+#if PY_VERSION_HEX >= 0x03090000
+        result = PyObject_Vectorcall(method, ((PyTupleObject *)arguments)->ob_item, PyTuple_GET_SIZE(arguments), NULL);
+#else
+        result = PyObject_Call(method, arguments, NULL);
+#endif
+    Py_XDECREF(arguments);
+    Py_DECREF(method);
+    return result;
+}
+
+/* In Rust: told of every method that a host of src/abi has called. Takes the result over, returns what takes its place. */
+extern PyObject *mpc_method_dispatched(const char *name, PyObject *result);
+
+/* PyObject_CallMethod for hosts of src/abi. */
+PyObject *modpython_core_call_method(PyObject *object, const char *name, const char *format, ...)
+{
+    va_list values;
+    PyObject *result;
+
+    va_start(values, format);
+    result = mpc_glue_call_method(object, name, format, values);
+    va_end(values);
+    return mpc_method_dispatched(name, result);
+}
+
+/* APR, as the host provides it; weak so that programs without Apache link. */
+extern void apr_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
+    __attribute__((weak));
+
+void mpc_host_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
+{
+    apr_pool_cleanup_register(pool, data, plain, child);
 }
 
 /* Apache. httpd 2.4 has ap_log_error_, 2.0 and 2.2 ap_log_error, which takes no module index. */

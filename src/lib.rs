@@ -5,6 +5,7 @@
 //!
 //! | room | its job |
 //! |---|---|
+//! | [`abi`] | mod_python.c's own functions, for a build that is linked with this library |
 //! | [`rebind`] | the calls of a relinked, finished mod_python.so arrive here |
 //! | [`registry`] | name to interpreter: who creates, who waits, what a failure leaves. Knows no CPython |
 //! | [`python`] | the only room that calls CPython: interpreters, thread states, the GIL |
@@ -13,6 +14,7 @@
 //! | [`importer`] | is this module fresh? the cache behind `import_module` |
 //! | [`pathlock`] | a lock per interpreter and file: owners, waiters, deadlocks. Knows no CPython |
 //! | [`settings`] | the environment variables an administrator can set |
+//! | [`log`] | lines in Apache's error log |
 //! | [`error`], [`stats`], [`sync`] | refusals, counters, and the locks of std or of a model checker |
 //!
 //! What Apache and C have to give (its log, APR, a variadic function, fields of CPython's structures) comes in through
@@ -25,7 +27,11 @@ pub mod registry;
 pub mod sync;
 
 #[cfg(not(any(loom, shuttle)))]
+pub mod abi;
+#[cfg(not(any(loom, shuttle)))]
 pub mod extension;
+#[cfg(not(any(loom, shuttle)))]
+pub mod log;
 
 #[cfg(not(any(loom, shuttle)))]
 pub mod process;

@@ -6,7 +6,7 @@ use super::hit;
 use super::object::{Owned, exactly, file_name, none, raise, truth};
 use super::state::{Loaded, Shim, State};
 use crate::importer::{Cache, EntryId, Verdict};
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 use std::cell::RefMut;
 use std::ptr::null_mut;
 

@@ -7,7 +7,7 @@
 
 use super::object::Owned;
 use super::state::{Names, Shim, State};
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 
 /// Where to look for a module.
 pub(super) enum Where {

@@ -5,7 +5,7 @@
 
 use super::SHIM;
 use super::object::Owned;
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 use std::ffi::{CString, c_char, c_int};
 use std::sync::OnceLock;
 

@@ -2,7 +2,7 @@
 
 use super::object::{Owned, file_name};
 use crate::importer::{Place, Version};
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_longlong, c_ulonglong};
 use std::mem::MaybeUninit;
 

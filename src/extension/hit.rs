@@ -5,7 +5,7 @@ use super::files::{version_of, without_gil};
 use super::object::{Owned, arguments, raise, truth};
 use super::state::State;
 use crate::importer::{EntryId, Place, Verdict};
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 
 /// The arguments of one call, borrowed for its time.
 struct Asked {

@@ -4,7 +4,7 @@ use super::files::without_gil;
 use super::object::{Owned, bytes, exactly, none, raise};
 use super::state::State;
 use crate::pathlock::{Begin, Checked, Frozen, Key, NotOwner, Table, ThreadId, Ticket, Waited};
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Once};

@@ -26,9 +26,9 @@ mod module;
 mod object;
 mod state;
 
+use crate::python::ffi;
 pub use compiled::prepare;
 use object::{Owned, interned, take_error};
-use pyo3_ffi as ffi;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
@@ -84,15 +84,7 @@ pub unsafe fn install(apache: *mut ffi::PyObject) -> Result<(), String> {
 unsafe fn try_install(apache: *mut ffi::PyObject) -> Option<()> {
     // SAFETY: the GIL is held, and every object is alive: owned here, or the caller's.
     unsafe {
-        let name = interned(module::NAME)?;
-        let modules = ffi::PyImport_GetModuleDict();
-        let core = match Owned::from_borrowed(ffi::PyDict_GetItemWithError(modules, name.as_ptr())) {
-            Some(core) => core,
-            None => module::create()?,
-        };
-        if ffi::PyDict_SetItem(modules, name.as_ptr(), core.as_ptr()) < 0 {
-            return None;
-        }
+        let core = core()?;
         let sources = Owned::from_new(ffi::PyList_New(0))?;
         for (index, (name, source)) in SHIM.into_iter().enumerate() {
             let [name, source] = [name, source].map(|text| {
@@ -126,5 +118,51 @@ unsafe fn try_install(apache: *mut ffi::PyObject) -> Option<()> {
             core.as_ptr(),
         ));
         put.map(drop)
+    }
+}
+
+/// The extension module of the current interpreter, made and entered in `sys.modules` if it is not there.
+///
+/// # Safety
+/// The GIL is held. None with an exception set on failure.
+unsafe fn core() -> Option<Owned> {
+    // SAFETY: the GIL is held, and every object is alive: owned here, or borrowed from sys.modules.
+    unsafe {
+        let name = interned(module::NAME)?;
+        let modules = ffi::PyImport_GetModuleDict();
+        let core = match Owned::from_borrowed(ffi::PyDict_GetItemWithError(modules, name.as_ptr())) {
+            Some(core) => core,
+            None => module::create()?,
+        };
+        (ffi::PyDict_SetItem(modules, name.as_ptr(), core.as_ptr()) == 0).then_some(core)
+    }
+}
+
+/// Puts `_modpython_core` into `sys.modules` of the current interpreter, so that a patched apache.py finds it there.
+///
+/// # Safety
+/// The GIL is held and no exception is pending.
+pub unsafe fn offer() {
+    locks::watch_forks();
+    // SAFETY: as the caller promises; a failure has left an exception.
+    unsafe {
+        if core().is_none() {
+            crate::log::line(crate::log::ERROR, &format!("import_module stays mod_python's own: {}", take_error()));
+        }
+    }
+}
+
+/// Whether our `import_module` is the one in `apache`.
+///
+/// # Safety
+/// The GIL is held, `apache` is a module object, and no exception is pending.
+pub unsafe fn is_installed(apache: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises; what is looked up is owned, or NULL with an exception, which is cleared.
+    unsafe {
+        let ours = core()
+            .and_then(|core| Owned::from_new(ffi::PyObject_GetAttrString(core.as_ptr(), c"import_module".as_ptr())));
+        let theirs = Owned::from_new(ffi::PyObject_GetAttrString(apache, c"import_module".as_ptr()));
+        ffi::PyErr_Clear();
+        matches!((ours, theirs), (Some(ours), Some(theirs)) if ours.as_ptr() == theirs.as_ptr())
     }
 }

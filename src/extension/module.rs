@@ -2,7 +2,7 @@
 
 use super::object::Owned;
 use super::{cache, files, hit, locks, state};
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
 

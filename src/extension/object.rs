@@ -1,6 +1,6 @@
 //! The few helpers with which this room calls CPython: an owned reference, arguments, errors.
 
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 use std::ffi::{CStr, CString, c_int};
 use std::ptr::NonNull;
 

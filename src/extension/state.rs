@@ -2,7 +2,7 @@
 
 use super::object::{Owned, interned};
 use crate::importer::Cache;
-use pyo3_ffi as ffi;
+use crate::python::ffi;
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
 

@@ -82,6 +82,31 @@ unsafe impl Cpython for Cpython3 {
         unsafe { PyThreadState_DeleteCurrent() }
     }
 
+    unsafe fn swap(state: ThreadState) -> Option<ThreadState> {
+        // SAFETY: the caller's promise is this function's.
+        ThreadState::new(unsafe { ffi::PyThreadState_Swap(state.as_ptr()) })
+    }
+
+    unsafe fn swap_out() {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::PyThreadState_Swap(std::ptr::null_mut()) };
+    }
+
+    #[allow(deprecated)] // What modules of generations 3.1 to 3.3 call.
+    unsafe fn release_lock() {
+        // From 3.13 on there is no GIL without a state.
+        #[cfg(not(Py_3_13))]
+        // SAFETY: the caller's promise is this function's.
+        unsafe {
+            ffi::PyEval_ReleaseLock();
+        }
+    }
+
+    unsafe fn after_fork() {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::PyOS_AfterFork_Child() }
+    }
+
     unsafe fn new_interpreter() -> Option<ThreadState> {
         // SAFETY: the caller holds the GIL.
         ThreadState::new(unsafe { ffi::Py_NewInterpreter() })

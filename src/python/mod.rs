@@ -1,13 +1,26 @@
 //! The only room that calls CPython: interpreters, thread states and the GIL.
 //!
-//! [`Cpython`] is what the rooms above need of one CPython line; [`Cpython3`] implements it for 3.9 to 3.14. Which
-//! thread state a request runs on is decided in [`threads`], for every line alike.
+//! [`Cpython`] is what the rooms above need of one CPython line. [`Python`] is the line this library is built for: 3.9
+//! to 3.14 by way of pyo3-ffi, or 2.7 by way of a mirror of the headers it needs. Which thread state a request runs on
+//! is decided in [`threads`], for every line alike.
 
+#[cfg(not(feature = "python3"))]
+mod cpython2;
+#[cfg(feature = "python3")]
 mod cpython3;
+#[cfg(not(feature = "python3"))]
+pub mod ffi2;
 pub mod fork;
 pub mod threads;
 
-pub use cpython3::Cpython3;
+#[cfg(not(feature = "python3"))]
+pub use self::ffi2 as ffi;
+#[cfg(not(feature = "python3"))]
+pub use cpython2::Cpython2 as Python;
+#[cfg(feature = "python3")]
+pub use cpython3::Cpython3 as Python;
+#[cfg(feature = "python3")]
+pub use pyo3_ffi as ffi;
 use std::{ffi::c_void, ptr::NonNull};
 
 /// A `PyThreadState *`.
@@ -119,6 +132,30 @@ pub unsafe trait Cpython: 'static {
     /// # Safety
     /// This thread must hold the GIL, with a state that has been cleared and that nothing uses afterwards.
     unsafe fn delete_attached();
+
+    /// Makes another state current while the GIL stays held, and returns the one from before.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL (up to 3.12 no state need be current), and the state must be its own.
+    unsafe fn swap(state: ThreadState) -> Option<ThreadState>;
+
+    /// Makes no state current while the GIL stays held (up to 3.12), as generations 3.1 to 3.3 of mod_python have it.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL.
+    unsafe fn swap_out();
+
+    /// Gives the GIL up with no state current (up to 3.12).
+    ///
+    /// # Safety
+    /// This thread must hold the GIL.
+    unsafe fn release_lock();
+
+    /// Tells Python, in the child of a fork, that its other threads are gone.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL, with a state that is current.
+    unsafe fn after_fork();
 
     /// A new sub-interpreter; its first state is current afterwards. Nothing if it cannot be made; then the state that
     /// was current is current again. The GIL is dropped meanwhile, now and then.

@@ -4,6 +4,9 @@
 //! interpreter path arrive here. Each generation of mod_python has its own sequence of calls, hence its own file; what
 //! is not part of that sequence goes on to the function that was meant.
 
-mod host;
-mod log;
+mod learn;
+// A module of this generation calls PyEval_AcquireLock, which Python 3.13 has no more.
+#[cfg(not(Py_3_13))]
+pub mod v31;
+#[cfg(feature = "python3")]
 pub mod v35;

@@ -104,7 +104,8 @@ pub fn import_of(symbol: &str) -> Option<&str> {
 }
 
 fn replacements() -> impl Iterator<Item = (String, &'static str)> {
-    SYMBOLS.lines().map(str::trim).filter_map(|symbol| Some((generation_of(symbol)?, symbol)))
+    let names = SYMBOLS.lines().filter_map(|line| line.split_whitespace().next());
+    names.filter_map(|symbol| Some((generation_of(symbol)?, symbol)))
 }
 
 fn generation_of(symbol: &str) -> Option<String> {

@@ -3,77 +3,41 @@
 //! The boundary, for all of them: pointers are the module's and as valid as in its call of the original; failure is
 //! the original's failure value; no panic leaves (what could panic is pure, and caught in `acquire`).
 
-use super::{
-    super::host::{self, Cleanup},
-    acquire, learn, result,
-    thread::{Start, Step, here},
-};
+use super::global;
 use crate::{
-    extension, process,
-    python::{Cpython, Cpython3 as Python, ThreadState},
+    abi::{
+        acquire::{self, Choice},
+        host::{self, Cleanup},
+        inittab::{self, InitFunction},
+        references, start,
+        thread::{Start, Step, Thread, here},
+    },
+    process,
+    python::{Callback, Cpython, Python, ThreadState, ffi, threads::Outer},
+    rebind::learn,
 };
-use pyo3_ffi as ffi;
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
     ptr,
-    sync::atomic::{AtomicPtr, Ordering},
 };
+
+const GENERATION: &str = "3.5";
 
 /// `Py_Initialize`. After a graceful restart the module has been loaded anew while Python went on: the stock module
 /// would go on without a thread state, which ends the server. So the state it had given up is taken back.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_Py_Initialize() {
-    if Python::is_initialized() {
-        // Another module may have initialised Python, and run on with the GIL held.
-        let _not_taken_back = here(|thread| thread.threads.leave());
-        let state = learn::global_state().or_else(Python::gil_state);
-        // SAFETY: without the GIL now; Python runs, so the main interpreter lives, and a state of it is alive.
-        unsafe {
-            let state = state.or_else(|| Python::new_state(Python::main_interpreter()));
-            Python::attach(state.expect("no memory for a thread state while the server starts"));
-        }
-    } else {
-        // SAFETY: as the module called it.
-        unsafe { ffi::Py_Initialize() };
-    }
+    // SAFETY: as the module called it.
+    unsafe { start::initialize(global::state()) };
     learn::begin();
     here(|thread| thread.start.set(Start::Initialized));
-    if !process::settings().off {
-        // SAFETY: the GIL is held since Python's start, or has been taken back above.
-        unsafe { extension::prepare() };
-    }
-    if let Err(error) = process::guard_forks() {
-        let error = std::io::Error::from_raw_os_error(error);
-        super::super::log::line(super::super::log::WARNING, &format!("forks of a request are not guarded: {error}"));
-    }
 }
 
-/// The function by which a module of Python comes into being.
-type InitFunction = unsafe extern "C" fn() -> *mut ffi::PyObject;
-
-/// `PyImport_AppendInittab` of `_apache`, which newer builds call before each Py_Initialize. After initialisation it
-/// would be fatal from 3.12 on, and before that leave a pointer into the unloaded module in front: so the name is
-/// registered once, with a function that calls the newest load's.
+/// `PyImport_AppendInittab`; see [`inittab::append`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyImport_AppendInittab(name: *const c_char, init: Option<InitFunction>) -> c_int {
-    static NEWEST: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-    unsafe extern "C" fn call_newest() -> *mut ffi::PyObject {
-        let newest = NEWEST.load(Ordering::Relaxed);
-        // SAFETY: only functions of that type are stored, and the module that exports the newest one is loaded.
-        unsafe { std::mem::transmute::<*mut c_void, InitFunction>(newest)() }
-    }
-    // SAFETY: the module passes a NUL-terminated name.
-    let ours = init.filter(|_| unsafe { CStr::from_ptr(name) } == c"_apache");
-    let Some(init) = ours else {
-        // SAFETY: as the module called it.
-        return unsafe { ffi::PyImport_AppendInittab(name, init) };
-    };
-    let first = NEWEST.swap(init as *mut c_void, Ordering::Relaxed).is_null();
-    if first && !Python::is_initialized() {
-        // SAFETY: before initialisation, with a name that lives as long as this library, which is never unloaded.
-        return unsafe { ffi::PyImport_AppendInittab(c"_apache".as_ptr(), Some(call_newest)) };
-    }
-    0
+    // SAFETY: as the module called it.
+    unsafe { inittab::append(name, init) }
 }
 
 /// `apr_hash_make`; the first after Py_Initialize in python_init is the hash of the interpreters.
@@ -84,7 +48,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c
     here(|thread| {
         if thread.start.get() == Start::Initialized {
             learn::interpreters_are(hash);
-            thread.start.set(Start::HashMade);
+            thread.start.set(Start::TableMade);
         }
     });
     hash
@@ -100,26 +64,26 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
     }
     let start = here(|thread| thread.start.get()).unwrap_or(Start::None);
     match start {
-        Start::HashMade => learn::global_state_is(state),
-        Start::ChildEntered | Start::MainEntered if learn::global_state() == Some(state) => {
+        Start::TableMade => global::is(state),
+        Start::ChildEntered | Start::MainEntered if global::state() == Some(state) => {
             if process::settings().off {
-                learn::announce("is switched off by MODPYTHON_CORE=off: every call passes through");
+                start::announce(GENERATION, start::OFF);
             } else if start == Start::MainEntered {
                 learn::arm();
-                learn::announce("active");
+                start::announce(GENERATION, start::ACTIVE);
             }
         }
         _ => return state.as_ptr(),
     }
     here(|thread| thread.start.set(Start::None));
-    learn::token()
+    global::token()
 }
 
 /// `PyEval_RestoreThread`; with the token it begins an acquisition, or the child's start.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyEval_RestoreThread(state: *mut c_void) {
     let mut state = state;
-    if state == learn::token() {
+    if state == global::token() {
         let begun = here(|thread| {
             if learn::armed() {
                 let outer = thread.threads.leave();
@@ -132,7 +96,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_RestoreThread(state: *mut c_void) {
         if begun == Some(true) {
             return;
         }
-        state = learn::global_state().map_or(ptr::null_mut(), ThreadState::as_ptr);
+        state = global::state().map_or(ptr::null_mut(), ThreadState::as_ptr);
     }
     // SAFETY: as the module called it, or with the state that the token stands for.
     unsafe { ffi::PyEval_RestoreThread(state.cast()) }
@@ -165,14 +129,14 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
 unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
     here(|thread| {
         if !learn::armed() {
-            learn::warn_not_recognised();
+            learn::warn_not_recognised(GENERATION);
             return None;
         }
         match thread.take_step() {
             Step::Asked(outer) => {
                 // SAFETY: the caller's promise.
                 let name = unsafe { CStr::from_ptr(name) };
-                Some(acquire::choose(thread, name.to_bytes(), outer))
+                Some(choose(thread, name.to_bytes(), outer))
             }
             other => {
                 thread.reach(other);
@@ -181,6 +145,22 @@ unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
         }
     })
     .flatten()
+}
+
+/// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Step::Asked(outer)`.
+fn choose(thread: &Thread, name: &[u8], outer: Outer) -> *mut c_void {
+    // SAFETY: called with the GIL held.
+    match acquire::choose(thread, name, outer, || unsafe { acquire::new_interpreter() }) {
+        Choice::Chosen { kept, callback, attached, outer } => {
+            let data = kept.data.hand_out35(callback.map_or(ptr::null_mut(), Callback::as_ptr));
+            thread.reach(Step::Chosen { kept, attached, outer });
+            data.cast()
+        }
+        Choice::Refused(outer) => {
+            thread.reach(Step::Refused(outer));
+            ptr::null_mut()
+        }
+    }
 }
 
 /// `apr_hash_set`; of "main_interpreter" in the child's start it is what shows that we have understood the module.
@@ -249,7 +229,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Swap(state: *mut c_void) -> 
         let chosen = matches!(&*thread.step.borrow(),
             Step::Chosen { kept, .. } if kept.state() == ThreadState::new(state));
         if chosen {
-            acquire::enter(thread);
+            acquire::enter_step(thread);
         }
         chosen
     });
@@ -336,24 +316,11 @@ unsafe extern "C" fn mpc35_method_returned(name: *const c_char, result: *mut ffi
     if result.is_null() || !learn::armed() {
         return result;
     }
-    // SAFETY: the glue has called a method of that name.
-    let name = unsafe { CStr::from_ptr(name) };
-    let traded = here(|thread| {
-        if name == c"HandlerDispatch" || name == c"ConnectionDispatch" {
-            // SAFETY: the module holds the GIL, and the reference is ours to trade.
-            unsafe { result::make_private(thread, result) }
-        } else {
-            if name == c"init" {
-                // SAFETY: the module holds the GIL, and `result` is an object.
-                unsafe { acquire::publish(thread, result) };
-            }
-            result
-        }
-    });
-    traded.unwrap_or(result)
+    // SAFETY: the glue has called a method of that name; the module holds the GIL, and the reference is ours.
+    unsafe { references::method_returned(CStr::from_ptr(name), result) }
 }
 
-/// `apr_pool_cleanup_register`; see [`result::register`].
+/// `apr_pool_cleanup_register`; see [`references::register`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_pool_cleanup_register(
     pool: *mut c_void,
@@ -363,24 +330,9 @@ pub unsafe extern "C" fn mpc35_rebind_apr_pool_cleanup_register(
 ) {
     if learn::armed() {
         // SAFETY: as the module called it.
-        unsafe { result::register(pool, data, plain, child) }
+        unsafe { references::register_of_module(pool, data, plain, child) }
     } else {
         // SAFETY: as the module called it.
         unsafe { host::mpc_host_pool_cleanup_register(pool, data, plain, child) }
     }
-}
-
-/// Writes up to `room` counters of this process to `counters` and returns how many there are; their order is that of
-/// the `counters!` list in src/stats.rs.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn modpython_core_stats(counters: *mut u64, room: usize) -> usize {
-    let mut number = 0;
-    for value in crate::stats::STATS.read() {
-        if number < room && !counters.is_null() {
-            // SAFETY: the caller says that there is room for that many.
-            unsafe { counters.add(number).write(value) };
-        }
-        number += 1;
-    }
-    number
 }

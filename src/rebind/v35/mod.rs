@@ -14,12 +14,8 @@
 //! and releases it by `PyThreadState_Clear` (in some builds), `apr_array_push` or `PyThreadState_Delete`, and
 //! `PyEval_ReleaseThread`, which is where all of it is done here.
 //!
-//! What the module takes for its shared global state is a [token](learn::token) of ours. So a call with it cannot be
+//! What the module takes for its shared global state is a [token](global::token) of ours. So a call with it cannot be
 //! mistaken for the end of a Py_BEGIN_ALLOW_THREADS in a request that happens to run on the real one (prefork).
 
-mod acquire;
-mod data;
+mod global;
 mod imports;
-mod learn;
-mod result;
-mod thread;

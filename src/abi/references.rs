@@ -1,16 +1,51 @@
 //! References that the module gives up without holding the GIL (rows `result` and `decref` of the known defects).
 
 use super::{
-    super::host::{self, Cleanup},
+    acquire,
     data::Block,
+    host::{self, Cleanup},
     thread::{Thread, here},
 };
-use crate::python::Interpreter;
-use pyo3_ffi as ffi;
-use std::ffi::{c_int, c_long, c_void};
+use crate::python::{Callback, Interpreter, ffi};
+#[cfg(not(feature = "python3"))]
+use ffi::{PyInt_AsLong as int_value, PyInt_Check as is_int};
+#[cfg(feature = "python3")]
+use ffi::{PyLong_AsLong as int_value, PyLong_Check as is_int};
+use std::ffi::{CStr, c_int, c_long, c_void};
 
 unsafe extern "C" {
     fn mpc_glue_private_int(value: c_long) -> *mut ffi::PyObject;
+}
+
+/// What a relinked module has got from a method of that name: publishes the interpreter with the callback that `init`
+/// returns, and trades a handler's result ([`dispatched`]).
+///
+/// # Safety
+///
+/// The GIL is held; `result` is a reference that is taken over.
+pub unsafe fn method_returned(name: &CStr, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    if name == c"init" {
+        // The module keeps the reference it is given, in a structure of this thread; this one is everybody else's.
+        // SAFETY: the GIL is held, and `result` is an object.
+        unsafe { ffi::Py_INCREF(result) };
+        here(|thread| acquire::publish(thread, Callback::new(result).expect("an object")));
+    }
+    // SAFETY: the caller's promise.
+    unsafe { dispatched(name, result) }
+}
+
+/// What a method of that name has returned to mod_python: a handler's result is traded for one that may be counted
+/// without the GIL.
+///
+/// # Safety
+///
+/// As for [`method_returned`].
+pub unsafe fn dispatched(name: &CStr, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    if name != c"HandlerDispatch" && name != c"ConnectionDispatch" {
+        return result;
+    }
+    // SAFETY: the caller's promise.
+    here(|thread| unsafe { make_private(thread, result) }).unwrap_or(result)
 }
 
 /// Trades a handler's result for one that may be counted without the GIL: python_handler and python_connection release
@@ -21,15 +56,15 @@ unsafe extern "C" {
 /// # Safety
 ///
 /// The GIL is held; `result` is a reference that is taken over.
-pub unsafe fn make_private(thread: &Thread, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
+unsafe fn make_private(thread: &Thread, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
     let Some(kept) = thread.threads.innermost() else { return result };
     // SAFETY: the GIL is held, `result` is alive, and `keep_value` returns a new reference, which replaces it.
     unsafe {
         // Anything else but an int is an error, which the module logs without giving its reference up.
-        if ffi::PyLong_Check(result) == 0 {
+        if is_int(result) == 0 {
             return result;
         }
-        let value = ffi::PyLong_AsLong(result);
+        let value = int_value(result);
         if value == -1 && !ffi::PyErr_Occurred().is_null() {
             ffi::PyErr_Clear();
             return result;
@@ -54,7 +89,7 @@ unsafe fn keep_value(block: &Block, value: c_long) -> *mut ffi::PyObject {
     let kept = block.result.get();
     // SAFETY: the GIL is held, and `kept` is NULL or an int of which the block owns a reference.
     unsafe {
-        if !kept.is_null() && ffi::PyLong_AsLong(kept) == value {
+        if !kept.is_null() && int_value(kept) == value {
             ffi::Py_INCREF(kept);
             return kept;
         }
@@ -96,14 +131,37 @@ unsafe extern "C" fn give_up(data: *mut c_void) -> c_int {
     0
 }
 
-/// Registers a pool cleanup. The module's python_decref, which takes no GIL, is replaced by one that does.
+/// Registers a pool cleanup for a relinked module, whose python_decref is known by its name; see [`register`].
 ///
 /// # Safety
 ///
 /// As for `apr_pool_cleanup_register`.
-pub unsafe fn register(pool: *mut c_void, data: *const c_void, plain: Option<Cleanup>, child: Option<Cleanup>) {
-    let unlocked = plain.filter(|plain| *plain as usize == python_decref() as usize);
-    let interpreter = unlocked.and(here(|thread| thread.threads.innermost()).flatten()).map(|kept| kept.interpreter());
+pub unsafe fn register_of_module(
+    pool: *mut c_void,
+    data: *const c_void,
+    plain: Option<Cleanup>,
+    child: Option<Cleanup>,
+) {
+    let unlocked = plain.is_some_and(|plain| plain as usize == python_decref() as usize);
+    // SAFETY: the caller's promise.
+    unsafe { register(pool, data, plain, child, unlocked) }
+}
+
+/// Registers a pool cleanup. One that is `unlocked` (python_decref) gives an object up without the GIL, and is replaced
+/// by one that takes it.
+///
+/// # Safety
+///
+/// As for `apr_pool_cleanup_register`.
+pub unsafe fn register(
+    pool: *mut c_void,
+    data: *const c_void,
+    plain: Option<Cleanup>,
+    child: Option<Cleanup>,
+    unlocked: bool,
+) {
+    let innermost = here(|thread| thread.threads.innermost()).flatten();
+    let interpreter = innermost.filter(|_| unlocked).map(|kept| kept.interpreter());
     // SAFETY: the caller's promise; a replaced cleanup gets the data made for it.
     unsafe {
         match interpreter {

@@ -1,6 +1,6 @@
-//! Functions of the host (Apache, APR, the module itself), which come in through `capi/glue35.c`.
+//! Functions of the host (Apache, APR, the module itself), which come in through the glue in `capi`.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// The type of an APR pool cleanup; the result is an `apr_status_t`, 0 for success.
 pub type Cleanup = unsafe extern "C" fn(*mut c_void) -> c_int;
@@ -23,12 +23,17 @@ unsafe extern "C" {
         plain: Option<Cleanup>,
         child: Option<Cleanup>,
     );
-    /// `ap_log_error`, to the main server's log; the level is syslog's.
-    pub fn mpc_host_log(level: c_int, message: *const c_char);
+    fn mpc_host_log(level: c_int, message: *const c_char);
+}
+
+/// `ap_log_error`, to the main server's log; the level is syslog's.
+pub fn log(level: c_int, text: &CStr) {
+    // SAFETY: a NUL-terminated text that outlives the call.
+    unsafe { mpc_host_log(level, text.as_ptr()) }
 }
 
 /// The address of a symbol that the module or the server exports, or NULL.
-pub fn symbol(name: &std::ffi::CStr) -> *mut c_void {
+pub fn symbol(name: &CStr) -> *mut c_void {
     // SAFETY: dlsym only searches; Apache loads its modules with RTLD_GLOBAL, so the default scope holds them.
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
 }

@@ -1,18 +1,33 @@
-//! The structure that the module's functions read: `interpreterdata`, and the array in it.
+//! The structure that mod_python's functions read: `interpreterdata`, by generation, and the array in the newest.
 
-use crate::{python::Interpreter, registry::Attempt};
+use crate::{
+    python::{Interpreter, ffi},
+    registry::Attempt,
+};
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
     ffi::{c_int, c_void},
     ptr,
 };
 
-/// `interpreterdata` of generation 3.5: three pointers.
+/// `interpreterdata` of generations 3.1, 3.2 and 3.3.
 #[repr(C)]
-pub struct InterpreterData {
-    tstates: *mut Array,
-    interp: *mut c_void,
-    obcallback: *mut c_void,
+pub struct InterpreterData31 {
+    /// The interpreter.
+    pub istate: *mut c_void,
+    /// The callback object.
+    pub obcallback: *mut c_void,
+}
+
+/// `interpreterdata` of generation 3.5.
+#[repr(C)]
+pub struct InterpreterData35 {
+    /// `apr_array_header_t *` of thread states.
+    pub tstates: *mut c_void,
+    /// The interpreter.
+    pub interp: *mut c_void,
+    /// The callback object.
+    pub obcallback: *mut c_void,
 }
 
 /// `apr_array_header_t`. The module hands its address to apr_array_pop and apr_array_push alone; it is filled in as an
@@ -29,23 +44,21 @@ struct Array {
 /// What is kept beside a thread's state of an interpreter. Each thread has its own, so that the module's unlocked reads
 /// and writes of the structure race with nobody.
 pub struct Block {
-    interpreter: InterpreterDataCell,
+    data31: UnsafeCell<InterpreterData31>,
+    data35: UnsafeCell<InterpreterData35>,
     array: UnsafeCell<Array>,
     /// What apr_array_pop and apr_array_push return the address of.
     slot: Cell<*mut c_void>,
     /// The attempt to make this interpreter or its callback, while this thread is at it.
     pub attempt: RefCell<Option<Attempt>>,
-    /// The last result handed to the module; see the `result` module.
-    pub result: Cell<*mut pyo3_ffi::PyObject>,
+    /// The last result handed to the module; see `references`.
+    pub result: Cell<*mut ffi::PyObject>,
 }
-
-type InterpreterDataCell = UnsafeCell<InterpreterData>;
 
 impl Block {
     /// The block of an interpreter whose callback is not known yet.
     pub fn new(interpreter: Interpreter) -> Self {
-        let data =
-            InterpreterData { tstates: ptr::null_mut(), interp: interpreter.as_ptr(), obcallback: ptr::null_mut() };
+        let (interpreter, null) = (interpreter.as_ptr(), ptr::null_mut());
         let array = Array {
             pool: ptr::null_mut(),
             elt_size: size_of::<*mut c_void>() as c_int,
@@ -54,7 +67,8 @@ impl Block {
             elts: ptr::null_mut(),
         };
         Self {
-            interpreter: UnsafeCell::new(data),
+            data31: UnsafeCell::new(InterpreterData31 { istate: interpreter, obcallback: null }),
+            data35: UnsafeCell::new(InterpreterData35 { tstates: null, interp: interpreter, obcallback: null }),
             array: UnsafeCell::new(array),
             slot: Cell::new(ptr::null_mut()),
             attempt: RefCell::new(None),
@@ -62,16 +76,29 @@ impl Block {
         }
     }
 
-    /// The structure for the module, with this callback; NULL has the module make one. The block must not move
-    /// afterwards.
-    pub fn hand_out(&self, callback: *mut c_void) -> *mut c_void {
-        let data = self.interpreter.get();
+    /// The structure for a host of generation 3.1 to 3.3, with this callback; NULL has the host make one. The block must
+    /// not move afterwards.
+    pub fn hand_out31(&self, callback: *mut c_void) -> *mut InterpreterData31 {
+        let data = self.data31.get();
         // SAFETY: only this thread touches the block, and no reference to the structure exists on our side.
+        unsafe { (*data).obcallback = callback };
+        data
+    }
+
+    /// Whether `data` is that structure.
+    pub fn is31(&self, data: *mut c_void) -> bool {
+        self.data31.get().cast() == data
+    }
+
+    /// The same for generation 3.5.
+    pub fn hand_out35(&self, callback: *mut c_void) -> *mut InterpreterData35 {
+        let data = self.data35.get();
+        // SAFETY: as above.
         unsafe {
-            (*data).tstates = self.array.get();
+            (*data).tstates = self.array.get().cast();
             (*data).obcallback = callback;
         }
-        data.cast()
+        data
     }
 
     /// Whether `array` is the one in this block.

@@ -1,6 +1,6 @@
 //! Lines in Apache's error log. Each begins with the name of this project, so that an administrator finds them.
 
-use super::host;
+use crate::abi::host;
 use std::{
     ffi::{CString, c_int},
     sync::{
@@ -21,8 +21,7 @@ pub const NOTICE: c_int = 5;
 pub fn line(level: c_int, text: &str) {
     // A name can hold any byte but NUL; Apache escapes control characters itself.
     let text = CString::new(format!("modpython-core: {text}").replace('\0', "?")).expect("no NUL is left");
-    // SAFETY: a NUL-terminated text that outlives the call.
-    unsafe { host::mpc_host_log(level, text.as_ptr()) }
+    host::log(level, &text);
 }
 
 /// A kind of line of which at most one a second is written: a name that fails under load fails in each request.
@@ -60,5 +59,11 @@ impl Limited {
             0 => self::line(level, text),
             more => self::line(level, &format!("{text} (and {more} such lines before, left out)")),
         }
+    }
+}
+
+impl Default for Limited {
+    fn default() -> Self {
+        Self::new()
     }
 }

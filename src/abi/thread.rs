@@ -1,24 +1,27 @@
-//! How far this thread is in the sequence of calls that acquires an interpreter, or in the start of the module.
+//! What is kept per thread: its states and acquisitions; and, of a relinked module, how far it is in the sequence of
+//! calls that acquires an interpreter, or that starts the module.
 
 use super::data::Block;
 use crate::python::{
-    Cpython3,
+    Python,
     threads::{Kept, Outer, Threads},
 };
 use std::{
     cell::{Cell, RefCell},
+    ffi::c_void,
+    ptr,
     rc::Rc,
 };
 
-/// Where an acquisition stands between two calls of the module.
+/// Where an acquisition stands between two calls of a relinked module.
 pub enum Step {
     /// Nothing has begun.
     Idle,
-    /// `PyEval_RestoreThread(token)` has been called; apr_hash_get comes next. No GIL.
+    /// The GIL has been asked for; the look-up of the name comes next. No GIL.
     Asked(Outer),
     /// There will be no interpreter; Py_NewInterpreter comes next and answers NULL. No GIL.
     Refused(Outer),
-    /// The interpreter is known; apr_array_pop and PyThreadState_Swap come next.
+    /// The interpreter is known; the calls that go over to it come next.
     Chosen {
         /// This thread's state of it.
         kept: Rc<Kept<Block>>,
@@ -29,34 +32,38 @@ pub enum Step {
     },
 }
 
-/// Where the start of the module stands, in the thread that runs it.
+/// Where the start of a relinked module stands, in the thread that runs it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// Not at all.
     None,
-    /// python_init has called Py_Initialize; apr_hash_make comes next.
+    /// python_init has called Py_Initialize; the making of the table of interpreters comes next.
     Initialized,
-    /// The hash is made; PyEval_SaveThread comes next.
-    HashMade,
-    /// The child's start holds the GIL with the global state.
+    /// The table is made; the end of python_init comes next, which gives the GIL up.
+    TableMade,
+    /// The child's start holds the GIL.
     ChildEntered,
-    /// And has entered the main interpreter in the hash; PyEval_SaveThread comes next.
+    /// And has entered the main interpreter in the table (3.5), or told Python of the fork (3.1).
     MainEntered,
+    /// It has given the GIL up (3.1); the registration of python_finalize comes next.
+    ChildReady,
 }
 
 /// One thread.
 pub struct Thread {
     /// Its states and acquisitions.
-    pub threads: Threads<Cpython3, Block>,
+    pub threads: Threads<Python, Block>,
     /// See [`Step`].
     pub step: RefCell<Step>,
     /// See [`Start`].
     pub start: Cell<Start>,
+    /// The state of the acquisition that was released last: generation 3.1 deletes it afterwards.
+    pub released: Cell<*mut c_void>,
 }
 
 thread_local! {
     static THREAD: Thread = const {
-        Thread { threads: Threads::new(), step: RefCell::new(Step::Idle), start: Cell::new(Start::None) }
+        Thread { threads: Threads::new(), step: RefCell::new(Step::Idle), start: Cell::new(Start::None), released: Cell::new(ptr::null_mut()) }
     };
 }
 

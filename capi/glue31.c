@@ -1,0 +1,33 @@
+/*
+ * The C side of src/rebind/v31: a variadic function, and APR's functions for modules of generation 3.1.
+ */
+#include "glue.h"
+
+/* APR, as the host provides it; weak so that programs without Apache link. */
+extern void apr_table_overlap(void *table, const void *other, unsigned flags) __attribute__((weak));
+extern void *apr_table_copy(void *pool, const void *table) __attribute__((weak));
+extern void *const *apr_table_elts(const void *table) __attribute__((weak));
+
+void mpc_host_table_overlap(void *table, const void *other, int flags) { apr_table_overlap(table, other, flags); }
+
+void mpc_host_table_overlap_copy(void *table, const void *other, int flags)
+{
+    /* The first field of apr_array_header_t is its pool. */
+    void *pool = apr_table_elts(table)[0];
+
+    apr_table_overlap(table, apr_table_copy(pool, other), flags);
+}
+
+/* In Rust: told of every method that the module has called. Takes the result over and returns what takes its place. */
+extern PyObject *mpc31_method_returned(const char *name, PyObject *result);
+
+PyObject *mpc31_rebind_PyObject_CallMethod(PyObject *object, const char *name, const char *format, ...)
+{
+    va_list values;
+    PyObject *result;
+
+    va_start(values, format);
+    result = mpc_glue_call_method(object, name, format, values);
+    va_end(values);
+    return mpc31_method_returned(name, result);
+}

@@ -1,0 +1,257 @@
+//! An acquisition and its release: what the registry says, carried out. The same for every generation of mod_python,
+//! and for a relinked module, whose calls arrive one by one (`rebind`).
+
+use super::{
+    data::Block,
+    thread::{Step, Thread},
+};
+use crate::{
+    error::Refusal,
+    extension, log, process,
+    python::{
+        Callback, Cpython, Interpreter, Python, ThreadState, ffi,
+        threads::{Kept, Outer},
+    },
+    registry::{Attempt, Claim},
+    stats::{STATS, count},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+/// How an acquisition goes on.
+pub enum Choice {
+    /// With this thread's state of the interpreter.
+    Chosen {
+        /// This thread's state.
+        kept: Rc<Kept<Block>>,
+        /// The callback; none if this thread has to make it.
+        callback: Option<Callback>,
+        /// The GIL is held with the state already: this thread has just created the interpreter.
+        attached: bool,
+        /// What the thread ran on before.
+        outer: Outer,
+    },
+    /// Not at all; it is in the error log why.
+    Refused(Outer),
+}
+
+/// What making an interpreter has come to.
+pub enum Made {
+    /// Its first state is current.
+    Entered(ThreadState),
+    /// The state from before is current.
+    Left(Interpreter),
+}
+
+/// Makes an interpreter as CPython does it.
+///
+/// # Safety
+///
+/// The GIL is held.
+pub unsafe fn new_interpreter() -> Option<Made> {
+    // SAFETY: the caller's promise.
+    unsafe { Python::new_interpreter() }.map(Made::Entered)
+}
+
+/// What the registry says to a request for `name`. A panic in there is a bug of ours; it refuses this one request
+/// instead of ending every request of the process. No GIL is held, and none taken, inside.
+fn claim(name: &[u8]) -> Claim<'static, Interpreter, Callback> {
+    if Python::is_finalizing() {
+        return Claim::Refused(Refusal::Finalizing);
+    }
+    let claim = AssertUnwindSafe(|| process::registry().claim(name, process::this_thread()));
+    catch_unwind(claim).unwrap_or(Claim::Refused(Refusal::AttemptFailed))
+}
+
+/// Chooses the interpreter for `name`. Called without the GIL, after [`leave`](crate::python::threads::Threads::leave).
+/// If it has to be created, `make` is called with the GIL held and a state of the main interpreter current.
+pub fn choose(thread: &Thread, name: &[u8], outer: Outer, make: impl FnOnce() -> Option<Made>) -> Choice {
+    match claim(name) {
+        Claim::Ready(entry) => select(thread, name, *entry.interpreter(), Some(*entry.callback()), None, outer),
+        Claim::Finish(attempt, interpreter) => select(thread, name, interpreter, None, Some(attempt), outer),
+        Claim::Create(attempt) => create(thread, attempt, outer, make),
+        Claim::Refused(refusal) => refuse(name, refusal, outer),
+    }
+}
+
+/// Chooses this thread's state of an interpreter that exists.
+fn select(
+    thread: &Thread,
+    name: &[u8],
+    interpreter: Interpreter,
+    callback: Option<Callback>,
+    attempt: Option<Attempt>,
+    outer: Outer,
+) -> Choice {
+    // SAFETY: the registry knows living interpreters only; none is ever destroyed, but by a fork, which it follows.
+    let Some(kept) = (unsafe { thread.threads.select(interpreter, Block::new) }) else {
+        if let Some(attempt) = attempt {
+            process::registry().fail(attempt);
+        }
+        return refuse(name, Refusal::NoMemory, outer);
+    };
+    kept.data.attempt.replace(attempt);
+    Choice::Chosen { kept, callback, attached: false, outer }
+}
+
+/// Creates the interpreter. Its callback is still to be made, by this thread, once it has entered it.
+fn create(thread: &Thread, attempt: Attempt, outer: Outer, make: impl FnOnce() -> Option<Made>) -> Choice {
+    let main = Python::main_interpreter();
+    // SAFETY: the main interpreter lives as long as Python.
+    let base = unsafe { thread.threads.select(main, Block::new) };
+    let Some(base) = base.and_then(|base| base.state()) else {
+        return fail_to_create(attempt, Refusal::NoMemory, outer);
+    };
+    // SAFETY: this thread's own state, and it does not hold the GIL (`leave`). No lock is held, and the attempt has no
+    // destructor that would have to run.
+    unsafe { Python::attach(base) };
+    let Some(made) = make() else {
+        // SAFETY: after a failure the state from before is current again.
+        unsafe { Python::detach() };
+        return fail_to_create(attempt, Refusal::NotCreated, outer);
+    };
+    let interpreter = match made {
+        // SAFETY: the state is new and current.
+        Made::Entered(state) => unsafe { Python::interpreter_of(state) },
+        Made::Left(interpreter) => interpreter,
+    };
+    process::registry().made(&attempt, interpreter);
+    count(&STATS.interpreters);
+    match made {
+        Made::Entered(state) => {
+            let kept = thread.threads.adopt(interpreter, state, Block::new(interpreter));
+            kept.data.attempt.replace(Some(attempt));
+            Choice::Chosen { kept, callback: None, attached: true, outer }
+        }
+        Made::Left(interpreter) => {
+            // SAFETY: the GIL is held with `base`.
+            unsafe { Python::detach() };
+            let name = Box::<[u8]>::from(attempt.name());
+            select(thread, &name, interpreter, None, Some(attempt), outer)
+        }
+    }
+}
+
+fn fail_to_create(attempt: Attempt, refusal: Refusal, outer: Outer) -> Choice {
+    let name = Box::<[u8]>::from(attempt.name());
+    count(&STATS.failures);
+    process::registry().fail(attempt);
+    refuse(&name, refusal, outer)
+}
+
+fn refuse(name: &[u8], refusal: Refusal, outer: Outer) -> Choice {
+    static LINES: log::Limited = log::Limited::new();
+    count(&STATS.refusals);
+    // Who waited for a failing attempt is silent: that attempt has its line (R4).
+    if refusal != Refusal::AttemptFailed {
+        LINES.line(log::ERROR, &format!("no interpreter '{}': {refusal}", name.escape_ascii()));
+    }
+    Choice::Refused(outer)
+}
+
+/// Enters a chosen state: from here on the GIL is held and the request runs.
+pub fn enter(thread: &Thread, kept: Rc<Kept<Block>>, attached: bool, outer: Outer) {
+    if attached {
+        thread.threads.enter_attached(kept, outer);
+    } else {
+        // SAFETY: the GIL was given up, or not held, when the acquisition began (`Threads::leave`).
+        unsafe { thread.threads.enter(kept, outer) };
+    }
+}
+
+/// Enters the state that the step before has chosen.
+pub fn enter_step(thread: &Thread) {
+    if let Step::Chosen { kept, attached, outer } = thread.take_step() {
+        enter(thread, kept, attached, outer);
+    }
+}
+
+/// The whole acquisition, for generations whose `get_interpreter` is ours: afterwards the GIL is held with this
+/// thread's state of the interpreter. Nothing if there is none; then all is as it was before.
+///
+/// `make` is called as [`choose`] says. `callback` is called with the GIL held in the interpreter, and returns a new
+/// reference, or NULL with its error printed.
+pub fn acquire(
+    thread: &Thread,
+    name: &[u8],
+    make: impl FnOnce() -> Option<Made>,
+    callback: impl FnOnce() -> *mut ffi::PyObject,
+) -> Option<(Rc<Kept<Block>>, Callback)> {
+    let outer = thread.threads.leave();
+    match choose(thread, name, outer, make) {
+        Choice::Refused(outer) => {
+            thread.threads.reenter(outer);
+            None
+        }
+        Choice::Chosen { kept, callback: Some(callback), attached, outer } => {
+            enter(thread, Rc::clone(&kept), attached, outer);
+            Some((kept, callback))
+        }
+        Choice::Chosen { kept, callback: None, attached, outer } => {
+            enter(thread, Rc::clone(&kept), attached, outer);
+            // SAFETY: the GIL is held in the interpreter; what `callback` returns is a reference that is ours.
+            unsafe {
+                extension::offer();
+                match Callback::new(callback()) {
+                    Some(callback) => {
+                        publish(thread, callback);
+                        Some((kept, callback))
+                    }
+                    None => {
+                        release(thread);
+                        None
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// mod_python.apache has been imported by a relinked module: puts the shim in place, if this thread is making the
+/// interpreter. Before `init`, so that nobody ever dispatches to the stock import_module.
+///
+/// # Safety
+///
+/// The GIL is held, `apache` is that module, and no exception is set.
+pub unsafe fn install_shim(thread: &Thread, apache: *mut ffi::PyObject) {
+    let Some(kept) = thread.threads.innermost() else { return };
+    if kept.data.attempt.borrow().is_none() {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    if let Err(reason) = unsafe { extension::install(apache) } {
+        log::line(log::ERROR, &reason);
+    }
+}
+
+/// The callback is made: publishes the interpreter, if this thread is making it. The reference is taken over.
+pub fn publish(thread: &Thread, callback: Callback) {
+    let Some(kept) = thread.threads.innermost() else { return };
+    let Some(attempt) = kept.data.attempt.take() else { return };
+    process::registry().publish(attempt, kept.interpreter(), callback);
+    count(&STATS.callbacks);
+}
+
+/// Ends the innermost acquisition. One that was to make the callback, and did not, has failed (R4).
+///
+/// # Safety
+///
+/// The GIL is held with that acquisition's state.
+pub unsafe fn release(thread: &Thread) {
+    static LINES: log::Limited = log::Limited::new();
+    // SAFETY: the caller's promise.
+    let kept = unsafe { thread.threads.release() };
+    if let Some(attempt) = kept.and_then(|kept| kept.data.attempt.take()) {
+        let name = attempt.name().escape_ascii();
+        let text = format!(
+            "interpreter '{name}': attempt {} failed, because mod_python.apache could not be started in it (its error \
+             is in this log); the interpreter is kept, and the next request tries again",
+            attempt.number()
+        );
+        process::registry().fail(attempt);
+        count(&STATS.failures);
+        LINES.line(log::ERROR, &text);
+    }
+}

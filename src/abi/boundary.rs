@@ -1,0 +1,253 @@
+//! What all generations' functions do with their arguments, in one place.
+//!
+//! The contract, for every function that C calls:
+//!
+//! - Pointers are NULL or valid for the time of the call; a name is NULL or NUL-terminated, and may hold any byte. A NULL
+//!   name is `main_interpreter`. Names are copied where they are kept.
+//! - An acquisition that fails returns NULL, holds nothing, and has said why in the error log. One that succeeds returns
+//!   with the GIL held, and the structure it returns is this thread's until the release.
+//! - No panic leaves: what could panic is pure, and caught step by step, since CPython may end a thread inside a call
+//!   that takes the GIL, and no `catch_unwind` may stand around that.
+
+use super::{
+    acquire::{self, Made},
+    data::Block,
+    start,
+    thread::here,
+};
+use crate::{
+    extension, log,
+    process::{self, MAIN_INTERPRETER},
+    python::{Callback, Cpython, Interpreter, Python, ThreadState, ffi, threads::Kept},
+};
+use std::{
+    ffi::{CStr, c_char},
+    ptr,
+    rc::Rc,
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+/// Where a generation keeps the functions that its host has registered: a pointer to a structure of the host, which
+/// lives as long as the host is loaded.
+pub struct Registered<H>(AtomicPtr<H>);
+
+impl<H> Registered<H> {
+    /// No host yet.
+    pub const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Takes the place of the host before; NULL means none.
+    pub fn set(&self, host: *const H) {
+        self.0.store(host.cast_mut(), Ordering::Release);
+    }
+
+    /// The host that has registered last.
+    ///
+    /// # Safety
+    ///
+    /// It is still loaded.
+    pub unsafe fn get(&self) -> Option<&H> {
+        // SAFETY: NULL or a structure of a host that is loaded, says the caller.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The same if the switch is off, so that the host's own functions do the work.
+    ///
+    /// # Safety
+    ///
+    /// As for [`get`](Self::get).
+    pub unsafe fn switched_off(&self) -> Option<&H> {
+        // SAFETY: the caller's promise.
+        if process::settings().off { unsafe { self.get() } } else { None }
+    }
+}
+
+/// The name in an argument.
+///
+/// # Safety
+///
+/// `name` is NULL or NUL-terminated, and lives as long as the result is used.
+unsafe fn name_of<'a>(name: *const c_char) -> &'a [u8] {
+    if name.is_null() {
+        return MAIN_INTERPRETER;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(name) }.to_bytes()
+}
+
+/// `get_interpreter`. `make` and `callback` as for [`acquire::acquire`].
+///
+/// # Safety
+///
+/// As this file says. Python is initialised, or nothing happens.
+pub unsafe fn get(
+    name: *const c_char,
+    make: impl FnOnce() -> Option<Made>,
+    callback: impl FnOnce() -> *mut ffi::PyObject,
+) -> Option<(Rc<Kept<Block>>, Callback)> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { name_of(name) };
+    if !Python::is_initialized() {
+        static LINES: log::Limited = log::Limited::new();
+        LINES.line(log::ERROR, "an interpreter is asked for, but Python is not initialised");
+        return None;
+    }
+    if name == MAIN_INTERPRETER && process::registry().get(name).is_none() {
+        process::registry().adopt(name, Python::main_interpreter());
+    }
+    here(|thread| {
+        acquire::acquire(thread, name, make, || {
+            let made = callback();
+            if !made.is_null() {
+                warn_without_shim();
+            }
+            made
+        })
+    })
+    .flatten()
+}
+
+/// Says once a process that apache.py is not the patched one.
+fn warn_without_shim() {
+    static LINES: log::Limited = log::Limited::new();
+    // SAFETY: called with the GIL held; the module is borrowed from sys.modules.
+    let installed = unsafe {
+        let apache = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"mod_python.apache".as_ptr());
+        apache.is_null() || extension::is_installed(apache)
+    };
+    if !installed {
+        LINES.line(
+            log::WARNING,
+            "import_module stays mod_python's own: the installed mod_python/apache.py is not the patched one, which \
+             came with this build",
+        );
+    }
+}
+
+/// `release_interpreter`.
+///
+/// # Safety
+///
+/// The GIL is held with the state of this thread's innermost acquisition; without one, a line is logged.
+pub unsafe fn release() {
+    static LINES: log::Limited = log::Limited::new();
+    let released = here(|thread| {
+        let innermost = Python::attached().is_some_and(|state| thread.threads.runs_on(state));
+        if innermost {
+            // SAFETY: the state of the innermost acquisition is current, in this thread.
+            unsafe { acquire::release(thread) };
+        }
+        innermost
+    });
+    if released != Some(true) {
+        LINES.line(log::ERROR, "release_interpreter without an interpreter of this thread: ignored");
+    }
+}
+
+/// `save_interpreter`, by which the child's start enters the main interpreter: this thread's structure for it. What is
+/// saved under other names has not come from us, and is refused.
+///
+/// # Safety
+///
+/// As this file says.
+pub unsafe fn save(name: *const c_char) -> Option<Rc<Kept<Block>>> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { name_of(name) };
+    if name != MAIN_INTERPRETER || !Python::is_initialized() {
+        log::line(log::ERROR, &format!("save_interpreter('{}'): only the main one is saved", name.escape_ascii()));
+        return None;
+    }
+    let main = Python::main_interpreter();
+    // SAFETY: the main interpreter lives as long as Python.
+    here(|thread| unsafe { thread.threads.select(main, Block::new) }).flatten()
+}
+
+/// Makes an interpreter by a host's own `make_interpreter`, which leaves the GIL held and no state current, and returns
+/// NULL on failure.
+///
+/// # Safety
+///
+/// The GIL is held with a state of this thread.
+pub unsafe fn make_by(make: impl FnOnce() -> *mut ffi::PyInterpreterState) -> Option<Made> {
+    let before = Python::attached();
+    let made = Interpreter::new(make());
+    // SAFETY: the GIL is held, and the state is the one from before.
+    before.map(|before| unsafe { Python::swap(before) });
+    made.map(Made::Left)
+}
+
+/// The default `make_interpreter`: Py_NewInterpreter. Returns NULL on failure. No state is current afterwards.
+///
+/// # Safety
+///
+/// The GIL is held.
+pub unsafe fn make_interpreter() -> *mut ffi::PyInterpreterState {
+    // SAFETY: the caller's promise; the new state is alive.
+    unsafe {
+        let state: Option<ThreadState> = Python::new_interpreter();
+        let interpreter = state.map_or(ptr::null_mut(), |state| Python::interpreter_of(state).as_ptr());
+        Python::swap_out();
+        interpreter
+    }
+}
+
+/// The default `make_obcallback`: what `init` of mod_python.apache returns, called with these arguments (a tuple,
+/// taken over; NULL has failed already). NULL on failure, with the error printed.
+///
+/// # Safety
+///
+/// The GIL is held.
+pub unsafe fn make_obcallback(arguments: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the GIL is held; each call gets live objects, and gives a new reference or NULL.
+    unsafe {
+        let mut callback = ptr::null_mut();
+        let apache = if arguments.is_null() {
+            ptr::null_mut()
+        } else {
+            ffi::PyImport_ImportModule(c"mod_python.apache".as_ptr())
+        };
+        if !apache.is_null() {
+            let init = ffi::PyObject_GetAttrString(apache, c"init".as_ptr());
+            if !init.is_null() {
+                callback = ffi::PyObject_CallObject(init, arguments);
+            }
+            ffi::Py_XDECREF(init);
+        }
+        if callback.is_null() {
+            log::line(log::ERROR, "mod_python.apache could not be imported, or its init() failed; the error follows");
+            ffi::PyErr_Print();
+        }
+        ffi::Py_XDECREF(apache);
+        ffi::Py_XDECREF(arguments);
+        callback
+    }
+}
+
+/// `PyOS_AfterFork` in the child's start. A state of the main interpreter is current afterwards.
+///
+/// # Safety
+///
+/// Called in place of `PyOS_AfterFork`, in a child that has one thread, which holds the GIL.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { if process::settings().off { Python::after_fork() } else { start::after_fork() } }
+}
+
+/// Says what runs, in the child's start.
+pub fn announce(generation: &str) {
+    start::announce(generation, if process::settings().off { start::OFF } else { start::ACTIVE });
+}
+
+/// The arguments of `init` from generation 3.2 on: the name, and None for the server.
+///
+/// # Safety
+///
+/// The GIL is held, and `name` is NULL or NUL-terminated.
+pub unsafe fn init_arguments(name: *const c_char) -> *mut ffi::PyObject {
+    // SAFETY: the caller's promise; the format names one string and one object, both alive.
+    unsafe {
+        let name = if name.is_null() { c"main_interpreter".as_ptr() } else { name };
+        ffi::Py_BuildValue(c"(sO)".as_ptr(), name, ffi::Py_None())
+    }
+}

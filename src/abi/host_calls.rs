@@ -1,0 +1,104 @@
+//! Calls of a host that the include header sends here, because the originals take no heed of threads or restarts.
+
+use super::{inittab, references, start};
+use crate::{
+    process,
+    python::{Cpython, Python, ffi},
+};
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+/// A pool cleanup, which returns an `apr_status_t`, or NULL.
+pub type MaybeCleanup = Option<unsafe extern "C" fn(*mut c_void) -> c_int>;
+
+/// The function by which a built-in module comes into being (it returns nothing in Python 2), or NULL.
+pub type MaybeInit = Option<unsafe extern "C" fn() -> *mut c_void>;
+
+/// Whether `MODPYTHON_CORE=off` is set, so that every call is to do what the stock module does.
+#[unsafe(no_mangle)]
+pub extern "C" fn modpython_core_switched_off() -> c_int {
+    process::settings().off.into()
+}
+
+/// `Py_Initialize`. Where Python runs already (after a graceful restart), the GIL is taken back.
+///
+/// # Safety
+///
+/// Called by the thread that starts the server.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn modpython_core_initialize() {
+    // SAFETY: the caller's promise.
+    unsafe { start::initialize(None) }
+}
+
+/// `PyImport_AppendInittab`, which stands being called again after a graceful restart.
+///
+/// # Safety
+///
+/// As for `PyImport_AppendInittab`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn modpython_core_append_inittab(name: *const c_char, init: MaybeInit) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { inittab::append(name, init) }
+}
+
+/// `PyEval_ReleaseLock`, in python_init of generations 3.2 and 3.3: no thread state stays current in a thread that has
+/// given the GIL up.
+///
+/// # Safety
+///
+/// The GIL is held.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn modpython_core_release_lock() {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if Python::attached().is_some() {
+            Python::detach();
+        } else {
+            Python::release_lock();
+        }
+    }
+}
+
+/// `apr_pool_cleanup_register`. A cleanup that is `unlocked` (python_decref) gives an object up without the GIL, and is
+/// replaced by one that takes it.
+///
+/// # Safety
+///
+/// As for `apr_pool_cleanup_register`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn modpython_core_cleanup_register(
+    pool: *mut c_void,
+    data: *const c_void,
+    plain: MaybeCleanup,
+    child: MaybeCleanup,
+    unlocked: c_int,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { references::register(pool, data, plain, child, unlocked != 0 && !process::settings().off) }
+}
+
+/// Writes up to `room` counters of this process to `counters` and returns how many there are; their order is that of
+/// the `counters!` list in src/stats.rs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn modpython_core_stats(counters: *mut u64, room: usize) -> usize {
+    let mut number = 0;
+    for value in crate::stats::STATS.read() {
+        if number < room && !counters.is_null() {
+            // SAFETY: the caller says that there is room for that many.
+            unsafe { counters.add(number).write(value) };
+        }
+        number += 1;
+    }
+    number
+}
+
+/// Called by the C glue with each result of `modpython_core_call_method`, whose reference it takes over; it returns the
+/// reference that goes to the host.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mpc_method_dispatched(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    if result.is_null() || process::settings().off {
+        return result;
+    }
+    // SAFETY: the glue has called a method of that name; the host holds the GIL, and the reference is ours.
+    unsafe { references::dispatched(CStr::from_ptr(name), result) }
+}

@@ -1,0 +1,85 @@
+//! The start of Python in the server, and of a child.
+
+use super::thread::here;
+use crate::{
+    extension, log,
+    process::{self, MAIN_INTERPRETER},
+    python::{Cpython, Python, ThreadState},
+};
+
+/// What the notice at child start says of a path that has been taken over.
+pub const ACTIVE: &str = "active";
+
+/// What it says where [`Settings::off`](crate::settings::Settings::off) is set.
+pub const OFF: &str = "is switched off by MODPYTHON_CORE=off: every call passes through";
+
+/// `Py_Initialize`, and what has to be there before the first child. After a graceful restart the module has been
+/// loaded anew while Python went on: the stock module would go on without a thread state, which ends the server. So the
+/// state it had given up is taken back, or the one of this thread.
+///
+/// # Safety
+///
+/// Called in place of `Py_Initialize`, by the thread that starts the server. The GIL is held afterwards.
+pub unsafe fn initialize(given_up: Option<ThreadState>) {
+    if Python::is_initialized() {
+        // Another module may have initialised Python, and run on with the GIL held.
+        let _not_taken_back = here(|thread| thread.threads.leave());
+        let state = given_up.or_else(Python::gil_state);
+        // SAFETY: without the GIL now; Python runs, so the main interpreter lives, and a state of it is alive.
+        unsafe {
+            let state = state.or_else(|| Python::new_state(Python::main_interpreter()));
+            Python::attach(state.expect("no memory for a thread state while the server starts"));
+        }
+    } else {
+        // SAFETY: as the caller called it.
+        unsafe { crate::python::ffi::Py_Initialize() };
+    }
+    if !process::settings().off {
+        // SAFETY: the GIL is held since Python's start, or has been taken back above.
+        unsafe { extension::prepare() };
+    }
+    guard_forks();
+}
+
+fn guard_forks() {
+    if let Err(error) = process::guard_forks() {
+        let error = std::io::Error::from_raw_os_error(error);
+        log::line(log::WARNING, &format!("forks of a request are not guarded: {error}"));
+    }
+}
+
+/// `PyOS_AfterFork` in a module that holds the GIL then, and may run on no thread state, as generation 3.1 does: Python
+/// 2.7 crashes in every child. Afterwards a state of the main interpreter is current.
+///
+/// # Safety
+///
+/// Called in place of `PyOS_AfterFork`, in a child that has one thread, which holds the GIL.
+pub unsafe fn after_fork() {
+    // SAFETY: the GIL is held, in a child of one thread; a state that a living thread has as its own is alive, as is the
+    // main interpreter.
+    unsafe {
+        if Python::attached().is_none() {
+            // The thread that forked is the one that started Python, and has a state of the main interpreter.
+            let Some(own) = Python::gil_state().or_else(|| Python::new_state(Python::main_interpreter())) else {
+                return log::line(
+                    log::ERROR,
+                    "there is no memory for a thread state; this child will not serve Python",
+                );
+            };
+            Python::swap(own);
+        }
+        Python::after_fork();
+    }
+}
+
+/// Says at the start of a child what runs, and takes the main interpreter in.
+pub fn announce(generation: &str, state: &str) {
+    guard_forks();
+    process::registry().adopt(MAIN_INTERPRETER, Python::main_interpreter());
+    for complaint in &process::settings().complaints {
+        log::line(log::WARNING, complaint);
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let python = env!("MODPYTHON_CORE_PYTHON");
+    log::line(log::NOTICE, &format!("version {version} {state}, mod_python generation {generation}, Python {python}"));
+}

@@ -1,0 +1,112 @@
+//! CPython 2.7, and as far as it can be told from its sources 2.3 to 2.6, through the mirror in `ffi2`.
+
+use super::{Cpython, Interpreter, ThreadState, ffi2 as ffi};
+
+/// CPython 2.
+pub struct Cpython2;
+
+unsafe extern "C" {
+    /// The state that is current, or NULL; see `capi/glue.c`.
+    fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
+}
+
+// SAFETY: each function is the CPython function of that description.
+unsafe impl Cpython for Cpython2 {
+    const KEEPS_STATES: bool = false;
+
+    fn is_initialized() -> bool {
+        // SAFETY: callable at any time, before initialisation too.
+        unsafe { ffi::Py_IsInitialized() != 0 }
+    }
+
+    fn is_finalizing() -> bool {
+        // Python 2 does not say so, and does not end threads that take the GIL meanwhile.
+        false
+    }
+
+    fn main_interpreter() -> Interpreter {
+        // Never the head of the list, which is the newest: the main interpreter was the first, so it is the last.
+        // SAFETY: without sub-interpreters being destroyed, which nothing here does, the list only grows at its head.
+        unsafe {
+            let mut last = ffi::PyInterpreterState_Head();
+            loop {
+                let next = ffi::PyInterpreterState_Next(last);
+                if next.is_null() {
+                    return Interpreter::new(last).expect("Python is initialised");
+                }
+                last = next;
+            }
+        }
+    }
+
+    fn gil_state() -> Option<ThreadState> {
+        // SAFETY: reads a thread-specific value; needs no GIL.
+        ThreadState::new(unsafe { ffi::PyGILState_GetThisThreadState() })
+    }
+
+    #[inline]
+    fn attached() -> Option<ThreadState> {
+        // SAFETY: reads one pointer; needs no GIL.
+        ThreadState::new(unsafe { mpc_glue_attached_state() })
+    }
+
+    unsafe fn interpreter_of(state: ThreadState) -> Interpreter {
+        // SAFETY: the caller says that the state is alive; its interpreter never changes.
+        Interpreter::new(unsafe { (*state.as_ptr::<ffi::PyThreadState>()).interp }).expect("every state has one")
+    }
+
+    unsafe fn new_state(interpreter: Interpreter) -> Option<ThreadState> {
+        // SAFETY: the caller says that the interpreter is alive; the list of states has a lock of its own.
+        ThreadState::new(unsafe { ffi::PyThreadState_New(interpreter.as_ptr()) })
+    }
+
+    unsafe fn attach(state: ThreadState) {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::PyEval_RestoreThread(state.as_ptr()) }
+    }
+
+    unsafe fn detach() -> ThreadState {
+        // SAFETY: the caller holds the GIL.
+        ThreadState::new(unsafe { ffi::PyEval_SaveThread() }).expect("a state is current, since the GIL is held")
+    }
+
+    unsafe fn clear(state: ThreadState) {
+        // SAFETY: the caller holds the GIL with this state.
+        unsafe { ffi::PyThreadState_Clear(state.as_ptr()) }
+    }
+
+    unsafe fn delete(state: ThreadState) {
+        // SAFETY: cleared, not current and not used again, says the caller.
+        unsafe { ffi::PyThreadState_Delete(state.as_ptr()) }
+    }
+
+    unsafe fn delete_attached() {
+        // SAFETY: the caller holds the GIL with a cleared state that is not used again.
+        unsafe { ffi::PyThreadState_DeleteCurrent() }
+    }
+
+    unsafe fn swap(state: ThreadState) -> Option<ThreadState> {
+        // SAFETY: the caller's promise is this function's.
+        ThreadState::new(unsafe { ffi::PyThreadState_Swap(state.as_ptr()) })
+    }
+
+    unsafe fn swap_out() {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::PyThreadState_Swap(std::ptr::null_mut()) };
+    }
+
+    unsafe fn release_lock() {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::PyEval_ReleaseLock() }
+    }
+
+    unsafe fn after_fork() {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::PyOS_AfterFork() }
+    }
+
+    unsafe fn new_interpreter() -> Option<ThreadState> {
+        // SAFETY: the caller holds the GIL.
+        ThreadState::new(unsafe { ffi::Py_NewInterpreter() })
+    }
+}

@@ -1,0 +1,61 @@
+//! What is learned of a relinked module while it starts: which table holds the interpreters, and whether it starts as
+//! its generation does. Only then is the path taken over ([`armed`]); a module that behaves otherwise is left alone.
+
+use crate::{
+    log,
+    process::{self, MAIN_INTERPRETER},
+    python::{Cpython, Python},
+};
+use std::{
+    ffi::c_void,
+    ptr,
+    sync::atomic::{AtomicBool, AtomicPtr, Ordering},
+};
+
+static ARMED: AtomicBool = AtomicBool::new(false);
+static INTERPRETERS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Whether the path is taken over; until then every call passes through.
+#[inline]
+pub fn armed() -> bool {
+    // Relaxed: it changes before the child has a second thread.
+    ARMED.load(Ordering::Relaxed)
+}
+
+/// Whether `table` is the one of the interpreters: a hash in 3.5, a dict before.
+#[inline]
+pub fn is_interpreters(table: *mut c_void) -> bool {
+    INTERPRETERS.load(Ordering::Relaxed) == table
+}
+
+/// The first call of python_init has been made: forget what an earlier load of the module taught us.
+pub fn begin() {
+    ARMED.store(false, Ordering::Relaxed);
+    INTERPRETERS.store(ptr::null_mut(), Ordering::Relaxed);
+}
+
+/// python_init has made its table.
+pub fn interpreters_are(table: *mut c_void) {
+    INTERPRETERS.store(table, Ordering::Relaxed);
+}
+
+/// The child's start has shown the sequence: from now on the path is ours.
+pub fn arm() {
+    process::registry().adopt(MAIN_INTERPRETER, Python::main_interpreter());
+    ARMED.store(true, Ordering::Relaxed);
+}
+
+/// Says once a process that an interpreter is being acquired although the start was not the one we know.
+pub fn warn_not_recognised(generation: &str) {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !process::settings().off && !WARNED.swap(true, Ordering::Relaxed) {
+        log::line(
+            log::WARNING,
+            &format!(
+                "this mod_python does not start as generation {generation} does, so its calls pass through and its \
+                 races remain; please report its version, and put the stock module back (modpython-relink --restore) \
+                 meanwhile"
+            ),
+        );
+    }
+}

@@ -1,0 +1,283 @@
+//! The replacement imports, as C sees them. Each passes on what is not part of the interpreter path.
+//!
+//! The boundary, for all of them: pointers are the module's and as valid as in its call of the original; failure is
+//! the original's failure value; no panic leaves (what could panic is pure, and caught in `abi::acquire`).
+// PyEval_AcquireLock and PyEval_ReleaseLock are what modules of this generation call.
+#![allow(deprecated)]
+
+use crate::{
+    abi::{
+        acquire::{self, Choice},
+        references, start,
+        thread::{Start, Step, Thread, here},
+    },
+    process,
+    python::{Callback, Cpython, Python, ThreadState, ffi, threads::Outer},
+    rebind::learn,
+};
+use std::{
+    ffi::{CStr, c_char, c_int, c_void},
+    ptr,
+};
+
+const GENERATION: &str = "3.1";
+
+/// `Py_IsInitialized`, which python_init alone asks: it makes its dict only if it has to initialise Python itself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_Py_IsInitialized() -> c_int {
+    if process::settings().off { c_int::from(Python::is_initialized()) } else { 0 }
+}
+
+/// `Py_Initialize`; see [`start::initialize`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_Py_Initialize() {
+    // SAFETY: as the module called it.
+    unsafe { start::initialize(None) };
+    learn::begin();
+    here(|thread| thread.start.set(Start::Initialized));
+}
+
+/// `PyDict_New`; the first after Py_Initialize in python_init is the dict of the interpreters.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyDict_New() -> *mut ffi::PyObject {
+    // SAFETY: as the module called it.
+    let dict = unsafe { ffi::PyDict_New() };
+    here(|thread| {
+        if thread.start.get() == Start::Initialized {
+            learn::interpreters_are(dict.cast());
+            thread.start.set(Start::TableMade);
+        }
+    });
+    dict
+}
+
+/// `PyOS_AfterFork`; the child's start calls it, between PyEval_AcquireLock and PyEval_ReleaseLock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
+    let known = here(|thread| thread.start.get() == Start::TableMade) == Some(true);
+    if process::settings().off || !known {
+        // SAFETY: as the module called it.
+        unsafe { Python::after_fork() };
+        if process::settings().off {
+            start::announce(GENERATION, start::OFF);
+        }
+        return;
+    }
+    // SAFETY: as the module called it: the GIL is held, in a child of one thread. None is current afterwards, as the module has it.
+    unsafe {
+        start::after_fork();
+        Python::swap_out();
+    }
+    here(|thread| thread.start.set(Start::MainEntered));
+}
+
+/// `PyEval_AcquireLock`: an acquisition begins.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireLock() {
+    let begun = learn::armed().then(|| here(|thread| thread.reach(Step::Asked(thread.threads.leave()))));
+    if begun.flatten().is_none() {
+        // SAFETY: as the module called it.
+        unsafe { ffi::PyEval_AcquireLock() }
+    }
+}
+
+/// `PyEval_ReleaseLock`: the look-up of an acquisition is over, or the child's start, or python_init.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseLock() {
+    if learn::armed() {
+        let ours = here(|thread| match thread.take_step() {
+            Step::Idle => false,
+            Step::Asked(outer) | Step::Refused(outer) => {
+                // A caller that held the GIL when it asked gets it back.
+                thread.threads.reenter(outer);
+                true
+            }
+            chosen @ Step::Chosen { .. } => {
+                thread.reach(chosen);
+                true
+            }
+        });
+        if ours == Some(true) {
+            return;
+        }
+    }
+    // SAFETY: as the module called it.
+    unsafe { ffi::PyEval_ReleaseLock() };
+    here(|thread| {
+        if thread.start.get() == Start::MainEntered {
+            thread.start.set(Start::ChildReady);
+            learn::arm();
+            start::announce(GENERATION, start::ACTIVE);
+        }
+    });
+}
+
+/// `PyDict_GetItemString`; in the dict of the interpreters, in an acquisition, it is the registry that answers, with the
+/// address of an `interpreterdata` where the module expects an object that wraps one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
+    dict: *mut ffi::PyObject,
+    name: *const c_char,
+) -> *mut ffi::PyObject {
+    if learn::is_interpreters(dict.cast()) {
+        if !learn::armed() {
+            learn::warn_not_recognised(GENERATION);
+        }
+        let answer = here(|thread| match thread.take_step() {
+            Step::Asked(outer) => {
+                // SAFETY: the module passes a NUL-terminated name.
+                let name = unsafe { CStr::from_ptr(name) };
+                Some(choose(thread, name.to_bytes(), outer))
+            }
+            other => {
+                thread.reach(other);
+                None
+            }
+        });
+        if let Some(answer) = answer.flatten() {
+            return answer.cast();
+        }
+    }
+    // SAFETY: as the module called it.
+    unsafe { ffi::PyDict_GetItemString(dict, name) }
+}
+
+/// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Step::Asked(outer)`.
+fn choose(thread: &Thread, name: &[u8], outer: Outer) -> *mut c_void {
+    // SAFETY: called with the GIL held.
+    match acquire::choose(thread, name, outer, || unsafe { acquire::new_interpreter() }) {
+        Choice::Chosen { kept, callback, attached, outer } => {
+            let data = kept.data.hand_out31(callback.map_or(ptr::null_mut(), Callback::as_ptr));
+            thread.reach(Step::Chosen { kept, attached, outer });
+            data.cast()
+        }
+        Choice::Refused(outer) => {
+            thread.reach(Step::Refused(outer));
+            ptr::null_mut()
+        }
+    }
+}
+
+/// Whether an acquisition of this thread has got its answer, and that answer is `data`.
+fn is_answer(data: *mut c_void) -> bool {
+    let answered = here(|thread| matches!(&*thread.step.borrow(), Step::Chosen { kept, .. } if kept.data.is31(data)));
+    learn::armed() && answered == Some(true)
+}
+
+/// `PyCObject_AsVoidPtr` of what PyDict_GetItemString has answered.
+#[cfg(not(feature = "python3"))]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyCObject_AsVoidPtr(object: *mut ffi::PyObject) -> *mut c_void {
+    // SAFETY: as the module called it.
+    if is_answer(object.cast()) { object.cast() } else { unsafe { ffi::PyCObject_AsVoidPtr(object) } }
+}
+
+/// The same where a module of this generation has been brought to Python 3: `PyCapsule_GetPointer`.
+#[cfg(feature = "python3")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyCapsule_GetPointer(
+    object: *mut ffi::PyObject,
+    name: *const c_char,
+) -> *mut c_void {
+    // SAFETY: as the module called it.
+    if is_answer(object.cast()) { object.cast() } else { unsafe { ffi::PyCapsule_GetPointer(object, name) } }
+}
+
+/// `Py_NewInterpreter`; after a refusal there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_Py_NewInterpreter() -> *mut c_void {
+    if here(|thread| matches!(&*thread.step.borrow(), Step::Refused(_))) == Some(true) {
+        // PyEval_ReleaseLock comes next, and ends it.
+        return ptr::null_mut();
+    }
+    // SAFETY: as the module called it.
+    unsafe { ffi::Py_NewInterpreter().cast() }
+}
+
+/// `PyThreadState_New`; for the chosen interpreter it gives this thread's own state.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyThreadState_New(interpreter: *mut c_void) -> *mut c_void {
+    let state = here(|thread| match &*thread.step.borrow() {
+        Step::Chosen { kept, .. } if kept.interpreter().as_ptr() == interpreter => kept.state(),
+        _ => None,
+    });
+    match state.flatten() {
+        Some(state) => state.as_ptr(),
+        // SAFETY: as the module called it.
+        None => unsafe { ffi::PyThreadState_New(interpreter.cast()).cast() },
+    }
+}
+
+/// `PyEval_AcquireThread`; with the chosen state it enters it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireThread(state: *mut c_void) {
+    let entered = here(|thread| {
+        let chosen = matches!(&*thread.step.borrow(),
+            Step::Chosen { kept, .. } if kept.state() == ThreadState::new(state));
+        if chosen {
+            acquire::enter_step(thread);
+        }
+        chosen
+    });
+    if entered != Some(true) {
+        // SAFETY: as the module called it.
+        unsafe { ffi::PyEval_AcquireThread(state.cast()) }
+    }
+}
+
+/// `PyEval_ReleaseThread`: the release of an acquisition.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseThread(state: *mut c_void) {
+    let released = here(|thread| {
+        let innermost = ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state));
+        if learn::armed() && innermost {
+            thread.released.set(state);
+            // SAFETY: the module holds the GIL with the state of its innermost acquisition.
+            unsafe { acquire::release(thread) };
+        }
+        learn::armed() && innermost
+    });
+    if released != Some(true) {
+        // SAFETY: as the module called it.
+        unsafe { ffi::PyEval_ReleaseThread(state.cast()) }
+    }
+}
+
+/// `PyThreadState_Delete`; the module deletes the state it has just released, which is not its to delete.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyThreadState_Delete(state: *mut c_void) {
+    let ours = here(|thread| {
+        let ours = thread.released.get() == state;
+        if ours {
+            thread.released.set(ptr::null_mut());
+        }
+        ours
+    });
+    if ours != Some(true) {
+        // SAFETY: as the module called it.
+        unsafe { ffi::PyThreadState_Delete(state.cast()) }
+    }
+}
+
+/// `PyImport_ImportModule`; the first of mod_python.apache in an interpreter puts the shim in place.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc31_rebind_PyImport_ImportModule(name: *const c_char) -> *mut ffi::PyObject {
+    // SAFETY: as the module called it, with a NUL-terminated name.
+    let (module, name) = unsafe { (ffi::PyImport_ImportModule(name), CStr::from_ptr(name)) };
+    if !module.is_null() && name == c"mod_python.apache" && learn::armed() {
+        // SAFETY: the module holds the GIL, and the import has succeeded.
+        here(|thread| unsafe { acquire::install_shim(thread, module) });
+    }
+    module
+}
+
+/// Called by the C glue with each result of PyObject_CallMethod, whose reference it takes over; it returns the
+/// reference that goes to the module.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mpc31_method_returned(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    if result.is_null() || !learn::armed() {
+        return result;
+    }
+    // SAFETY: the glue has called a method of that name; the module holds the GIL, and the reference is ours.
+    unsafe { references::method_returned(CStr::from_ptr(name), result) }
+}
