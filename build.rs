@@ -67,14 +67,12 @@ fn main() {
     let libpython = ask(&python, "sysconfig.get_config_var('INSTSONAME') or ''");
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
     let mut glue = cc::Build::new();
-    glue.file("capi/glue.c");
-    let minor: u32 = version[2..].parse().expect("a version is major.minor");
+    glue.files(["capi/glue.c", "capi/frame.c"]);
     // The rooms of rebind that there are for this Python.
-    if !three || minor < 13 {
-        glue.file("capi/glue31.c");
-    }
     if three {
-        glue.files(["capi/frame.c", "capi/glue35.c"]);
+        glue.file("capi/glue35.c");
+    } else {
+        glue.file("capi/glue31.c");
     }
     glue.include(&headers)
         .warnings(true)

@@ -3,9 +3,12 @@
 //!
 //! `cargo bench --bench acquire`. Batches alternate and the quickest of each is printed.
 
-#[path = "../tests/rebind35/host.rs"]
+#[path = "../tests/rebind/host35.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod host;
+#[path = "../tests/rebind/requests.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod requests;
 
 use std::{collections::HashMap, hint::black_box, time::Instant};
 

@@ -15,17 +15,12 @@ fn library() -> Vec<u8> {
 
 /// The names that this Python's library has; after a name may stand which Pythons' have it.
 fn listed() -> BTreeSet<&'static str> {
-    let (major, minor) = env!("MODPYTHON_CORE_PYTHON").split_once('.').expect("a version");
-    let early = major == "2" || minor.parse::<u32>().expect("a number") < 13;
+    let (major, _) = env!("MODPYTHON_CORE_PYTHON").split_once('.').expect("a version");
     include_str!("../capi/modpython_core.symbols")
         .lines()
         .filter_map(|line| {
             let (name, condition) = line.split_once('#').unwrap_or((line, ""));
-            let (major_condition, before) = match condition.trim().split_once("before 3.13") {
-                Some((major, _)) => (major.trim(), true),
-                None => (condition.trim(), false),
-            };
-            let there = (major_condition.is_empty() || major_condition == major) && (early || !before);
+            let there = condition.trim().is_empty() || condition.trim() == major;
             Some(name.trim()).filter(|name| there && !name.is_empty())
         })
         .collect()

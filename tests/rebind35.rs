@@ -3,62 +3,22 @@
 //! Python and the registry exist once a process, so each scenario runs in a process of its own: this test starts itself
 //! again with its name, and a scenario that hangs is ended and fails.
 
-#[path = "rebind35/host.rs"]
+#[path = "rebind/host35.rs"]
 mod host;
-#[path = "rebind35/scenarios.rs"]
+#[path = "rebind/requests.rs"]
+mod requests;
+#[path = "rebind/runner.rs"]
+mod runner;
+#[path = "rebind/scenarios.rs"]
 mod scenarios;
 
-use std::{
-    env,
-    os::unix::process::CommandExt,
-    process::{Command, Output, Stdio},
-    time::{Duration, Instant},
-};
+use host::GENERATION;
+use runner::{log_of, run};
 
-const SCENARIO: &str = "REBIND35_SCENARIO";
-
-/// Runs a scenario in a process of its own and returns what it wrote.
-fn run(name: &str, environment: &[(&str, &str)]) -> Output {
-    let packages = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
-    let mut child = Command::new(env::current_exe().expect("a test knows its file"))
-        .args(["--exact", "scenario", "--nocapture", "--include-ignored"])
-        .env(SCENARIO, name)
-        .env("PYTHONPATH", packages)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .expect("the test starts itself");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while child.try_wait().expect("it is our child").is_none() {
-        if Instant::now() > deadline {
-            // The whole group: the child of a fork would keep the pipes open.
-            // SAFETY: a signal to processes of our own.
-            unsafe { libc::kill(-(child.id() as i32), libc::SIGKILL) };
-            let output = child.wait_with_output().expect("it is our child");
-            panic!("{name} hangs; it wrote:\n{}", String::from_utf8_lossy(&output.stderr));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let output = child.wait_with_output().expect("it is our child");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
-    output
-}
-
-/// The scenario that the environment names; not a test by itself.
+/// Not a test by itself.
 #[test]
 fn scenario() {
-    if let Ok(name) = env::var(SCENARIO) {
-        scenarios::run(&name);
-    }
-}
-
-fn log_of(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    runner::scenario();
 }
 
 macro_rules! scenarios {
@@ -112,7 +72,11 @@ fn the_child_of_a_fork_works() {
 #[test]
 fn a_graceful_restart_goes_on_with_the_running_python() {
     let log = log_of(&run("a_graceful_restart_goes_on_with_the_running_python", &[]));
-    assert_eq!(log.matches("active, mod_python generation 3.5").count(), 3, "a notice per start:\n{log}");
+    assert_eq!(
+        log.matches(&format!("active, mod_python generation {GENERATION}")).count(),
+        3,
+        "a notice per start:\n{log}"
+    );
 }
 
 #[test]
@@ -124,5 +88,5 @@ fn a_graceful_restart_works_while_switched_off() {
 #[test]
 fn a_module_that_starts_otherwise_is_left_alone_with_one_warning() {
     let log = log_of(&run("a_module_that_starts_otherwise_is_left_alone_with_one_warning", &[]));
-    assert_eq!(log.matches("does not start as generation 3.5 does").count(), 1, "{log}");
+    assert_eq!(log.matches(&format!("does not start as generation {GENERATION} does")).count(), 1, "{log}");
 }

@@ -38,6 +38,7 @@ class Request(object):
 
 def load(name, autoreload, log, path, kind, where):
     """What import_module calls when the module is not at hand, or not fresh."""
+    name = platform.native(name)
     request = Request(name, log, path, kind, where)
     parts = name.split('.')
     if '' in parts:
@@ -87,8 +88,8 @@ def _under_lock(request, name, found, autoreload):
     failure = None
     try:
         return _with_real_file(request, name, found, autoreload)
-    except BaseException as error:
-        failure = Failure(name, found.file, error)
+    except:  # Python 2 knows exceptions of classes that are of no base.
+        failure = Failure(name, found.file, sys.exc_info()[1])
         _log(failure.line(), apache.APLOG_ERR)
         raise
     finally:
@@ -156,7 +157,10 @@ def _decide(request, name, found, autoreload):
 
 def _is_wreck(module, found):
     """Whether this is what a thread has left half-made that the fork of this process has not brought along."""
-    return platform.file_of(module) == found.file and platform.is_initialising(module)
+    if platform.file_of(module) != found.file:
+        return False
+    # Who asks has the lock of the file, and runs it not.
+    return found.file in _running or platform.is_initialising(module)
 
 
 def _load(request, name, found, sys_name):
@@ -166,7 +170,7 @@ def _load(request, name, found, sys_name):
         sys.modules[sys_name] = _running[found.file] = module
         try:
             version = platform.run(found, module)
-        except BaseException:
+        except:
             sys.modules.pop(sys_name, None)
             names.give_back(sys_name, found)
             raise
@@ -188,7 +192,7 @@ def _reload(request, name, found, module):
         core.set_loading(found.key, True)
         try:
             version = platform.run(found, module)
-        except BaseException:
+        except:
             # First everything back in, then what is new out: requests are running in it, and none must miss a name.
             namespace.update(before)
             for new in [key for key in list(namespace) if key not in before]:

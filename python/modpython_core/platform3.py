@@ -31,6 +31,11 @@ class Found(object):
         return type(self.spec.loader) is SourceFileLoader
 
 
+def native(text):
+    """A name as Python looks modules up by."""
+    return text
+
+
 def file_of(module):
     """The file of a module, or None for one that has none."""
     file = getattr(module, '__file__', None)

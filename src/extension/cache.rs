@@ -3,7 +3,8 @@
 use super::caller::Where;
 use super::files::{from_tuple, place_of, version_of, without_gil};
 use super::hit;
-use super::object::{Owned, exactly, file_name, none, raise, truth};
+use super::module;
+use super::object::{Owned, exactly, file_name, none, number, raise, truth};
 use super::state::{Loaded, Shim, State};
 use crate::importer::{Cache, EntryId, Verdict};
 use crate::python::ffi;
@@ -22,7 +23,7 @@ pub(super) unsafe extern "C" fn setup(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some(given)) = (State::of(module), exactly::<4>("setup", args, nargs)) else {
+        let (Some(state), Some(given)) = (module::of(module), exactly::<4>("setup", args, nargs)) else {
             return null_mut();
         };
         let [Some(load), Some(blocked), Some(apache), Some(wsgi)] = given.map(|object| Owned::from_borrowed(object))
@@ -46,7 +47,7 @@ pub(super) unsafe extern "C" fn hit(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some([kind, place, name, autoreload])) = (State::of(module), exactly("hit", args, nargs))
+        let (Some(state), Some([kind, place, name, autoreload])) = (module::of(module), exactly("hit", args, nargs))
         else {
             return null_mut();
         };
@@ -70,7 +71,7 @@ pub(super) unsafe extern "C" fn verdict(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some([file, autoreload])) = (State::of(module), exactly("verdict", args, nargs)) else {
+        let (Some(state), Some([file, autoreload])) = (module::of(module), exactly("verdict", args, nargs)) else {
             return null_mut();
         };
         let (Some(file), Some(autoreload)) = (file_name(file), truth(autoreload)) else { return null_mut() };
@@ -114,7 +115,7 @@ pub(super) unsafe extern "C" fn publish(
         let Some([kind, place, name, file, loaded, sys_name, version]) = exactly("publish", args, nargs) else {
             return null_mut();
         };
-        let (Some(state), Some(from)) = (State::of(module), Where::of(ffi::PyLong_AsLongLong(kind), place)) else {
+        let (Some(state), Some(from)) = (module::of(module), Where::of(ffi::PyLong_AsLongLong(kind), place)) else {
             raise(ffi::PyExc_ValueError, "publish() got a place that is none");
             return null_mut();
         };
@@ -151,7 +152,7 @@ pub(super) unsafe extern "C" fn link(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some([kind, place, name, file])) = (State::of(module), exactly("link", args, nargs)) else {
+        let (Some(state), Some([kind, place, name, file])) = (module::of(module), exactly("link", args, nargs)) else {
             return null_mut();
         };
         let (Some(from), Some(file)) = (Where::of(ffi::PyLong_AsLongLong(kind), place), file_name(file)) else {
@@ -180,7 +181,7 @@ unsafe fn writable(state: &State) -> Option<RefMut<'_, Cache<Loaded>>> {
 unsafe fn remember(state: &State, from: &Where, name: *mut ffi::PyObject, id: EntryId) -> *mut ffi::PyObject {
     // SAFETY: as the caller promises; the dict is kept alive by the state.
     unsafe {
-        let Some(number) = Owned::from_new(ffi::PyLong_FromSize_t(id.number())) else { return null_mut() };
+        let Some(number) = number(id.number()) else { return null_mut() };
         let Some(names) = from.names_or_new(state) else { return null_mut() };
         if ffi::PyDict_SetItem(names, name, number.as_ptr()) < 0 { null_mut() } else { none() }
     }
@@ -197,7 +198,7 @@ pub(super) unsafe extern "C" fn set_loading(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some([file, flag])) = (State::of(module), exactly("set_loading", args, nargs)) else {
+        let (Some(state), Some([file, flag])) = (module::of(module), exactly("set_loading", args, nargs)) else {
             return null_mut();
         };
         let (Some(file), Some(flag)) = (file_name(file), truth(flag)) else { return null_mut() };

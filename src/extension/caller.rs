@@ -7,6 +7,7 @@
 
 use super::object::Owned;
 use super::state::{Names, Shim, State};
+use super::text::is_text;
 use crate::python::ffi;
 
 /// Where to look for a module.
@@ -127,11 +128,29 @@ unsafe fn from_python_path(names: &Names) -> Option<Where> {
     // SAFETY: every object is alive: owned here.
     unsafe {
         let config = local(&names.config)?;
-        if ffi::PySequence_Contains(config.as_ptr(), names.python_path.as_ptr()) != 1 {
+        if !has(&config, &names.python_path) {
             return None;
         }
         let expression = Owned::from_new(ffi::PyObject_GetItem(config.as_ptr(), names.python_path.as_ptr()))?;
         text(expression).map(Where::Expression)
+    }
+}
+
+/// Whether a configuration names that directive. The dispatchers ask in the same way.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn has(config: &Owned, directive: &Owned) -> bool {
+    // SAFETY: two live objects.
+    #[cfg(feature = "python3")]
+    return unsafe { ffi::PySequence_Contains(config.as_ptr(), directive.as_ptr()) == 1 };
+    // The tables of generation 3.1 have no other way to be asked.
+    // SAFETY: two live objects; a new reference or NULL.
+    #[cfg(not(feature = "python3"))]
+    unsafe {
+        let (name, format) = (c"has_key".as_ptr(), c"O".as_ptr());
+        let answer = Owned::from_new(ffi::PyObject_CallMethod(config.as_ptr(), name, format, directive.as_ptr()));
+        answer.is_some_and(|answer| ffi::PyObject_IsTrue(answer.as_ptr()) == 1)
     }
 }
 
@@ -188,9 +207,7 @@ unsafe fn attribute(of: &Owned, name: &Owned) -> Option<Owned> {
 /// The GIL is held.
 unsafe fn text(object: Owned) -> Option<Owned> {
     // SAFETY: a live object; the length is asked of strings only.
-    unsafe {
-        (ffi::PyUnicode_Check(object.as_ptr()) != 0 && ffi::PyUnicode_GetLength(object.as_ptr()) > 0).then_some(object)
-    }
+    unsafe { (is_text(object.as_ptr()) && ffi::PyObject_IsTrue(object.as_ptr()) == 1).then_some(object) }
 }
 
 unsafe extern "C" {

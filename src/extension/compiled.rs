@@ -6,17 +6,23 @@
 use super::SHIM;
 use super::object::Owned;
 use crate::python::ffi;
-use std::ffi::{CString, c_char, c_int};
+#[cfg(feature = "python3")]
+use std::ffi::c_char;
+use std::ffi::{CString, c_int};
 use std::sync::OnceLock;
 
+#[cfg(not(feature = "python3"))]
+use ffi::{PyMarshal_ReadObjectFromString, PyMarshal_WriteObjectToString};
+
+#[cfg(feature = "python3")]
 unsafe extern "C" {
     // marshal.h; pyo3-ffi has no binding of it.
     fn PyMarshal_WriteObjectToString(object: *mut ffi::PyObject, version: c_int) -> *mut ffi::PyObject;
     fn PyMarshal_ReadObjectFromString(data: *const c_char, size: ffi::Py_ssize_t) -> *mut ffi::PyObject;
 }
 
-/// The version of marshal's format that all of 3.9 to 3.14 write and read.
-const FORMAT: c_int = 4;
+/// The version of marshal's format that all of 3.9 to 3.14 write and read, and the one of 2.7.
+const FORMAT: c_int = if cfg!(feature = "python3") { 4 } else { 2 };
 
 /// Code per source of [`SHIM`], as marshal writes it.
 static CODE: OnceLock<Vec<Vec<u8>>> = OnceLock::new();

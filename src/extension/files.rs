@@ -1,6 +1,6 @@
 //! What the system says of a file: its version, and where it lives.
 
-use super::object::{Owned, file_name};
+use super::object::{Owned, file_name, is_int};
 use crate::importer::{Place, Version};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_longlong, c_ulonglong};
@@ -72,7 +72,7 @@ pub(super) unsafe fn without_gil<T>(look: impl FnOnce() -> T) -> T {
 pub(super) unsafe extern "C" fn version(_: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: CPython gives a live object and holds the GIL; `without_gil` gets plain system calls.
     unsafe {
-        let seen = if ffi::PyLong_Check(file) != 0 {
+        let seen = if is_int(file) {
             let descriptor = ffi::PyLong_AsLong(file);
             if descriptor == -1 && !ffi::PyErr_Occurred().is_null() {
                 return std::ptr::null_mut();

@@ -2,8 +2,9 @@
 
 use super::caller::{self, Where};
 use super::files::{version_of, without_gil};
-use super::object::{Owned, arguments, raise, truth};
+use super::object::{Owned, as_number, raise, truth};
 use super::state::State;
+use super::text::{self, is_text};
 use crate::importer::{EntryId, Place, Verdict};
 use crate::python::ffi;
 
@@ -15,20 +16,19 @@ struct Asked {
     path: *mut ffi::PyObject,
 }
 
-/// `import_module(module_name, autoreload=1, log=0, path=None)`.
+/// `import_module(module_name, autoreload=1, log=0, path=None)`, with its arguments by position and by name.
 ///
 /// # Safety
-/// Called by CPython, as METH_FASTCALL | METH_KEYWORDS.
-pub(super) unsafe extern "C" fn import_module(
-    module: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-    keywords: *mut ffi::PyObject,
+/// The GIL is held and the arguments are alive.
+#[inline]
+pub(super) unsafe fn import_module<'a>(
+    state: &State,
+    positional: &[*mut ffi::PyObject],
+    named: impl Iterator<Item = (*mut ffi::PyObject, *mut ffi::PyObject)> + 'a,
 ) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
+    // SAFETY: as the caller promises.
     unsafe {
-        let Some(state) = State::of(module) else { return std::ptr::null_mut() };
-        let Some(asked) = Asked::from_call(state, args, nargs, keywords) else { return std::ptr::null_mut() };
+        let Some(asked) = Asked::from_call(state, positional, named) else { return std::ptr::null_mut() };
         // Absent means on, as the default 1 does.
         let autoreload = asked.autoreload.is_null() || {
             let Some(autoreload) = truth(asked.autoreload) else { return std::ptr::null_mut() };
@@ -56,7 +56,7 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
             ffi::PyErr_Clear();
             return None;
         }
-        let id = EntryId::from_number(ffi::PyLong_AsSize_t(number));
+        let id = EntryId::from_number(as_number(number));
         let cache = state.cache.borrow();
         let entry = cache.get(id)?;
         let loaded = entry.handle();
@@ -113,27 +113,23 @@ impl Asked {
     /// Reads positional and keyword arguments. None with a TypeError set if they do not fit.
     ///
     /// # Safety
-    /// As the vectorcall protocol has it; the GIL is held.
+    /// The GIL is held and the arguments are alive.
     #[inline]
     unsafe fn from_call(
         state: &State,
-        args: *const *mut ffi::PyObject,
-        nargs: ffi::Py_ssize_t,
-        keywords: *mut ffi::PyObject,
+        positional: &[*mut ffi::PyObject],
+        named: impl Iterator<Item = (*mut ffi::PyObject, *mut ffi::PyObject)>,
     ) -> Option<Self> {
-        // SAFETY: `nargs` positional arguments, then one value per keyword.
+        // SAFETY: as the caller promises.
         unsafe {
-            let named = if keywords.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(keywords) };
-            let given = arguments(args, nargs + named);
-            let (positional, rest) = given.split_at(nargs.unsigned_abs());
             if positional.len() > 4 {
                 raise(ffi::PyExc_TypeError, "import_module() takes at most 4 positional arguments");
                 return None;
             }
             let mut fields = [std::ptr::null_mut(); 4];
             fields[..positional.len()].copy_from_slice(positional);
-            for (at, &value) in (0..).zip(rest) {
-                let field = Self::field(state, ffi::PyTuple_GET_ITEM(keywords, at))?;
+            for (keyword, value) in named {
+                let field = Self::field(state, keyword)?;
                 if !fields[field].is_null() {
                     raise(ffi::PyExc_TypeError, "import_module() got multiple values for one argument");
                     return None;
@@ -141,7 +137,7 @@ impl Asked {
                 fields[field] = value;
             }
             let [name, autoreload, log, path] = fields;
-            if name.is_null() || ffi::PyUnicode_Check(name) == 0 {
+            if name.is_null() || !is_text(name) {
                 raise(ffi::PyExc_TypeError, "import_module() needs the name of a module, a string, as module_name");
                 return None;
             }
@@ -161,16 +157,16 @@ impl Asked {
         if let Some(field) = known.iter().position(|name| name.as_ptr() == keyword) {
             return Some(field);
         }
-        // SAFETY: two live strings.
-        let field = known.iter().position(|name| unsafe { ffi::PyUnicode_Compare(name.as_ptr(), keyword) } == 0);
-        if field.is_none() {
-            // SAFETY: the format names one object, which is alive.
-            unsafe {
-                let text = c"import_module() got an unexpected keyword argument %R";
-                ffi::PyErr_Format(ffi::PyExc_TypeError, text.as_ptr(), keyword);
+        // SAFETY: two live strings, of which the keyword is encoded in an owned reference.
+        unsafe {
+            let text = Owned::from_borrowed(keyword).and_then(|keyword| text::encoded(keyword))?;
+            let field = ["module_name", "autoreload", "log", "path"].iter().position(|name| name.as_bytes() == text);
+            if field.is_none() {
+                let text = String::from_utf8_lossy(&text);
+                raise(ffi::PyExc_TypeError, &format!("import_module() got an unexpected keyword argument '{text}'"));
             }
+            field
         }
-        field
     }
 
     /// Where the call wants its module from. An empty path counts as none, as it always has.
@@ -185,7 +181,7 @@ impl Asked {
                 return Some(caller::from_frame(state));
             }
             // A string is a sequence of its letters, and was surely meant as one directory.
-            if ffi::PyUnicode_Check(self.path) != 0 {
+            if is_text(self.path) {
                 return Owned::from_new(ffi::PyTuple_Pack(1, self.path)).map(Where::Path);
             }
             Owned::from_new(ffi::PySequence_Tuple(self.path)).map(Where::Path)

@@ -1,7 +1,8 @@
 //! The process's one lock table, and the functions through which the shim takes and gives up locks.
 
 use super::files::without_gil;
-use super::object::{Owned, bytes, exactly, none, raise};
+use super::module;
+use super::object::{Owned, bytes, exactly, none, number, raise};
 use super::state::State;
 use crate::pathlock::{Begin, Checked, Frozen, Key, NotOwner, Table, ThreadId, Ticket, Waited};
 use crate::python::ffi;
@@ -56,7 +57,7 @@ unsafe fn me() -> ThreadId {
 pub(super) unsafe extern "C" fn begin(module: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some(file)) = (State::of(module), bytes(file)) else { return std::ptr::null_mut() };
+        let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
         let key = Key::new(state.interpreter, &file);
         let me = me();
         match step(|| TABLE.try_begin(&key, me)) {
@@ -71,25 +72,71 @@ pub(super) unsafe extern "C" fn begin(module: *mut ffi::PyObject, file: *mut ffi
 /// # Safety
 /// The GIL is held.
 unsafe fn wait(state: &State, mut ticket: Ticket<'static, Outcome>) -> *mut ffi::PyObject {
+    let mut import_lock = ImportLock::held_still();
     loop {
         // SAFETY: the GIL is held here in each round, and `without_gil` gets code that calls no Python.
         unsafe {
             let blocked = blocked_in_python(state);
             ticket = match step(|| ticket.check(&blocked)) {
-                None => return std::ptr::null_mut(),
-                Some(Checked::Cycle(_)) => return ffi::PyLong_FromLong(0),
+                None => return import_lock.retaken(std::ptr::null_mut()),
+                Some(Checked::Cycle(_)) => return import_lock.retaken(ffi::PyLong_FromLong(0)),
                 Some(Checked::Clear(ticket)) => ticket,
             };
             match without_gil(|| ticket.wait(LOOK_AGAIN)) {
-                Waited::Acquired => return ffi::PyLong_FromLong(1),
+                Waited::Acquired => return import_lock.retaken(ffi::PyLong_FromLong(1)),
                 Waited::Told(outcome) => {
                     let told = outcome.0.0.as_ptr();
                     ffi::Py_INCREF(told);
-                    return told;
+                    return import_lock.retaken(told);
                 }
-                Waited::StillWaiting(again) => ticket = again,
+                Waited::StillWaiting(again) => {
+                    import_lock.give_up();
+                    ticket = again;
+                }
             }
         }
+    }
+}
+
+/// The one import lock of Python 2, which a thread that waits inside an import statement holds (I4). Whoever it waits for
+/// may need it to go on; so it is given up after a while, as often as it is held, and taken again after. Other threads
+/// can then import the module whose import is under way here, and get it half-made, as in a cycle of imports.
+///
+/// In Python 3 there is a lock per module, and cycles through those are seen (`blocked`).
+struct ImportLock {
+    #[cfg(not(feature = "python3"))]
+    given_up: usize,
+}
+
+impl ImportLock {
+    fn held_still() -> Self {
+        Self {
+            #[cfg(not(feature = "python3"))]
+            given_up: 0,
+        }
+    }
+
+    /// # Safety
+    /// The GIL is held.
+    unsafe fn give_up(&mut self) {
+        #[cfg(not(feature = "python3"))]
+        // SAFETY: says 1 as long as the lock is this thread's.
+        while unsafe { ffi::_PyImport_ReleaseLock() } == 1 {
+            self.given_up += 1;
+        }
+    }
+
+    /// Takes back what was given up, waiting without the GIL, and hands `answer` on.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    unsafe fn retaken(self, answer: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        #[cfg(not(feature = "python3"))]
+        for _ in 0..self.given_up {
+            // SAFETY: the GIL is held, and no lock of ours.
+            unsafe { ffi::_PyImport_AcquireLock() };
+        }
+        answer
     }
 }
 
@@ -112,8 +159,8 @@ unsafe fn blocked_in_python(state: &State) -> Vec<(ThreadId, ThreadId)> {
                 ) else {
                     break;
                 };
-                let number = |object: &Owned| ffi::PyLong_AsUnsignedLong(object.as_ptr());
-                edges.push((number(&waiter), number(&owner)));
+                let thread = |object: &Owned| ffi::PyLong_AsLong(object.as_ptr()) as ThreadId;
+                edges.push((thread(&waiter), thread(&owner)));
             }
         }
         // Without these edges the check is that of our own locks; no reason to fail a request.
@@ -129,7 +176,7 @@ unsafe fn blocked_in_python(state: &State) -> Vec<(ThreadId, ThreadId)> {
 pub(super) unsafe extern "C" fn end(module: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some(file)) = (State::of(module), bytes(file)) else { return std::ptr::null_mut() };
+        let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
         let (key, me) = (Key::new(state.interpreter, &file), me());
         answer(step(|| TABLE.end(&key, me).map(drop)))
     }
@@ -147,7 +194,7 @@ pub(super) unsafe extern "C" fn finish(
     // SAFETY: CPython gives live objects and holds the GIL, under which the outcome is also dropped.
     unsafe {
         let Some([file, outcome]) = exactly("finish", args, nargs) else { return std::ptr::null_mut() };
-        let (Some(state), Some(file)) = (State::of(module), bytes(file)) else { return std::ptr::null_mut() };
+        let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
         let Some(outcome) = Owned::from_borrowed(outcome) else { return std::ptr::null_mut() };
         let (key, me, outcome) = (Key::new(state.interpreter, &file), me(), Outcome(Arc::new(Told(outcome))));
         answer(step(|| TABLE.finish(&key, me, &outcome).map(drop)))
@@ -175,7 +222,7 @@ unsafe fn answer(done: Option<Result<(), NotOwner>>) -> *mut ffi::PyObject {
 /// Called by CPython, as METH_NOARGS.
 pub(super) unsafe extern "C" fn locks(_: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the GIL is held.
-    unsafe { step(|| TABLE.len()).map_or(std::ptr::null_mut(), |held| ffi::PyLong_FromSize_t(held)) }
+    unsafe { step(|| TABLE.len()).and_then(|held| number(held)).map_or(std::ptr::null_mut(), Owned::into_ptr) }
 }
 
 /// `waiting(file)`: how many threads wait for the lock of a file (bytes) now.
@@ -185,9 +232,11 @@ pub(super) unsafe extern "C" fn locks(_: *mut ffi::PyObject, _: *mut ffi::PyObje
 pub(super) unsafe extern "C" fn waiting(module: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some(file)) = (State::of(module), bytes(file)) else { return std::ptr::null_mut() };
+        let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
         let key = Key::new(state.interpreter, &file);
-        step(|| TABLE.waiting_for(&key)).map_or(std::ptr::null_mut(), |threads| ffi::PyLong_FromSize_t(threads))
+        step(|| TABLE.waiting_for(&key))
+            .and_then(|threads| number(threads))
+            .map_or(std::ptr::null_mut(), Owned::into_ptr)
     }
 }
 

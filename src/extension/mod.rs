@@ -11,7 +11,8 @@
 //! | `cache`, `locks`, `files` | what the shim calls: the importer's cache, the lock table, `stat` and `statfs` |
 //! | `compiled` | the shim's code, compiled once a process |
 //! | `state` | what is kept per interpreter |
-//! | `module`, `object` | the definition; references, arguments, errors |
+//! | `module2`, `module3` | the definition, for Python 2 and 3 |
+//! | `object`, `text` | references, arguments, errors; Python's text |
 //!
 //! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks` and the system calls on
 //! remote files in `files`, which give the GIL up.
@@ -22,25 +23,37 @@ mod compiled;
 mod files;
 mod hit;
 mod locks;
+#[cfg(not(feature = "python3"))]
+#[path = "module2.rs"]
+mod module;
+#[cfg(feature = "python3")]
+#[path = "module3.rs"]
 mod module;
 mod object;
 mod state;
+mod text;
 
 use crate::python::ffi;
 pub use compiled::prepare;
-use object::{Owned, interned, take_error};
+use object::{Owned, take_error};
+use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
 const SHIM: [(&str, &str); 7] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
-    ("modpython_core.platform", include_str!("../../python/modpython_core/platform3.py")),
+    ("modpython_core.platform", PLATFORM),
     ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
     ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),
     ("modpython_core.install", include_str!("../../python/modpython_core/install.py")),
 ];
+
+#[cfg(not(feature = "python3"))]
+const PLATFORM: &str = include_str!("../../python/modpython_core/platform2.py");
+#[cfg(feature = "python3")]
+const PLATFORM: &str = include_str!("../../python/modpython_core/platform3.py");
 
 /// What runs the sources above as modules.
 const EMBEDDED: &std::ffi::CStr = match std::ffi::CStr::from_bytes_with_nul(
@@ -87,9 +100,7 @@ unsafe fn try_install(apache: *mut ffi::PyObject) -> Option<()> {
         let core = core()?;
         let sources = Owned::from_new(ffi::PyList_New(0))?;
         for (index, (name, source)) in SHIM.into_iter().enumerate() {
-            let [name, source] = [name, source].map(|text| {
-                Owned::from_new(ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t))
-            });
+            let [name, source] = [name, source].map(|text| text::new(text));
             let code = compiled::code(index)?;
             let item = Owned::from_new(ffi::PyTuple_Pack(3, name?.as_ptr(), source?.as_ptr(), code.as_ptr()))?;
             if ffi::PyList_Append(sources.as_ptr(), item.as_ptr()) < 0 {
@@ -149,6 +160,26 @@ pub unsafe fn offer() {
         if core().is_none() {
             crate::log::line(crate::log::ERROR, &format!("import_module stays mod_python's own: {}", take_error()));
         }
+    }
+}
+
+/// `install(name)`, which a patched apache.py calls at its end with its own name: as [`install`]; a failure is logged.
+///
+/// # Safety
+/// Called by CPython, as METH_O.
+unsafe extern "C" fn install_named(_: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives a live object, holds the GIL and has no exception pending; the module is owned meanwhile.
+    unsafe {
+        let apache = Owned::from_borrowed(ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name));
+        ffi::PyErr_Clear();
+        let done = match apache {
+            Some(apache) => install(apache.as_ptr()),
+            None => Err("import_module stays mod_python's own: install() wants the name of a module".to_owned()),
+        };
+        if let Err(reason) = done {
+            crate::log::line(crate::log::ERROR, &reason);
+        }
+        object::none()
     }
 }
 

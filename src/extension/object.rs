@@ -1,5 +1,6 @@
 //! The few helpers with which this room calls CPython: an owned reference, arguments, errors.
 
+use super::text;
 use crate::python::ffi;
 use std::ffi::{CStr, CString, c_int};
 use std::ptr::NonNull;
@@ -117,13 +118,44 @@ pub(super) unsafe fn file_name(object: *mut ffi::PyObject) -> Option<CString> {
     }
 }
 
-/// A Python string that lives as long as its interpreter.
+/// A number of ours as a Python int.
 ///
 /// # Safety
 /// The GIL is held.
-pub(super) unsafe fn interned(text: &CStr) -> Option<Owned> {
-    // SAFETY: the text is NUL-terminated; a new reference or NULL comes back.
-    unsafe { Owned::from_new(ffi::PyUnicode_InternFromString(text.as_ptr())) }
+pub(super) unsafe fn number(value: usize) -> Option<Owned> {
+    // SAFETY: a new reference or NULL.
+    #[cfg(feature = "python3")]
+    return unsafe { Owned::from_new(ffi::PyLong_FromSize_t(value)) };
+    // SAFETY: as above. Numbers of ours are small.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { Owned::from_new(ffi::PyInt_FromLong(value as std::ffi::c_long)) };
+}
+
+/// The number in an int that [`number`] has made.
+///
+/// # Safety
+/// The GIL is held and `object` is such an int.
+#[inline]
+pub(super) unsafe fn as_number(object: *mut ffi::PyObject) -> usize {
+    // SAFETY: as the caller promises.
+    #[cfg(feature = "python3")]
+    return unsafe { ffi::PyLong_AsSize_t(object) };
+    // SAFETY: as above.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { ffi::PyInt_AsLong(object) as usize };
+}
+
+/// Whether the object is an int.
+///
+/// # Safety
+/// `object` is alive.
+pub(super) unsafe fn is_int(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    #[cfg(feature = "python3")]
+    return unsafe { ffi::PyLong_Check(object) != 0 };
+    // SAFETY: as above.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { ffi::PyInt_Check(object) != 0 };
 }
 
 /// None, as a new reference.
@@ -159,10 +191,7 @@ pub(super) unsafe fn take_error() -> String {
         let Some(error) = take_exception() else { return "no reason given".to_owned() };
         let kind = CStr::from_ptr((*ffi::Py_TYPE(error.as_ptr())).tp_name).to_string_lossy().into_owned();
         let text = Owned::from_new(ffi::PyObject_Str(error.as_ptr()))
-            .and_then(|text| {
-                Owned::from_new(ffi::PyUnicode_AsEncodedString(text.as_ptr(), c"utf-8".as_ptr(), c"replace".as_ptr()))
-            })
-            .and_then(|text| bytes(text.as_ptr()))
+            .and_then(|text| text::encoded(text))
             .map(|text| String::from_utf8_lossy(&text).replace('\n', " "));
         ffi::PyErr_Clear();
         text.map_or(kind.clone(), |text| format!("{kind}: {text}"))

@@ -1,10 +1,10 @@
 //! What the extension module keeps, one of it per interpreter: nothing of this room is static but the lock table.
 
-use super::object::{Owned, interned};
+use super::object::Owned;
+use super::text::interned;
 use crate::importer::Cache;
 use crate::python::ffi;
 use std::cell::RefCell;
-use std::ffi::{c_int, c_void};
 
 /// A module that has been handed out, and the name it has in `sys.modules`.
 pub(super) struct Loaded {
@@ -61,11 +61,11 @@ pub(super) struct State {
 impl State {
     /// # Safety
     /// The GIL is held.
-    unsafe fn new() -> Option<Self> {
+    pub(super) unsafe fn new() -> Option<Self> {
         // SAFETY: the GIL is held; each call gives a new reference or NULL.
         unsafe {
             Some(Self {
-                interpreter: ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()),
+                interpreter: interpreter(),
                 cache: RefCell::default(),
                 shim: RefCell::default(),
                 names: Names {
@@ -90,100 +90,18 @@ impl State {
             })
         }
     }
-
-    /// The state of `module`. None after the collector has cleared it, in an interpreter that is ending.
-    ///
-    /// # Safety
-    /// `module` is this extension's module, alive for `'m`, and the GIL is held.
-    #[inline]
-    pub(super) unsafe fn of<'m>(module: *mut ffi::PyObject) -> Option<&'m Self> {
-        // SAFETY: CPython gives the zeroed room of `m_size` bytes, in which `execute` puts a Box; zero is None. Before
-        // it has made the room, a collection gets NULL.
-        unsafe { ffi::PyModule_GetState(module).cast::<Slot>().as_ref()?.as_deref() }
-    }
 }
 
-/// What CPython keeps room for in the module object. A Box, so that zeroed memory is None.
-type Slot = Option<Box<State>>;
-
-/// The size of that room.
-pub(super) const SIZE: ffi::Py_ssize_t = size_of::<Slot>() as ffi::Py_ssize_t;
-
-/// Py_mod_exec: makes the state.
+/// A number that no other interpreter of this process has.
 ///
 /// # Safety
-/// Called by CPython.
-pub(super) unsafe extern "C" fn execute(module: *mut ffi::PyObject) -> c_int {
-    // SAFETY: the GIL is held; the room is ours alone while the module is being made.
-    unsafe {
-        let Some(state) = State::new() else { return -1 };
-        *ffi::PyModule_GetState(module).cast::<Slot>() = Some(Box::new(state));
-    }
-    0
-}
-
-/// m_traverse: shows the collector what the state refers to.
-///
-/// # Safety
-/// Called by CPython.
-pub(super) unsafe extern "C" fn traverse(
-    module: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    argument: *mut c_void,
-) -> c_int {
-    // SAFETY: the module is alive during the visit; the state may not be there yet.
-    let Some(state) = (unsafe { State::of(module) }) else { return 0 };
-    let seen = |object: &Owned| {
-        // SAFETY: a live object and the visitor's own argument.
-        unsafe { visit(object.as_ptr(), argument) }
-    };
-    for object in [&state.plain, &state.directories, &state.paths, &state.expressions] {
-        let stop = seen(object);
-        if stop != 0 {
-            return stop;
-        }
-    }
-    // A part that is borrowed just now is skipped: what the collector is not shown, it takes for alive.
-    if let Ok(shim) = state.shim.try_borrow() {
-        let parts = shim.iter().flat_map(|shim| [&shim.load, &shim.blocked, &shim.apache, &shim.wsgi]);
-        if let Some(stop) = parts.map(&seen).find(|&stop| stop != 0) {
-            return stop;
-        }
-    }
-    if let Ok(cache) = state.cache.try_borrow() {
-        let modules = cache.handles().flat_map(|loaded| [&loaded.module, &loaded.name]);
-        if let Some(stop) = modules.map(&seen).find(|&stop| stop != 0) {
-            return stop;
-        }
-    }
-    0
-}
-
-/// m_clear: gives up what can be part of a cycle.
-///
-/// # Safety
-/// Called by CPython.
-pub(super) unsafe extern "C" fn clear(module: *mut ffi::PyObject) -> c_int {
-    // SAFETY: as in `traverse`; the GIL is held.
-    let Some(state) = (unsafe { State::of(module) }) else { return 0 };
-    // Taken out first and dropped after: dropping may run Python code that comes back here.
-    let shim = state.shim.take();
-    let modules = state.cache.try_borrow_mut().map(|mut cache| cache.take_all());
-    drop((shim, modules));
-    for names in [&state.plain, &state.directories, &state.paths, &state.expressions] {
-        // SAFETY: a dict of ours.
-        unsafe { ffi::PyDict_Clear(names.as_ptr()) };
-    }
-    0
-}
-
-/// m_free: the module object is going.
-///
-/// # Safety
-/// Called by CPython.
-pub(super) unsafe extern "C" fn free(module: *mut c_void) {
-    // SAFETY: the room is still there if it ever was, and nobody comes for it any more.
-    if let Some(slot) = unsafe { ffi::PyModule_GetState(module.cast()).cast::<Slot>().as_mut() } {
-        drop(slot.take());
-    }
+/// The GIL is held.
+unsafe fn interpreter() -> i64 {
+    // SAFETY: as the caller promises.
+    #[cfg(feature = "python3")]
+    return unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    // Python 2 has no numbers; interpreters are not destroyed, so that their addresses serve.
+    // SAFETY: as above; a current state is alive.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { (*ffi::PyThreadState_Get()).interp as i64 };
 }

@@ -5,8 +5,8 @@
 //! is not part of that sequence goes on to the function that was meant.
 
 mod learn;
-// A module of this generation calls PyEval_AcquireLock, which Python 3.13 has no more.
-#[cfg(not(Py_3_13))]
+// Each generation with the Pythons that its finished modules are for: 3.1 was never brought to Python 3.
+#[cfg(not(feature = "python3"))]
 pub mod v31;
 #[cfg(feature = "python3")]
 pub mod v35;

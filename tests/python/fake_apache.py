@@ -1,4 +1,4 @@
-"""Stands in for mod_python.apache in tests/rebind35.rs: an `init` whose behaviour depends on the interpreter's name."""
+"""Stands in for mod_python.apache in tests/rebind31.rs and tests/rebind35.rs: an `init` whose behaviour depends on the interpreter's name."""
 import ctypes
 import os
 import sys
@@ -7,6 +7,20 @@ import time
 
 calls = 0
 interpreter = None
+
+
+class NoVariables(object):
+    """Stands in for the module contextvars where there is none, with variables that keep nothing."""
+
+    class ContextVar(object):
+        def __init__(self, name, default):
+            self.default = default
+
+        def get(self):
+            return self.default
+
+        def set(self, value):
+            pass
 
 
 class CallBack(object):
@@ -19,7 +33,8 @@ class CallBack(object):
         return eval(code, {"self": self, "sys": sys, "threading": threading, "os": os, "ctypes": ctypes})
 
     def Run(self, code):
-        names = {"self": self, "sys": sys, "threading": threading, "os": os, "ctypes": ctypes}
+        names = {"self": self, "sys": sys, "threading": threading, "os": os, "ctypes": ctypes,
+                 "no_variables": NoVariables}
         exec(code, names)
         return names.get("answer")
 

@@ -1,6 +1,5 @@
 """What the scripts of this folder share: cases, temporary directories, threads that start together, and counts."""
 
-import faulthandler
 import os
 import shutil
 import sys
@@ -10,6 +9,11 @@ import time
 import traceback
 
 from mod_python import apache
+
+try:
+    import faulthandler
+except ImportError:
+    faulthandler = None  # Python 2; a hang is then ended by the program that runs us
 
 core = sys.modules['_modpython_core']
 import_module = apache.import_module
@@ -21,6 +25,27 @@ _cases = []
 _directories = []
 
 DEADLINE = 60
+
+
+PYTHON2 = sys.version_info[0] == 2
+clock = getattr(time, 'monotonic', time.time)
+fsencode = getattr(os, 'fsencode', str)
+
+
+class Barrier(object):
+    """threading.Barrier, which Python 2 has not, for one use."""
+
+    def __init__(self, parties):
+        self._condition = threading.Condition()
+        self._missing = parties
+
+    def wait(self):
+        with self._condition:
+            self._missing -= 1
+            if not self._missing:
+                self._condition.notify_all()
+            while self._missing:
+                self._condition.wait(DEADLINE)
 
 
 def ran(name):
@@ -49,7 +74,8 @@ class Directory(object):
 
     def write(self, name, text, newer=True):
         """Writes a module as an editor does, by a rename. Each version gets a time of its own, in the past."""
-        os.makedirs(os.path.dirname(self.file(name)), exist_ok=True)
+        if not os.path.isdir(os.path.dirname(self.file(name))):
+            os.makedirs(os.path.dirname(self.file(name)))
         with open(self.file(name) + '.new', 'w') as out:
             out.write(text)
         if newer:
@@ -59,7 +85,7 @@ class Directory(object):
         return self.file(name)
 
     def key(self, name):
-        return os.fsencode(self.file(name))
+        return fsencode(self.file(name))
 
 
 class Result(object):
@@ -74,32 +100,33 @@ class Result(object):
 def together(*functions):
     """Runs the functions at once, a thread for each, and returns their results in order. A thread that has not come
     back by the deadline is a hang."""
-    barrier = threading.Barrier(len(functions))
+    barrier = Barrier(len(functions))
     results = [Result() for _ in functions]
 
     def body(function, result):
         barrier.wait()
         try:
             result.value = function()
-        except BaseException as error:
-            result.error = error
+        except:  # Python 2 knows exceptions of classes that are of no base.
+            result.error = sys.exc_info()[1]
 
-    threads = [threading.Thread(target=body, args=pair, daemon=False) for pair in zip(functions, results)]
+    threads = [threading.Thread(target=body, args=pair) for pair in zip(functions, results)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(DEADLINE)
         if thread.is_alive():
-            faulthandler.dump_traceback(all_threads=True)
+            for frame in sys._current_frames().values():
+                traceback.print_stack(frame)
             os._exit(70)
     return results
 
 
 def until(condition):
     """Waits for what another thread is about to do. Polls, because the condition is a count in our library."""
-    end = time.monotonic() + DEADLINE
+    end = clock() + DEADLINE
     while not condition():
-        assert time.monotonic() < end, 'it never came'
+        assert clock() < end, 'it never came'
         time.sleep(0.001)
 
 
@@ -117,7 +144,8 @@ def raises(kind, function, *args, **keywords):
 
 def run(alone=True):
     """Runs the cases. `alone` says that no other interpreter uses the lock table, which the process has one of."""
-    faulthandler.dump_traceback_later(100, exit=True)
+    if faulthandler:
+        faulthandler.dump_traceback_later(100, exit=True)
     wanted = os.environ.get('CASE')
     failed = 0
     for function in _cases:
@@ -137,9 +165,10 @@ def run(alone=True):
         while _directories:
             shutil.rmtree(_directories.pop(), ignore_errors=True)
         for name in set(sys.modules) - modules:
-            if getattr(sys.modules[name], '__file__', '').startswith(tempfile.gettempdir()):
+            if (getattr(sys.modules[name], '__file__', None) or '').startswith(tempfile.gettempdir()):
                 del sys.modules[name]
-    faulthandler.cancel_dump_traceback_later()
+    if faulthandler:
+        faulthandler.cancel_dump_traceback_later()
     print('%d cases, %d failed' % (len(_cases), failed))
     sys.stdout.flush()
     if failed:

@@ -1,7 +1,7 @@
 //! An embedded Python with a stand-in for mod_python, for tests and benchmarks of `import_module`.
 
-use modpython_core::extension;
-use pyo3_ffi as ffi;
+use modpython_core::{extension, python::ffi};
+
 use std::ffi::{CStr, CString};
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,7 +16,11 @@ pub fn run(script: &Path, interpreters: u32) -> ExitCode {
         std::env::set_var("MODPYTHON_CORE_INSTALL", (install_again as *const () as usize).to_string());
     }
     // SAFETY: Python is initialised once, by the one thread there is. It is not finalized: the process ends.
-    unsafe { ffi::Py_InitializeEx(0) };
+    unsafe {
+        ffi::Py_InitializeEx(0);
+        #[cfg(not(feature = "python3"))]
+        ffi::PyEval_InitThreads();
+    }
     let done = if interpreters == 0 {
         // SAFETY: this thread holds the GIL and is in the main interpreter.
         unsafe { run_here(script) }
@@ -56,7 +60,7 @@ unsafe fn run_here(script: &Path) -> bool {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
     // No bytecode in the source tree; the modules that the scripts write get theirs.
     let prepare =
-        format!("import sys; sys.dont_write_bytecode = True; sys.path.insert(0, {folder:?}); import stand_in");
+        format!("import sys; sys.argv = ['']; sys.dont_write_bytecode = True; sys.path.insert(0, {folder:?}); import stand_in");
     // SAFETY: the GIL is held; the objects are borrowed from sys.modules, where the stand-in keeps them alive.
     unsafe {
         if !execute(&prepare) {
@@ -87,7 +91,10 @@ extern "C" fn install_again(apache: *mut ffi::PyObject) -> *mut ffi::PyObject {
     unsafe {
         match extension::install(apache) {
             Ok(()) => ffi::PyBool_FromLong(0),
-            Err(reason) => ffi::PyUnicode_FromStringAndSize(reason.as_ptr().cast(), reason.len() as ffi::Py_ssize_t),
+            Err(reason) => {
+                let reason = CString::new(reason).expect("no NUL in a reason");
+                ffi::Py_BuildValue(c"s".as_ptr(), reason.as_ptr())
+            }
         }
     }
 }

@@ -451,4 +451,10 @@ void modpython_core_cleanup_register(void *pool,
                                      mpc_cleanup_function child,
                                      int unlocked);
 
+/*
+ Writes up to `room` counters of this process to `counters` and returns how many there are; their order is that of
+ the `counters!` list in src/stats.rs.
+ */
+size_t modpython_core_stats(uint64_t *counters, size_t room);
+
 #endif  /* MODPYTHON_CORE_H */

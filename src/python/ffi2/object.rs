@@ -22,8 +22,19 @@ pub struct PyTypeObject {
 }
 
 unsafe extern "C" {
+    #[link_name = "_Py_NoneStruct"]
+    static mut NONE: PyObject;
+    pub fn PyType_IsSubtype(of: *mut PyTypeObject, wanted: *mut PyTypeObject) -> std::ffi::c_int;
     fn Py_IncRef(object: *mut PyObject);
     fn Py_DecRef(object: *mut PyObject);
+}
+
+/// None, borrowed.
+///
+/// # Safety
+/// Python is initialised.
+pub unsafe fn Py_None() -> *mut PyObject {
+    &raw mut NONE
 }
 
 /// The type of an object.

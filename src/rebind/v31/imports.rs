@@ -2,8 +2,6 @@
 //!
 //! The boundary, for all of them: pointers are the module's and as valid as in its call of the original; failure is
 //! the original's failure value; no panic leaves (what could panic is pure, and caught in `abi::acquire`).
-// PyEval_AcquireLock and PyEval_ReleaseLock are what modules of this generation call.
-#![allow(deprecated)]
 
 use crate::{
     abi::{
@@ -165,22 +163,10 @@ fn is_answer(data: *mut c_void) -> bool {
 }
 
 /// `PyCObject_AsVoidPtr` of what PyDict_GetItemString has answered.
-#[cfg(not(feature = "python3"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyCObject_AsVoidPtr(object: *mut ffi::PyObject) -> *mut c_void {
     // SAFETY: as the module called it.
     if is_answer(object.cast()) { object.cast() } else { unsafe { ffi::PyCObject_AsVoidPtr(object) } }
-}
-
-/// The same where a module of this generation has been brought to Python 3: `PyCapsule_GetPointer`.
-#[cfg(feature = "python3")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mpc31_rebind_PyCapsule_GetPointer(
-    object: *mut ffi::PyObject,
-    name: *const c_char,
-) -> *mut c_void {
-    // SAFETY: as the module called it.
-    if is_answer(object.cast()) { object.cast() } else { unsafe { ffi::PyCapsule_GetPointer(object, name) } }
 }
 
 /// `Py_NewInterpreter`; after a refusal there is none.

@@ -1,9 +1,10 @@
 //! A host in the shape of a module of generation 3.5: the order of its calls, and nothing else.
 
+use super::requests::make_obcallback;
 use modpython_core as _;
 use std::{
     collections::HashMap,
-    ffi::{CStr, CString, c_char, c_int, c_void},
+    ffi::{CStr, CString, c_char, c_void},
     ptr,
     sync::{
         Mutex,
@@ -24,8 +25,10 @@ unsafe extern "C" {
     fn mpc35_rebind_PyThreadState_Swap(state: *mut c_void) -> *mut c_void;
     fn mpc35_rebind_PyThreadState_Clear(state: *mut c_void);
     fn mpc35_rebind_Py_NewInterpreter() -> *mut c_void;
-    fn mpc35_rebind_PyImport_ImportModule(name: *const c_char) -> *mut pyo3_ffi::PyObject;
-    fn mpc35_rebind__PyObject_CallMethod_SizeT(
+    #[link_name = "mpc35_rebind_PyImport_ImportModule"]
+    pub fn import_module(name: *const c_char) -> *mut pyo3_ffi::PyObject;
+    #[link_name = "mpc35_rebind__PyObject_CallMethod_SizeT"]
+    pub fn call_method(
         object: *mut pyo3_ffi::PyObject,
         name: *const c_char,
         format: *const c_char,
@@ -65,6 +68,9 @@ extern "C" fn apr_array_pop(_array: *mut c_void) -> *mut c_void {
 extern "C" fn apr_array_push(_array: *mut c_void) -> *mut c_void {
     Box::into_raw(Box::new(0_usize)).cast()
 }
+
+/// What the notice at child start says.
+pub const GENERATION: &str = "3.5";
 
 /// The structure that the host's functions share.
 #[repr(C)]
@@ -162,82 +168,5 @@ pub fn release_interpreter(data: *mut InterpreterData) {
         mpc35_rebind_PyThreadState_Clear(state);
         *mpc35_rebind_apr_array_push((*data).tstates).cast::<*mut c_void>() = state;
         mpc35_rebind_PyEval_ReleaseThread(state);
-    }
-}
-
-unsafe fn make_obcallback(name: &CStr) -> *mut pyo3_ffi::PyObject {
-    // SAFETY: the GIL is held.
-    unsafe {
-        let module = mpc35_rebind_PyImport_ImportModule(c"fake_apache".as_ptr());
-        let callback = if module.is_null() {
-            ptr::null_mut()
-        } else {
-            let ask = pyo3_ffi::PyLong_FromVoidPtr(ask_again as *mut c_void);
-            let (init, format) = (c"init".as_ptr(), c"sO".as_ptr());
-            mpc35_rebind__PyObject_CallMethod_SizeT(module, init, format, name.as_ptr(), ask)
-        };
-        if callback.is_null() {
-            pyo3_ffi::PyErr_Print();
-        }
-        pyo3_ffi::Py_XDECREF(module);
-        callback
-    }
-}
-
-/// Called from Python, inside `init`: asks for an interpreter, gives it back, and says whether there was one.
-extern "C" fn ask_again(name: *const c_char) -> c_int {
-    // SAFETY: ctypes passes a C string.
-    let data = get_interpreter(unsafe { CStr::from_ptr(name) });
-    if data.is_null() {
-        return 0;
-    }
-    release_interpreter(data);
-    1
-}
-
-/// One request: runs `code` in the interpreter, which puts its result into `answer`. None if there is no interpreter.
-pub fn request(name: &CStr, code: &str) -> Option<String> {
-    let data = get_interpreter(name);
-    if data.is_null() {
-        return None;
-    }
-    let answer = run(data, code);
-    release_interpreter(data);
-    Some(answer)
-}
-
-/// Runs `code` in an interpreter that has been acquired, and returns the text of its `answer`.
-pub fn run(data: *mut InterpreterData, code: &str) -> String {
-    let code = CString::new(code).unwrap();
-    // SAFETY: the GIL is held.
-    unsafe {
-        let result =
-            mpc35_rebind__PyObject_CallMethod_SizeT((*data).obcallback, c"Run".as_ptr(), c"s".as_ptr(), code.as_ptr());
-        if result.is_null() {
-            pyo3_ffi::PyErr_Print();
-            panic!("a request's code raised an exception");
-        }
-        let text = pyo3_ffi::PyObject_Str(result);
-        let answer = CStr::from_ptr(pyo3_ffi::PyUnicode_AsUTF8AndSize(text, ptr::null_mut()));
-        let answer = answer.to_str().unwrap().to_owned();
-        pyo3_ffi::Py_DECREF(text);
-        pyo3_ffi::Py_DECREF(result);
-        answer
-    }
-}
-
-/// The handler's result, as the host takes it: the reference is given up without the GIL.
-pub fn dispatch(name: &CStr, code: &str) -> (i64, *mut pyo3_ffi::PyObject) {
-    let code = CString::new(code).unwrap();
-    let data = get_interpreter(name);
-    // SAFETY: the GIL is held up to the release; afterwards the host touches its result all the same.
-    unsafe {
-        let (method, format) = (c"HandlerDispatch".as_ptr(), c"s".as_ptr());
-        let result = mpc35_rebind__PyObject_CallMethod_SizeT((*data).obcallback, method, format, code.as_ptr());
-        assert!(!result.is_null());
-        release_interpreter(data);
-        let value = pyo3_ffi::PyLong_AsLong(result);
-        pyo3_ffi::Py_DECREF(result);
-        (value, result)
     }
 }

@@ -1,0 +1,219 @@
+//! The definition of the extension module `_modpython_core` for Python 3, and how it is made in an interpreter without a
+//! file: by multi-phase initialisation, with a state per interpreter.
+
+use super::object::{Owned, arguments};
+use super::state::State;
+use super::{cache, files, hit, locks};
+use crate::python::ffi;
+use std::ffi::{CStr, c_int, c_void};
+use std::ptr::{addr_of_mut, null_mut};
+
+/// The name of the module in `sys.modules`.
+pub(super) const NAME: &CStr = c"_modpython_core";
+
+const FAST: c_int = ffi::METH_FASTCALL;
+
+const fn method(
+    name: &'static CStr,
+    function: ffi::PyMethodDefPointer,
+    flags: c_int,
+    doc: &'static CStr,
+) -> ffi::PyMethodDef {
+    ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: function, ml_flags: flags, ml_doc: doc.as_ptr() }
+}
+
+const fn one(name: &'static CStr, function: ffi::PyCFunction, flags: c_int, doc: &'static CStr) -> ffi::PyMethodDef {
+    method(name, ffi::PyMethodDefPointer { PyCFunction: function }, flags, doc)
+}
+
+const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static CStr) -> ffi::PyMethodDef {
+    method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
+}
+
+static mut METHODS: [ffi::PyMethodDef; 15] = [
+    method(
+        c"import_module",
+        ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
+        FAST | ffi::METH_KEYWORDS,
+        c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed.",
+    ),
+    one(c"install", super::install_named, ffi::METH_O, c"install(name): puts import_module in the place of the module's own"),
+    many(c"setup", cache::setup, c"setup(load, blocked, apache, wsgi)"),
+    many(c"hit", cache::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
+    many(c"verdict", cache::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', module, sys_name)"),
+    many(c"publish", cache::publish, c"publish(kind, where, name, file, module, sys_name, version)"),
+    many(c"link", cache::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
+    many(c"set_loading", cache::set_loading, c"set_loading(file, flag): whether its code is running again"),
+    one(c"begin", locks::begin, ffi::METH_O, c"begin(file): times held, 0 for a cycle, or what finish() told"),
+    one(c"end", locks::end, ffi::METH_O, c"end(file): the longest-waiting thread gets the lock"),
+    many(c"finish", locks::finish, c"finish(file, outcome): whoever waited is told, nobody gets the lock"),
+    one(c"version", files::version, ffi::METH_O, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
+    one(c"waiting", locks::waiting, ffi::METH_O, c"waiting(file): how many threads wait for its lock"),
+    one(c"locks", locks::locks, ffi::METH_NOARGS, c"locks(): how many locks are held in this process"),
+    ffi::PyMethodDef::zeroed(),
+];
+
+#[cfg(Py_3_12)]
+static mut SLOTS: [ffi::PyModuleDef_Slot; 3] = [
+    ffi::PyModuleDef_Slot { slot: ffi::Py_mod_exec, value: execute as *mut c_void },
+    // All of a State is reached under the GIL of its interpreter; the lock table has a mutex of its own.
+    ffi::PyModuleDef_Slot { slot: ffi::Py_mod_multiple_interpreters, value: ffi::Py_MOD_PER_INTERPRETER_GIL_SUPPORTED },
+    ffi::PyModuleDef_Slot { slot: 0, value: null_mut() },
+];
+
+#[cfg(not(Py_3_12))]
+static mut SLOTS: [ffi::PyModuleDef_Slot; 2] = [
+    ffi::PyModuleDef_Slot { slot: ffi::Py_mod_exec, value: execute as *mut c_void },
+    ffi::PyModuleDef_Slot { slot: 0, value: null_mut() },
+];
+
+/// Static, as CPython wants it: it is the same for every interpreter, and CPython writes only its own head into it.
+static mut DEFINITION: ffi::PyModuleDef = ffi::PyModuleDef {
+    m_base: ffi::PyModuleDef_HEAD_INIT,
+    m_name: NAME.as_ptr(),
+    m_doc: c"Locks and cache behind mod_python.apache.import_module; see modpython_core.".as_ptr(),
+    m_size: SIZE,
+    m_methods: addr_of_mut!(METHODS).cast(),
+    m_slots: addr_of_mut!(SLOTS).cast(),
+    m_traverse: Some(traverse),
+    m_clear: Some(clear),
+    m_free: Some(free),
+};
+
+/// Makes the module in the current interpreter, through a spec as importlib would (multi-phase initialisation). None
+/// with an exception set on failure.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn create() -> Option<Owned> {
+    // SAFETY: each call gets live objects; the definition lives for ever, and is not written to by us.
+    unsafe {
+        let machinery = Owned::from_new(ffi::PyImport_ImportModule(c"importlib.machinery".as_ptr()))?;
+        let spec = Owned::from_new(ffi::PyObject_CallMethod(
+            machinery.as_ptr(),
+            c"ModuleSpec".as_ptr(),
+            c"sO".as_ptr(),
+            NAME.as_ptr(),
+            ffi::Py_None(),
+        ))?;
+        let definition = addr_of_mut!(DEFINITION);
+        ffi::PyModuleDef_Init(definition);
+        let module = Owned::from_new(ffi::PyModule_FromDefAndSpec(definition, spec.as_ptr()))?;
+        if ffi::PyObject_SetAttrString(module.as_ptr(), c"__spec__".as_ptr(), spec.as_ptr()) < 0 {
+            return None;
+        }
+        (ffi::PyModule_ExecDef(module.as_ptr(), definition) == 0).then_some(module)
+    }
+}
+
+/// `import_module` by the vectorcall protocol.
+///
+/// # Safety
+/// Called by CPython, as METH_FASTCALL | METH_KEYWORDS.
+unsafe extern "C" fn import_module(
+    module: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL: `nargs` positional arguments, then one value per keyword.
+    unsafe {
+        let Some(state) = of(module) else { return null_mut() };
+        let count = if keywords.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(keywords) };
+        let (positional, values) = arguments(args, nargs + count).split_at(nargs.unsigned_abs());
+        let named = (0..).zip(values).map(|(at, &value)| (ffi::PyTuple_GET_ITEM(keywords, at), value));
+        hit::import_module(state, positional, named)
+    }
+}
+
+/// The state of `module`. None after the collector has cleared it, in an interpreter that is ending.
+///
+/// # Safety
+/// `module` is this extension's module, alive for `'m`, and the GIL is held.
+#[inline]
+pub(super) unsafe fn of<'m>(module: *mut ffi::PyObject) -> Option<&'m State> {
+    // SAFETY: CPython gives the zeroed room of `m_size` bytes, in which `execute` puts a Box; zero is None. Before
+    // it has made the room, a collection gets NULL.
+    unsafe { ffi::PyModule_GetState(module).cast::<Slot>().as_ref()?.as_deref() }
+}
+
+/// What CPython keeps room for in the module object. A Box, so that zeroed memory is None.
+type Slot = Option<Box<State>>;
+
+/// The size of that room.
+const SIZE: ffi::Py_ssize_t = size_of::<Slot>() as ffi::Py_ssize_t;
+
+/// Py_mod_exec: makes the state.
+///
+/// # Safety
+/// Called by CPython.
+unsafe extern "C" fn execute(module: *mut ffi::PyObject) -> c_int {
+    // SAFETY: the GIL is held; the room is ours alone while the module is being made.
+    unsafe {
+        let Some(state) = State::new() else { return -1 };
+        *ffi::PyModule_GetState(module).cast::<Slot>() = Some(Box::new(state));
+    }
+    0
+}
+
+/// m_traverse: shows the collector what the state refers to.
+///
+/// # Safety
+/// Called by CPython.
+unsafe extern "C" fn traverse(module: *mut ffi::PyObject, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
+    // SAFETY: the module is alive during the visit; the state may not be there yet.
+    let Some(state) = (unsafe { of(module) }) else { return 0 };
+    let seen = |object: &Owned| {
+        // SAFETY: a live object and the visitor's own argument.
+        unsafe { visit(object.as_ptr(), argument) }
+    };
+    for object in [&state.plain, &state.directories, &state.paths, &state.expressions] {
+        let stop = seen(object);
+        if stop != 0 {
+            return stop;
+        }
+    }
+    // A part that is borrowed just now is skipped: what the collector is not shown, it takes for alive.
+    if let Ok(shim) = state.shim.try_borrow() {
+        let parts = shim.iter().flat_map(|shim| [&shim.load, &shim.blocked, &shim.apache, &shim.wsgi]);
+        if let Some(stop) = parts.map(&seen).find(|&stop| stop != 0) {
+            return stop;
+        }
+    }
+    if let Ok(cache) = state.cache.try_borrow() {
+        let modules = cache.handles().flat_map(|loaded| [&loaded.module, &loaded.name]);
+        if let Some(stop) = modules.map(&seen).find(|&stop| stop != 0) {
+            return stop;
+        }
+    }
+    0
+}
+
+/// m_clear: gives up what can be part of a cycle.
+///
+/// # Safety
+/// Called by CPython.
+unsafe extern "C" fn clear(module: *mut ffi::PyObject) -> c_int {
+    // SAFETY: as in `traverse`; the GIL is held.
+    let Some(state) = (unsafe { of(module) }) else { return 0 };
+    // Taken out first and dropped after: dropping may run Python code that comes back here.
+    let shim = state.shim.take();
+    let modules = state.cache.try_borrow_mut().map(|mut cache| cache.take_all());
+    drop((shim, modules));
+    for names in [&state.plain, &state.directories, &state.paths, &state.expressions] {
+        // SAFETY: a dict of ours.
+        unsafe { ffi::PyDict_Clear(names.as_ptr()) };
+    }
+    0
+}
+
+/// m_free: the module object is going.
+///
+/// # Safety
+/// Called by CPython.
+unsafe extern "C" fn free(module: *mut c_void) {
+    // SAFETY: the room is still there if it ever was, and nobody comes for it any more.
+    if let Some(slot) = unsafe { ffi::PyModule_GetState(module.cast()).cast::<Slot>().as_mut() } {
+        drop(slot.take());
+    }
+}

@@ -1,0 +1,60 @@
+//! Python's text: names of modules, attributes and arguments. `str` in both, which in Python 2 is bytes.
+
+use super::object::Owned;
+use crate::python::ffi;
+use std::ffi::CStr;
+
+/// Whether the object is text; in Python 2 `unicode` is too.
+///
+/// # Safety
+/// `object` is alive.
+#[inline]
+pub(super) unsafe fn is_text(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    #[cfg(feature = "python3")]
+    return unsafe { ffi::PyUnicode_Check(object) != 0 };
+    // SAFETY: as the caller promises.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { ffi::PyBaseString_Check(object) != 0 };
+}
+
+/// New text. None with an exception set on failure.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn new(text: &str) -> Option<Owned> {
+    let (start, size) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
+    // SAFETY: that many bytes, which the call copies.
+    #[cfg(feature = "python3")]
+    return unsafe { Owned::from_new(ffi::PyUnicode_FromStringAndSize(start, size)) };
+    // SAFETY: as above.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { Owned::from_new(ffi::PyString_FromStringAndSize(start, size)) };
+}
+
+/// Text that lives as long as its interpreter, and of which there is one.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn interned(text: &CStr) -> Option<Owned> {
+    // SAFETY: the text is NUL-terminated; a new reference or NULL comes back.
+    #[cfg(feature = "python3")]
+    return unsafe { Owned::from_new(ffi::PyUnicode_InternFromString(text.as_ptr())) };
+    // SAFETY: as above.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { Owned::from_new(ffi::PyString_InternFromString(text.as_ptr())) };
+}
+
+/// The bytes of some text, by UTF-8 in Python 3.
+///
+/// # Safety
+/// The GIL is held and `text` is text. What cannot be encoded leaves an exception.
+pub(super) unsafe fn encoded(text: Owned) -> Option<Vec<u8>> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        #[cfg(feature = "python3")]
+        let text =
+            Owned::from_new(ffi::PyUnicode_AsEncodedString(text.as_ptr(), c"utf-8".as_ptr(), c"replace".as_ptr()))?;
+        super::object::bytes(text.as_ptr())
+    }
+}

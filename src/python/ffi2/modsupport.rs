@@ -1,0 +1,20 @@
+//! modsupport.h: values of C types, and modules in C.
+
+use super::{PyMethodDef, PyObject};
+use std::ffi::{c_char, c_int};
+
+unsafe extern "C" {
+    pub fn Py_BuildValue(format: *const c_char, ...) -> *mut PyObject;
+    /// The module, borrowed. The name says that a Py_ssize_t has 64 bits.
+    #[cfg_attr(target_pointer_width = "64", link_name = "Py_InitModule4_64")]
+    pub fn Py_InitModule4(
+        name: *const c_char,
+        methods: *mut PyMethodDef,
+        doc: *const c_char,
+        self_: *mut PyObject,
+        version: c_int,
+    ) -> *mut PyObject;
+}
+
+/// `PYTHON_API_VERSION` of Python 2.5 to 2.7.
+pub const PYTHON_API_VERSION: c_int = 1013;

@@ -1,0 +1,26 @@
+//! tupleobject.h.
+
+use super::{Py_ssize_t, PyObject};
+
+unsafe extern "C" {
+    pub fn PyTuple_New(size: Py_ssize_t) -> *mut PyObject;
+    pub fn PyTuple_Pack(size: Py_ssize_t, ...) -> *mut PyObject;
+    pub fn PyTuple_Size(tuple: *mut PyObject) -> Py_ssize_t;
+}
+
+/// `PyTupleObject`, as far as its first item.
+#[repr(C)]
+struct PyTupleObject {
+    ob_base: PyObject,
+    ob_size: Py_ssize_t,
+    ob_item: [*mut PyObject; 1],
+}
+
+/// The items of a tuple, one after the other.
+///
+/// # Safety
+/// `tuple` is a tuple that is alive as long as the items are used.
+pub unsafe fn tuple_items(tuple: *mut PyObject) -> *const *mut PyObject {
+    // SAFETY: the caller's promise.
+    unsafe { (&raw const (*tuple.cast::<PyTupleObject>()).ob_item).cast() }
+}

@@ -1,0 +1,82 @@
+//! Drives the replacement imports of generation 3.1 as a module of that generation does, with a real CPython.
+//!
+//! Python and the registry exist once a process, so each scenario runs in a process of its own: this test starts itself
+//! again with its name, and a scenario that hangs is ended and fails.
+
+#![cfg(not(feature = "python3"))]
+
+#[path = "rebind/host31.rs"]
+mod host;
+#[path = "rebind/requests.rs"]
+mod requests;
+#[path = "rebind/runner.rs"]
+mod runner;
+#[path = "rebind/scenarios.rs"]
+mod scenarios;
+
+use host::GENERATION;
+use runner::{log_of, run};
+
+/// Not a test by itself.
+#[test]
+fn scenario() {
+    runner::scenario();
+}
+
+macro_rules! scenarios {
+    ($($name:ident)*) => { $(
+        #[test]
+        fn $name() {
+            run(stringify!($name), &[]);
+        }
+    )* };
+}
+
+scenarios! {
+    racing_threads_share_one_interpreter_and_one_callback
+    a_slow_start_does_not_hold_up_another_name
+    the_creator_that_asks_for_its_own_name_is_refused
+    requests_nest
+    gil_state_works_in_the_main_interpreter
+    gil_state_works_in_the_main_thread
+    nothing_of_a_request_is_left_in_the_thread
+    threading_still_knows_its_main_thread
+    the_handlers_result_is_the_threads_own
+    states_of_ended_threads_are_destroyed
+    more_interpreters_than_a_thread_keeps_states_of
+    a_name_may_go_away
+    a_caller_that_holds_the_gil_gets_it_back
+}
+
+#[test]
+fn a_failed_callback_is_retried_in_the_same_interpreter() {
+    let folder = tempfile::tempdir().expect("a folder for the flag");
+    let flag = folder.path().join("broken");
+    std::fs::write(&flag, "").expect("the flag is written");
+    let flag = flag.to_str().expect("a path of ASCII").to_owned();
+    let log = log_of(&run("a_failed_callback_is_retried_in_the_same_interpreter", &[("BROKEN_FLAG", &flag)]));
+    let lines = log.lines().filter(|line| line.starts_with("modpython-core: interpreter 'broken'")).count();
+    assert_eq!(lines, 1, "one line for the one attempt that all waited for:\n{log}");
+}
+
+#[test]
+fn the_limit_refuses_the_third_name_alone() {
+    let log = log_of(&run("the_limit_refuses_the_third_name_alone", &[("MODPYTHON_CORE_MAX_INTERPRETERS", "2")]));
+    assert!(log.contains("no interpreter 'third': the limit of 2 interpreters is reached"), "{log}");
+    assert!(log.contains("MODPYTHON_CORE_MAX_INTERPRETERS"), "{log}");
+}
+
+#[test]
+fn the_child_of_a_fork_works() {
+    run("the_child_of_a_fork_works", &[]);
+}
+
+#[test]
+fn a_graceful_restart_goes_on_with_the_running_python() {
+    let log = log_of(&run("a_graceful_restart_goes_on_with_the_running_python", &[]));
+    assert_eq!(
+        log.matches(&format!("active, mod_python generation {GENERATION}")).count(),
+        3,
+        "a notice per start:\n{log}"
+    );
+}
