@@ -3,6 +3,7 @@
 Everyone gets an exception of its own: one object raised by 32 threads would collect the tracebacks of all 32.
 """
 
+from __future__ import absolute_import
 
 class Failure(object):
     """A load that has failed: which module and file, and with what."""

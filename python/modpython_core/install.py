@@ -1,5 +1,7 @@
 """Puts our import_module in the place of the stock one."""
 
+from __future__ import absolute_import
+
 import sys
 
 from modpython_core import loading, platform, search

@@ -1,5 +1,7 @@
 """What is no hit: the load of one file under its lock."""
 
+from __future__ import absolute_import
+
 import sys
 
 from modpython_core import names, platform, search
@@ -66,6 +68,9 @@ def _one(request, name, parent, autoreload):
 
 
 def _under_lock(request, name, found, autoreload):
+    module = platform.being_imported_here(found)
+    if module is not None:
+        return module
     depth = core.begin(found.key)
     if depth is None:
         # The attempt we waited on has gone well. Look again: the file may be another by now.

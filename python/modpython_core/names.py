@@ -4,6 +4,8 @@ Files of one name in different directories are different modules. The first keep
 the others live under private names made from their paths, so that none of them drives another out.
 """
 
+from __future__ import absolute_import
+
 import re
 import sys
 from binascii import crc32

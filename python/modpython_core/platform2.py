@@ -1,20 +1,26 @@
 """What differs between Python 2 and 3, for Python 2: finding a file, making a module, running it.
 
 Python 2 has one lock for all imports, and says of no module whether its code is still running. A plain import by a
-thread that holds that lock and waits for us gives it up after a while (see the extension module), so that another
-thread's import statement may then find a module that is half-made, as it does where imports form a cycle.
+thread that holds that lock and waits for us gives it up after a while (see the extension module), and our loads do not
+hold it, so that they run side by side. An import statement of another thread may thus find a module that is half-made,
+where it would else have waited; import_module never hands one out but where waiting would close a cycle.
 """
+
+from __future__ import absolute_import
 
 import errno
 import imp
 import marshal
 import os
+import re
 import sys
+import thread
+import time
 import types
 
 core = None
 
-_SOURCES = (imp.PY_SOURCE, imp.PKG_DIRECTORY)
+_ENCODING = re.compile(r'^[ \t\v]*#.*?coding[:=][ \t]*[-\w.]+')
 
 
 class Found(object):
@@ -117,27 +123,49 @@ def not_found(name):
     return ImportError('No module named %s' % (name,))
 
 
-class module_lock(object):
-    """Waits for the end of a plain import of a module that is in sys.modules already, as far as Python 2 lets one see
-    it: the import lock is held while one runs. It is not held during our loads, which run side by side.
+# thread -> thread whose plain import it waits for.
+_waiting = {}
 
-    Gives True if no import of the module is under way: by this thread, or by one that has given the lock up.
+
+class module_lock(object):
+    """Waits for the end of a plain import of a module that is in sys.modules already. Python 2 tells nobody when that
+    is, so that it is looked for again and again; and the import lock, which that import may need, is given up.
+
+    Gives True: no import of the module is under way any more.
     """
 
     def __init__(self, name):
         self.name = name
 
     def __enter__(self):
-        module = sys.modules.get(self.name)
-        if module is None:
-            return True
-        if is_initialising(module):
-            imp.acquire_lock()
-            imp.release_lock()
-        return not is_initialising(module)
+        module, me, held = sys.modules.get(self.name), thread.get_ident(), 0
+        try:
+            while True:
+                runner = _runner_of(module) if module is not None else None
+                if runner is None:
+                    return True
+                _waiting[me] = runner
+                held += _give_up_import_lock()
+                time.sleep(0.002)
+        finally:
+            _waiting.pop(me, None)
+            for _ in range(held):
+                imp.acquire_lock()
 
     def __exit__(self, *error):
         pass
+
+
+def _give_up_import_lock():
+    """Gives the import lock up as often as this thread holds it, and says how often that was."""
+    held = 0
+    try:
+        while imp.lock_held():
+            imp.release_lock()
+            held += 1
+    except RuntimeError:
+        pass  # Another thread holds it.
+    return held
 
 
 def stand_deadlocks():
@@ -145,19 +173,48 @@ def stand_deadlocks():
 
 
 def blocked():
-    """Who waits for whom in Python's import locks. Of the one there is it does not say."""
-    return []
+    """Who waits for whom in imports, as far as it is known: a list of (thread, thread)."""
+    return list(_waiting.items())
 
 
 def is_initialising(module):
     """Whether some thread is running the module's code."""
+    return _runner_of(module) is not None
+
+
+# The process, and the threads that its fork has not brought along: Python 2 goes on showing their frames.
+_process = [os.getpid()]
+_gone = set()
+
+
+def _runner_of(module):
+    """The thread that is running the module's code."""
+    frames = sys._current_frames()
+    if _process[0] != os.getpid():
+        _process[0] = os.getpid()
+        _gone.update(set(frames) - set([thread.get_ident()]))
+    for runner, frame in frames.items():
+        if runner not in _gone and _runs(frame, module):
+            return runner
+    return None
+
+
+def _runs(frame, module):
     namespace = getattr(module, '__dict__', None)
-    for frame in sys._current_frames().values():
-        while frame is not None:
-            if frame.f_globals is namespace and frame.f_code.co_name == '<module>':
-                return True
-            frame = frame.f_back
+    while frame is not None:
+        if frame.f_globals is namespace and frame.f_code.co_name == '<module>':
+            return True
+        frame = frame.f_back
     return False
+
+
+def being_imported_here(found):
+    """The module of the file, if this thread is running its code just now. Others may wait for the end of that, and so
+    for the import lock that this thread holds: it must not wait for them."""
+    module = sys.modules.get(found.name)
+    if module is not None and file_of(module) == found.file and _runs(sys._getframe(), module):
+        return module
+    return None
 
 
 class initialising(object):
@@ -187,6 +244,7 @@ def run(found, module):
     if found.is_source:
         # From source, always: bytecode of the same second is stale, and is not told from fresh one.
         source, version = read(found)
+        _check_encoding(source, found.file)
         exec(compile(source, found.file, 'exec', 0, True), module.__dict__)
         return version
     if found.kind == imp.C_EXTENSION:
@@ -198,6 +256,20 @@ def run(found, module):
         raise ImportError('Bad magic number in %s' % found.file)
     exec(marshal.loads(data[8:]), module.__dict__)
     return version
+
+
+def _check_encoding(source, file):
+    """The parser refuses bytes of no declared encoding in a file; compile() takes them in a string."""
+    if source.startswith('\xef\xbb\xbf') or any(map(_ENCODING.search, source.splitlines()[:2])):
+        return
+    try:
+        source.decode('ascii')
+    except UnicodeDecodeError:
+        at = sys.exc_info()[1].start
+        line = source.count('\n', 0, at) + 1
+        raise SyntaxError("Non-ASCII character '\\x%02x' in file %s on line %d, but no encoding declared; see "
+                          "http://python.org/dev/peps/pep-0263/ for details" % (ord(source[at]), file, line),
+                          (file, line, 0, None))
 
 
 def read(found):

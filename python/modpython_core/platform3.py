@@ -167,6 +167,11 @@ def is_initialising(module):
     return bool(getattr(getattr(module, '__spec__', None), '_initializing', False))
 
 
+def being_imported_here(found):
+    """importlib's own locks are looked at where it is waited; see blocked()."""
+    return None
+
+
 class initialising(object):
     """Marks a module as one that is being imported: a plain import that finds it in sys.modules waits on its lock."""
 

@@ -1,5 +1,7 @@
 """Where to look for a module, and what is found there."""
 
+from __future__ import absolute_import
+
 import sys
 
 from modpython_core import platform

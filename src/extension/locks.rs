@@ -49,6 +49,15 @@ unsafe fn me() -> ThreadId {
     unsafe { ffi::PyThread_get_thread_ident() }
 }
 
+/// An int, as a new reference or NULL with an exception.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn int(value: usize) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises.
+    unsafe { number(value) }.map_or(std::ptr::null_mut(), Owned::into_ptr)
+}
+
 /// `begin(file)`: takes the lock of a file (bytes), waiting for it if need be, without the GIL. Returns how often this
 /// thread now holds it (1 or more); 0 if waiting would close a cycle; or what [`finish`] told those who waited.
 ///
@@ -62,8 +71,8 @@ pub(super) unsafe extern "C" fn begin(module: *mut ffi::PyObject, file: *mut ffi
         let me = me();
         match step(|| TABLE.try_begin(&key, me)) {
             None => std::ptr::null_mut(),
-            Some(Begin::Acquired(depth)) => ffi::PyLong_FromUnsignedLong(depth.into()),
-            Some(Begin::Cycle(_)) => ffi::PyLong_FromLong(0),
+            Some(Begin::Acquired(depth)) => int(depth as usize),
+            Some(Begin::Cycle(_)) => int(0),
             Some(Begin::MustWait(ticket)) => wait(state, ticket),
         }
     }
@@ -79,11 +88,11 @@ unsafe fn wait(state: &State, mut ticket: Ticket<'static, Outcome>) -> *mut ffi:
             let blocked = blocked_in_python(state);
             ticket = match step(|| ticket.check(&blocked)) {
                 None => return import_lock.retaken(std::ptr::null_mut()),
-                Some(Checked::Cycle(_)) => return import_lock.retaken(ffi::PyLong_FromLong(0)),
+                Some(Checked::Cycle(_)) => return import_lock.retaken(int(0)),
                 Some(Checked::Clear(ticket)) => ticket,
             };
             match without_gil(|| ticket.wait(LOOK_AGAIN)) {
-                Waited::Acquired => return import_lock.retaken(ffi::PyLong_FromLong(1)),
+                Waited::Acquired => return import_lock.retaken(int(1)),
                 Waited::Told(outcome) => {
                     let told = outcome.0.0.as_ptr();
                     ffi::Py_INCREF(told);
@@ -222,7 +231,7 @@ unsafe fn answer(done: Option<Result<(), NotOwner>>) -> *mut ffi::PyObject {
 /// Called by CPython, as METH_NOARGS.
 pub(super) unsafe extern "C" fn locks(_: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the GIL is held.
-    unsafe { step(|| TABLE.len()).and_then(|held| number(held)).map_or(std::ptr::null_mut(), Owned::into_ptr) }
+    unsafe { step(|| TABLE.len()).map_or(std::ptr::null_mut(), |held| int(held)) }
 }
 
 /// `waiting(file)`: how many threads wait for the lock of a file (bytes) now.

@@ -190,6 +190,8 @@ pub(super) unsafe fn take_error() -> String {
     unsafe {
         let Some(error) = take_exception() else { return "no reason given".to_owned() };
         let kind = CStr::from_ptr((*ffi::Py_TYPE(error.as_ptr())).tp_name).to_string_lossy().into_owned();
+        // Python 2 names the module of its own exceptions too.
+        let kind = kind.strip_prefix("exceptions.").map_or(kind.clone(), str::to_owned);
         let text = Owned::from_new(ffi::PyObject_Str(error.as_ptr()))
             .and_then(|text| text::encoded(text))
             .map(|text| String::from_utf8_lossy(&text).replace('\n', " "));

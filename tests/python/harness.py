@@ -13,7 +13,7 @@ from mod_python import apache
 try:
     import faulthandler
 except ImportError:
-    faulthandler = None  # Python 2; a hang is then ended by the program that runs us
+    faulthandler = None  # Python 2
 
 core = sys.modules['_modpython_core']
 import_module = apache.import_module
@@ -25,11 +25,30 @@ _cases = []
 _directories = []
 
 DEADLINE = 60
+# For a whole script; the program that runs it waits a little longer.
+LIMIT = float(os.environ.get('LIMIT', 100))
 
 
 PYTHON2 = sys.version_info[0] == 2
 clock = getattr(time, 'monotonic', time.time)
 fsencode = getattr(os, 'fsencode', str)
+
+
+if PYTHON2:
+    FileNotFoundError = IOError
+    ModuleNotFoundError = ImportError
+else:
+    FileNotFoundError, ModuleNotFoundError = FileNotFoundError, ModuleNotFoundError
+
+
+def set_time(path, nanoseconds):
+    """Sets the time of a file. os.utime of Python 2 takes floats, which have no nanoseconds."""
+    if not PYTHON2:
+        os.utime(path, ns=(nanoseconds, nanoseconds))
+        return
+    import ctypes
+    times = (ctypes.c_long * 4)(*divmod(nanoseconds, 10 ** 9) * 2)
+    assert ctypes.CDLL(None).utimensat(-100, path, times, 0) == 0, path
 
 
 class Barrier(object):
@@ -90,6 +109,7 @@ class Directory(object):
 
 class Result(object):
     value = error = None
+    depth = 0  # of the traceback
 
     def get(self):
         if self.error is not None:
@@ -108,7 +128,9 @@ def together(*functions):
         try:
             result.value = function()
         except:  # Python 2 knows exceptions of classes that are of no base.
-            result.error = sys.exc_info()[1]
+            result.error, frame = sys.exc_info()[1:]
+            while frame is not None:
+                result.depth, frame = result.depth + 1, frame.tb_next
 
     threads = [threading.Thread(target=body, args=pair) for pair in zip(functions, results)]
     for thread in threads:
@@ -116,10 +138,15 @@ def together(*functions):
     for thread in threads:
         thread.join(DEADLINE)
         if thread.is_alive():
-            for frame in sys._current_frames().values():
-                traceback.print_stack(frame)
-            os._exit(70)
+            give_up()
     return results
+
+
+def give_up():
+    """Says where every thread is, and ends the process."""
+    for frame in sys._current_frames().values():
+        traceback.print_stack(frame)
+    os._exit(70)
 
 
 def until(condition):
@@ -145,7 +172,11 @@ def raises(kind, function, *args, **keywords):
 def run(alone=True):
     """Runs the cases. `alone` says that no other interpreter uses the lock table, which the process has one of."""
     if faulthandler:
-        faulthandler.dump_traceback_later(100, exit=True)
+        faulthandler.dump_traceback_later(LIMIT, exit=True)
+    else:
+        watchdog = threading.Timer(LIMIT, give_up)
+        watchdog.daemon = True
+        watchdog.start()
     wanted = os.environ.get('CASE')
     failed = 0
     for function in _cases:
@@ -169,6 +200,10 @@ def run(alone=True):
                 del sys.modules[name]
     if faulthandler:
         faulthandler.cancel_dump_traceback_later()
+    else:
+        # An interpreter that has a thread cannot be ended.
+        watchdog.cancel()
+        watchdog.join()
     print('%d cases, %d failed' % (len(_cases), failed))
     sys.stdout.flush()
     if failed:

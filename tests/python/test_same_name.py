@@ -124,9 +124,8 @@ def two_files_of_one_name_load_at_the_same_time():
     for here in directories:
         here.write('same.py', source)
     import harness
-    import threading
     # Each load waits until all four are under way: one after the other they would never end.
-    harness.meet = threading.Barrier(4, timeout=20).wait
+    harness.meet = harness.Barrier(4).wait
     results = together(*[lambda here=here: import_module('same', path=[here.path]) for here in directories])
     modules = [result.get() for result in results]
     assert [module.where for module in modules] == [here.file('same.py') for here in directories]

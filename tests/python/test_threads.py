@@ -5,7 +5,7 @@ import threading
 import time
 
 import harness
-from harness import Directory, case, core, import_module, ran, run, runs, together, until
+from harness import Barrier, Directory, case, core, import_module, ran, run, runs, together, until
 
 
 @case
@@ -20,7 +20,7 @@ def thirty_two_first_calls_run_it_once():
 @case
 def different_files_load_at_the_same_time():
     here = Directory()
-    harness.meet = threading.Barrier(12, timeout=20).wait
+    harness.meet = Barrier(12).wait
     for number in range(12):
         here.write('apart%d.py' % number, 'import harness\nharness.meet()\n')
     for result in together(*[lambda n=number: import_module('apart%d' % n) for number in range(12)]):
@@ -45,9 +45,9 @@ def who_comes_during_a_reload_waits_for_its_end():
         return module.value, module.done
 
     calls = [lambda: late(1)] * 4 + [lambda: late(0)] * 4
-    first, _, *others = together(lambda: import_module('again').done, let_go, *calls)
-    assert first.get() == 2
-    assert [result.get() for result in others] == [(2, 2)] * 8
+    results = together(lambda: import_module('again').done, let_go, *calls)
+    assert results[0].get() == 2
+    assert [result.get() for result in results[2:]] == [(2, 2)] * 8
     assert runs == {'again': 1}
 
 
@@ -131,7 +131,7 @@ def a_fork_while_another_thread_loads():
         return os.waitpid(child, 0)[1]
 
     loaded, status = together(lambda: import_module('forked').value, fork)
-    assert (loaded.get(), status.get()) == (1, 0)
+    assert (loaded.get(), status.get()) == (1, 0), (loaded.value, status.value)
 
 
 def _is_main_interpreter():

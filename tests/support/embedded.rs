@@ -59,8 +59,9 @@ fn run_in_sub_interpreter(script: &Path) -> bool {
 unsafe fn run_here(script: &Path) -> bool {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
     // No bytecode in the source tree; the modules that the scripts write get theirs.
-    let prepare =
-        format!("import sys; sys.argv = ['']; sys.dont_write_bytecode = True; sys.path.insert(0, {folder:?}); import stand_in");
+    let prepare = format!(
+        "import sys; sys.argv = ['']; sys.dont_write_bytecode = True; sys.path.insert(0, {folder:?}); import stand_in"
+    );
     // SAFETY: the GIL is held; the objects are borrowed from sys.modules, where the stand-in keeps them alive.
     unsafe {
         if !execute(&prepare) {
