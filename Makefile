@@ -38,7 +38,7 @@ SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-pythons bench install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-pythons check-python2 bench install clean $(PREREQUISITES)
 
 all: build
 
@@ -48,6 +48,7 @@ help:
 	@echo 'make demo                 stock and relinked module side by side in a real Apache (under 2 minutes)'
 	@echo 'make check                all tests'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
+	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
 	@echo 'make bench                the figures: ratios measured side by side'
 	@echo 'make header               the C header out of the Rust sources'
 	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]'
@@ -112,6 +113,25 @@ check: prerequisites-check relink
 	  --test model_pathlock_shuttle)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) $(CARGO) test --locked
 	$(CARGO) test --release --locked -p modpython-live -- --test-threads=1
+	@$(MAKE) --no-print-directory check-python2
+
+# Python 2.7, which mod_python 3.1 runs on; no release of Debian has it any more.
+PYTHON2 ?= $(shell for python in python2.7 $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/2.7.*/bin/python2.7; do \
+  $$python -c 'import sys; assert sys.version_info[:2] == (2, 7)' 2>/dev/null && command -v $$python && break; done)
+CARGO2 = LD_LIBRARY_PATH=$(call ask2,sysconfig.get_config_var("LIBDIR")) PYTHONHOME=$(call ask2,sys.prefix) \
+  PYO3_PYTHON=$(PYTHON2) $(CARGO)
+ask2 = $(shell $(PYTHON2) -c 'import sys, sysconfig; print($(1))')
+check-python2: prerequisites-check
+ifeq ($(strip $(PYTHON2)),)
+	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
+	@test -z "$$CI"
+else
+	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
+	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy --locked \
+	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module -- -D warnings)
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/shared/libmodpython-core-py2.7.so.0 $(CARGO2) test --locked \
+	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
+endif
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
 PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))

@@ -140,7 +140,10 @@ def _decide(request, name, found, autoreload):
         with platform.module_lock(sys_name) as from_outside:
             current = sys.modules.get(sys_name)
             if current is None or from_outside and _is_wreck(current, found):
-                module, version = _load(request, name, found, sys_name)
+                loaded = _load(request, name, found, sys_name, current)
+                if loaded is None:
+                    continue
+                module, version = loaded
             elif verdict == 'reload' and current is known:
                 module, version = _reload(request, name, found, known)
             elif platform.file_of(current) != found.file:
@@ -168,11 +171,17 @@ def _is_wreck(module, found):
     return found.file in _running or platform.is_initialising(module)
 
 
-def _load(request, name, found, sys_name):
-    request.notice(name)
+def _load(request, name, found, sys_name, current):
+    """None if, in the place of `current`, another module has come meanwhile: in Python 2 an import statement holds no
+    lock that we wait for, and runs in the very module that is in sys.modules, which it does not keep alive."""
     module = platform.new_module(found, sys_name)
     with platform.initialising(module):
+        if current is not None:
+            sys.modules[sys_name] = module
+        elif sys.modules.setdefault(sys_name, module) is not module and sys.modules.get(sys_name) is not None:
+            return None
         sys.modules[sys_name] = _running[found.file] = module
+        request.notice(name)
         try:
             version = platform.run(found, module)
         except:

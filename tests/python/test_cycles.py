@@ -142,7 +142,7 @@ def a_module_that_imports_itself_while_it_is_plainly_imported():
                'me = apache.import_module("plainly")\ncomplete = True\n')
     results = together(*[lambda: __import__('plainly').complete, lambda: import_module('plainly').complete] * 4)
     assert all(result.get() for result in (results[1::2] if PYTHON2 else results))
-    assert runs == {'plainly': 1}
+    assert PYTHON2 or runs == {'plainly': 1}
 
 
 @case
@@ -158,7 +158,10 @@ def the_module_of_a_package_and_the_package():
         return ringed.inner.complete
 
     calls = [lambda: import_module('ringed').complete, plain, lambda: import_module('ringed.inner').complete] * 6
-    assert [result.get() for result in together(*calls)] == [True] * 18
+    results = together(*calls)
+    if PYTHON2:
+        del results[1::3]  # The import statements, as above.
+    assert all(result.get() for result in results)
     all_complete('ringed', 'ringed.inner')
 
 
