@@ -5,6 +5,7 @@ MODULE ?=
 CARGO ?= cargo
 CC ?= cc
 INSTALL ?= install
+APXS ?= $(firstword $(wildcard /usr/bin/apxs2 /usr/bin/apxs /usr/sbin/apxs))
 DESTDIR ?=
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -38,7 +39,7 @@ SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-pythons check-python2 bench install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-pythons check-python2 relink-host bench install clean $(PREREQUISITES)
 
 all: build
 
@@ -127,11 +128,23 @@ ifeq ($(strip $(PYTHON2)),)
 	@test -z "$$CI"
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
+	@$(MAKE) --no-print-directory relink-host PYTHON=$(PYTHON2)
 	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy --locked \
 	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module -- -D warnings)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/shared/libmodpython-core-py2.7.so.0 $(CARGO2) test --locked \
 	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
 endif
+
+# A module in the shape of 3.1.x, built here, is recognised and relinked as a finished one.
+HOST = target/host/py$(PYVER)
+relink-host: build
+	rm -rf $(HOST)
+	mkdir -p $(HOST)/relinked
+	cp -R tests/host $(HOST)/tree
+	cd $(HOST)/tree && ./configure --with-apxs=$(APXS) --with-python=$(PYTHON) && $(MAKE) > ../make.log 2>&1 || { cat ../make.log; exit 1; }
+	$(INSTALL) -m 755 $(SHARED) $(HOST)/relinked/$(SONAME)
+	$(SHIP)/modpython-relink $(HOST)/tree/src/.libs/mod_python.so --library $(HOST)/relinked/$(SONAME) \
+	  --runpath '$$ORIGIN' --output $(HOST)/relinked/mod_python.so
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
 PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))

@@ -47,6 +47,7 @@ look() {
     need apache2 test -x /usr/sbin/apache2
     need libapache2-mod-python test -e /usr/lib/apache2/modules/mod_python.so
     [ "$target" = demo ] && return
+    need apache2-dev test -x /usr/bin/apxs2
     need libapache2-mod-wsgi-py3 test -e /usr/lib/apache2/modules/mod_wsgi.so
 }
 

@@ -1,0 +1,3 @@
+"""The Python side of the host."""
+
+__all__ = ["apache"]

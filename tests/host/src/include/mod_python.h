@@ -1,0 +1,94 @@
+#ifndef HOST_MOD_PYTHON_H
+#define HOST_MOD_PYTHON_H
+
+/* Python's headers come first: they choose what libc's declare. */
+#include <Python.h>
+#include <structmember.h>
+
+#include "httpd.h"
+#include "http_config.h"
+#include "http_connection.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_main.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "util_filter.h"
+#include "util_script.h"
+#include "apr_hash.h"
+#include "apr_lib.h"
+#include "apr_strings.h"
+
+#include "mpversion.h"
+#include "pycompat.h"
+#include "hlist.h"
+#include "objects.h"
+
+#define VERSION_COMPONENT "mod_python/" MPV_STRING
+#define MODULENAME "mod_python.apache"
+#define INITFUNC "init"
+#define MAIN_INTERPRETER "main_interpreter"
+
+extern module AP_MODULE_DECLARE_DATA python_module;
+
+/* The pool of the serving process, for server.register_cleanup. */
+extern apr_pool_t *child_init_pool;
+
+typedef struct {
+    PyInterpreterState *istate;
+    PyObject *obcallback;
+} interpreterdata;
+
+/* The configuration of a directory, or of a server. */
+typedef struct {
+    char *config_dir;
+    apr_table_t *directives;
+    apr_table_t *options;
+    apr_hash_t *hlists; /* by phase, or phase and extension */
+    apr_hash_t *in_filters;
+    apr_hash_t *out_filters;
+    hl_entry *imports;
+} py_config;
+
+/* What python_cleanup is given. */
+typedef struct cleanup_info {
+    request_rec *request_rec;
+    server_rec *server_rec;
+    PyObject *handler;
+    const char *interpreter;
+    PyObject *data;
+} cleanup_info;
+
+/* What the module knows of one request. */
+typedef struct {
+    requestobject *request_obj;
+    apr_hash_t *dynhls; /* req.add_handler, by phase */
+} py_req_config;
+
+typedef struct {
+    int transparent; /* the Python filter has failed, and is left out */
+} python_filter_ctx;
+
+typedef struct {
+    char *handler;
+    char *dir;
+} py_handler;
+
+/* mod_python.c */
+apr_status_t python_cleanup(void *data);
+apr_status_t python_input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
+                                 apr_off_t readbytes);
+apr_status_t python_output_filter(ap_filter_t *f, apr_bucket_brigade *bb);
+
+/* directives.c */
+extern const command_rec python_commands[];
+int valid_phase(const char *phase);
+
+/* util.c */
+apr_status_t python_decref(void *object);
+cleanup_info *make_cleanup(PyObject *handler, PyObject *data, const char *interpreter);
+
+/* _apachemodule.c */
+void init_apache(void);
+
+#endif
