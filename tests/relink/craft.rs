@@ -13,7 +13,11 @@ pub const LIBRARY: &str = "libmodpython-core-py3.11.so.0";
 
 /// The names in the list that replace imports of mod_python 3.5.
 pub fn replacements() -> Vec<&'static str> {
-    SYMBOLS.lines().filter(|line| line.starts_with("mpc35_rebind_")).collect()
+    SYMBOLS
+        .lines()
+        .filter(|line| line.starts_with("mpc35_rebind_"))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
 }
 
 /// A module to be made.
