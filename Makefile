@@ -39,7 +39,7 @@ SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-pythons check-python2 check-python2-import relink-host bench install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-pythons check-python2 check-python2-import check-consumer relink-host bench install clean $(PREREQUISITES)
 
 all: build
 
@@ -51,6 +51,7 @@ help:
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
 	@echo 'make check-python2-import import_module in Python 2.7'
+	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
 	@echo 'make bench                the figures: ratios measured side by side'
 	@echo 'make header               the C header out of the Rust sources'
 	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]'
@@ -114,6 +115,7 @@ check: prerequisites-check relink
 	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model --locked --target-dir target/shuttle \
 	  --test model_pathlock_shuttle)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) $(CARGO) test --locked
+	@$(MAKE) --no-print-directory check-consumer
 	$(CARGO) test --release --locked -p modpython-live -- --test-threads=1
 	@$(MAKE) --no-print-directory check-python2
 
@@ -134,11 +136,16 @@ else
 	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module -- -D warnings)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/shared/libmodpython-core-py2.7.so.0 $(CARGO2) test --locked \
 	  --target-dir target/python2 --no-default-features --test abi --test rebind31
+	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)
 endif
 
 # Not part of `make check` yet: of some thirty runs on a busy machine one hung, in two modules that import each other.
 check-python2-import: prerequisites-check
 	$(CARGO2) test --locked --target-dir target/python2 --no-default-features --test import_module
+
+# A program in C against the header, linked with the static and the shared library, under valgrind.
+check-consumer: prerequisites-check build
+	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)
 
 # A module in the shape of 3.1.x, built here, is recognised and relinked as a finished one.
 HOST = target/host/py$(PYVER)
@@ -165,6 +172,7 @@ check-pythons: prerequisites-check
 bench: prerequisites-demo relink
 	$(CARGO) bench --locked --bench registry
 	$(CARGO) bench --locked --bench acquire
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) $(CARGO) bench --locked --bench pair
 	$(CARGO) bench --locked --bench import_hit
 	$(CARGO) run --release --locked --quiet -p modpython-live --bin bench
 

@@ -48,6 +48,9 @@ look() {
     need libapache2-mod-python test -e /usr/lib/apache2/modules/mod_python.so
     [ "$target" = demo ] && return
     need apache2-dev test -x /usr/bin/apxs2
+    need valgrind valgrind --version
+    # Without it valgrind cannot follow Debian's stripped loader.
+    need libc6-dbg valgrind -q true
     need libapache2-mod-wsgi-py3 test -e /usr/lib/apache2/modules/mod_wsgi.so
 }
 
