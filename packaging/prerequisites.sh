@@ -48,6 +48,9 @@ look() {
     need libapache2-mod-python test -e /usr/lib/apache2/modules/mod_python.so
     [ "$target" = demo ] && return
     need apache2-dev test -x /usr/bin/apxs2
+    need patch patch --version
+    need git git --version
+    need quilt quilt --version
     need valgrind valgrind --version
     # Without it valgrind cannot follow Debian's stripped loader.
     need libc6-dbg valgrind -q true

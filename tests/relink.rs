@@ -13,6 +13,8 @@ mod damage;
 mod in_place;
 #[path = "relink/manual.rs"]
 mod manual;
+#[path = "relink/patch.rs"]
+mod patch;
 #[path = "relink/refusals.rs"]
 mod refusals;
 #[path = "relink/round_trip.rs"]

@@ -96,22 +96,21 @@ pub unsafe fn get(
     if name == MAIN_INTERPRETER && process::registry().get(name).is_none() {
         process::registry().adopt(name, Python::main_interpreter());
     }
-    here(|thread| {
-        acquire::acquire(thread, name, make, || {
-            let made = callback();
-            if !made.is_null() {
-                warn_without_shim();
-            }
-            made
-        })
-    })
-    .flatten()
+    here(|thread| acquire::acquire(thread, name, make, callback)).flatten()
 }
 
-/// Says once a process that apache.py is not the patched one.
-fn warn_without_shim() {
+/// Passes a callback on, and says once a process where its apache.py is not the patched one. Not for generation 3.3,
+/// which has an importer of its own and an apache.py that nothing is added to.
+///
+/// # Safety
+///
+/// The GIL is held in the interpreter of the callback, which may be NULL.
+pub unsafe fn with_shim(callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
     static LINES: log::Limited = log::Limited::new();
-    // SAFETY: called with the GIL held; the module is borrowed from sys.modules.
+    if callback.is_null() {
+        return callback;
+    }
+    // SAFETY: as the caller promises; the module is borrowed from sys.modules.
     let installed = unsafe {
         let apache = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"mod_python.apache".as_ptr());
         apache.is_null() || extension::is_installed(apache)
@@ -123,6 +122,7 @@ fn warn_without_shim() {
              came with this build",
         );
     }
+    callback
 }
 
 /// `release_interpreter`.

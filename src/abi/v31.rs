@@ -53,9 +53,11 @@ pub unsafe extern "C" fn get_interpreter(name: *const c_char, server: *mut c_voi
             Some(make) => boundary::make_by(|| make(name, server)),
             None => acquire::new_interpreter(),
         };
-        let callback = || match HOST.get().and_then(|host| host.make_obcallback) {
-            Some(make) => make(server),
-            None => make_obcallback(server),
+        let callback = || {
+            boundary::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
+                Some(make) => make(server),
+                None => make_obcallback(server),
+            })
         };
         let acquired = boundary::get(name, make, callback);
         acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out31(callback.as_ptr()))

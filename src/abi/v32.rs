@@ -52,9 +52,11 @@ pub unsafe extern "C" fn mpc32_get_interpreter(name: *const c_char, server: *mut
             Some(make) => boundary::make_by(|| make(name, server)),
             None => acquire::new_interpreter(),
         };
-        let callback = || match HOST.get().and_then(|host| host.make_obcallback) {
-            Some(make) => make(name.cast_mut(), server),
-            None => mpc32_make_obcallback(name.cast_mut(), server),
+        let callback = || {
+            boundary::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
+                Some(make) => make(name.cast_mut(), server),
+                None => mpc32_make_obcallback(name.cast_mut(), server),
+            })
         };
         let acquired = boundary::get(name, make, callback);
         acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out31(callback.as_ptr()))

@@ -47,9 +47,11 @@ pub unsafe extern "C" fn mpc35_get_interpreter(name: *const c_char) -> *mut Inte
             return get(name).cast();
         }
         let make = || acquire::new_interpreter();
-        let callback = || match HOST.get().and_then(|host| host.make_obcallback) {
-            Some(make) => make(name),
-            None => mpc35_make_obcallback(name),
+        let callback = || {
+            boundary::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
+                Some(make) => make(name),
+                None => mpc35_make_obcallback(name),
+            })
         };
         let acquired = boundary::get(name, make, callback);
         acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out35(callback.as_ptr()))

@@ -33,9 +33,11 @@ fn page() -> String {
 
 #[test]
 fn every_option_of_the_help_is_in_the_man_page_and_the_reverse() {
-    let help = Place::new().run_bare(&["--help"]);
-    help.assert_exit(0);
-    let of_help = options(&help.stdout);
+    let mut of_help = BTreeSet::new();
+    for arguments in [&["--help"][..], &["patch", "--help"]] {
+        let help = Place::new().run_bare(arguments);
+        of_help.extend(options(&help.assert_exit(0).stdout));
+    }
     assert!(of_help.contains("--in-place") && of_help.contains("--json"), "{of_help:?}");
     let page = page();
     let (_, of_options) = page.split_once(".SH OPTIONS").expect("a section OPTIONS");
@@ -47,7 +49,7 @@ fn every_option_of_the_help_is_in_the_man_page_and_the_reverse() {
         .collect();
     assert_eq!(options(&heads), of_help);
     // What is only mentioned elsewhere must exist as well; other programs' options are named here.
-    let foreign = ["--reinstall", "--divert", "--rename", "--add"].map(str::to_owned);
+    let foreign = ["--reinstall", "--divert", "--rename", "--add", "--cflags", "--libs"].map(str::to_owned);
     let strangers: Vec<String> =
         options(&page).into_iter().filter(|name| !of_help.contains(name) && !foreign.contains(name)).collect();
     assert!(strangers.is_empty(), "{strangers:?}");

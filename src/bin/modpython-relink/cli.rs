@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::failure::ENDINGS;
 
@@ -12,8 +12,11 @@ use crate::failure::ENDINGS;
 /// Reads the distribution's finished module and writes one in which the calls that create, find and enter Python
 /// interpreters go to the library of modpython-core. Nothing else of the file changes, and the stock file stays.
 #[derive(Debug, Parser)]
-#[command(name = "modpython-relink", version)]
+#[command(name = "modpython-relink", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// The module; by default the installed one of this system
     #[arg(value_name = "MODULE.so")]
     pub module: Option<PathBuf>,
@@ -51,6 +54,53 @@ pub struct Cli {
     pub dry_run: bool,
 }
 
+/// What is done with something else than a finished module.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write what a source tree of mod_python gets, as diffs for that very tree, or put it in
+    ///
+    /// Lines are added to three files, so that the build uses the library of modpython-core; none is changed or removed.
+    /// Releases are known by the sums of these files; in a tree that somebody has changed the places are found by what
+    /// stands there.
+    #[command(after_help = exit_codes())]
+    Patch(PatchArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct PatchArguments {
+    /// The source tree's top folder
+    #[arg(value_name = "TREE")]
+    pub tree: PathBuf,
+
+    /// The folder to write the diffs to, one for each file
+    #[arg(short, long, value_name = "DIR", default_value = "modpython-core-patches")]
+    pub output: PathBuf,
+
+    /// Write one patch instead, modpython-core.patch, and enter it in the folder's series file
+    #[arg(long)]
+    pub quilt: bool,
+
+    /// Lines of the tree to have around each place; with 0 the diffs are for these very files
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=1000))]
+    pub context: u16,
+
+    /// Put the lines into the tree instead of writing diffs
+    #[arg(long, conflicts_with_all = ["output", "quilt", "context", "reverse"])]
+    pub apply: bool,
+
+    /// Take the lines out of the tree again
+    #[arg(long, conflicts_with_all = ["output", "quilt", "context"])]
+    pub reverse: bool,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+
+    /// Do everything but write
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
 impl Cli {
     /// Parse the process's arguments.
     pub fn parse_arguments() -> Result<Cli, clap::Error> {
@@ -60,10 +110,19 @@ impl Cli {
 
     /// What is asked for, as `--json` names it.
     pub fn action(&self) -> &'static str {
-        match (self.check, self.restore) {
-            (true, _) => "check",
-            (_, true) => "restore",
+        match (&self.command, self.check, self.restore) {
+            (Some(Command::Patch(_)), ..) => "patch",
+            (_, true, _) => "check",
+            (_, _, true) => "restore",
             _ => "relink",
+        }
+    }
+
+    /// Is the answer to be JSON?
+    pub fn wants_json(&self) -> bool {
+        match &self.command {
+            Some(Command::Patch(arguments)) => arguments.json,
+            None => self.json,
         }
     }
 }

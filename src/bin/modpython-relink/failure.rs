@@ -32,6 +32,10 @@ pub const ENDINGS: &[Ending] = &[
     ending(30, "library", "the library of modpython-core is not found or does not fit"),
     ending(31, "unwritable", "the target cannot be written; nothing was changed"),
     ending(32, "restore", "--restore: there is nothing that can be put back"),
+    ending(40, "not-a-tree", "patch: the folder is no source tree of mod_python"),
+    ending(41, "anchor", "patch: a place in the tree is missing or doubled; nothing was changed"),
+    ending(42, "already-patched", "patch: the tree has been patched already, wholly or partly"),
+    ending(43, "not-patched", "patch --reverse: the tree is not patched"),
 ];
 
 const fn ending(exit: u8, word: &'static str, meaning: &'static str) -> Ending {
@@ -73,6 +77,16 @@ pub enum Failure {
     Unwritable { path: PathBuf, reason: String },
     #[error("{}: {reason}", .path.display())]
     Restore { path: PathBuf, reason: String },
+    #[error("{}: no source tree of mod_python ({detail}): name the folder that has src/ and lib/python/ in it", .path.display())]
+    NotATree { path: PathBuf, detail: String },
+    #[error("{}: mod_python {generation} is not supported, only 3.1, 3.2, 3.3 and 3.5", .path.display())]
+    TreeGeneration { path: PathBuf, generation: String },
+    #[error("{}: {detail}; nothing was changed: the manual page says which lines belong where, to add them by hand", .path.display())]
+    Anchor { path: PathBuf, detail: String },
+    #[error("{}: patched already ({files}): take that back with `modpython-relink patch --reverse`, if it is to be patched anew", .path.display())]
+    AlreadyPatched { path: PathBuf, files: String },
+    #[error("{}: not patched: there is nothing to take back", .path.display())]
+    NotPatched { path: PathBuf },
 }
 
 impl Failure {
@@ -92,6 +106,11 @@ impl Failure {
             Failure::Library(_) => "library",
             Failure::Unwritable { .. } => "unwritable",
             Failure::Restore { .. } => "restore",
+            Failure::NotATree { .. } => "not-a-tree",
+            Failure::TreeGeneration { .. } => "generation",
+            Failure::Anchor { .. } => "anchor",
+            Failure::AlreadyPatched { .. } => "already-patched",
+            Failure::NotPatched { .. } => "not-patched",
         }
     }
 

@@ -12,6 +12,9 @@ use crate::failure::Failure;
 /// What is added to the module's name for the stock file that `--in-place` keeps beside it.
 const BACKUP_SUFFIX: &str = ".modpython-core-stock";
 
+/// How the names of files begin that are not finished.
+const TEMPORARY: &str = ".modpython-relink-";
+
 /// The backup's path. It does not end in `.so`, so that no wildcard of a configuration loads it.
 pub fn backup_of(module: &Path) -> PathBuf {
     let mut name = module.as_os_str().to_owned();
@@ -71,6 +74,48 @@ pub fn restore(module: &Path, backup: &Path) -> Result<(), Failure> {
     let refuse = |error: std::io::Error| Failure::unwritable(module, error);
     fs::rename(backup, module).map_err(refuse)?;
     sync_directory(module).map_err(refuse)
+}
+
+/// Give all these files new contents, or none. What is there keeps its attributes; a file that is not there yet is made.
+pub fn change_all(changes: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
+    let mut staged = Vec::new();
+    for (named, content) in changes {
+        let refuse = |error: std::io::Error| Failure::unwritable(named, error);
+        // A link stays a link; what it leads to is changed.
+        let path = fs::canonicalize(named).unwrap_or_else(|_| named.clone());
+        let old = match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            other => Some(other.map_err(refuse)?),
+        };
+        let finished = match &old {
+            Some(_) => stage(&path, content, &path),
+            None => stage_new(&path, content),
+        };
+        let back = old.map(|old| stage(&path, &old, &path)).transpose();
+        staged.push((finished.map_err(refuse)?, back.map_err(refuse)?, path));
+    }
+    let mut done: Vec<(Option<TempPath>, PathBuf)> = Vec::new();
+    for (finished, back, path) in staged {
+        if let Err(error) = finished.persist(&path) {
+            for (back, path) in done.into_iter().rev() {
+                put_back(&path, back);
+            }
+            return Err(Failure::unwritable(&path, error.error));
+        }
+        done.push((back, path));
+    }
+    done.iter().try_for_each(|(_, path)| sync_directory(path).map_err(|error| Failure::unwritable(path, error)))
+}
+
+/// A finished temporary file for one that is not there yet, with the mode that new files get.
+fn stage_new(target: &Path, content: &[u8]) -> std::io::Result<TempPath> {
+    let mut builder = tempfile::Builder::new();
+    // The system takes away what the umask says.
+    let builder = builder.prefix(TEMPORARY).permissions(fs::Permissions::from_mode(0o666));
+    let mut file = builder.tempfile_in(directory_of(target))?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    Ok(file.into_temp_path())
 }
 
 /// Would writing beside this file work? For `--dry-run`, which must say so without writing.
@@ -136,7 +181,7 @@ fn put_back(backup: &Path, older: Option<TempPath>) {
 }
 
 fn temporary_beside(target: &Path) -> std::io::Result<NamedTempFile> {
-    tempfile::Builder::new().prefix(".modpython-relink-").tempfile_in(directory_of(target))
+    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(directory_of(target))
 }
 
 fn directory_of(target: &Path) -> &Path {

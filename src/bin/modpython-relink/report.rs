@@ -34,7 +34,7 @@ pub fn print(cli: &Cli, outcome: Result<Report, Failure>) -> ExitCode {
     match outcome {
         Ok(report) => {
             let exit = exit_of(report.word);
-            if cli.json {
+            if cli.wants_json() {
                 let mut object = json!({
                     "action": cli.action(), "state": report.word, "exit_code": exit, "warnings": report.warnings,
                 });
@@ -49,7 +49,7 @@ pub fn print(cli: &Cli, outcome: Result<Report, Failure>) -> ExitCode {
             ExitCode::from(exit)
         }
         Err(failure) => {
-            if cli.json {
+            if cli.wants_json() {
                 let _ = writeln!(out, "{:#}", error_object(cli.action(), failure.word(), &failure.to_string()));
             }
             let _ = writeln!(err, "modpython-relink: error: {failure}");

@@ -1,0 +1,126 @@
+//! A source tree of mod_python: which release it says it is, and the files that get lines.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::anchors::Target;
+use crate::failure::Failure;
+
+/// The generations of the interpreter path, as `modpython-core/before.h` tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generation {
+    V31,
+    V32,
+    V33,
+    V35,
+}
+
+impl Generation {
+    fn of(version: &str) -> Option<Generation> {
+        let mut parts = version.split('.');
+        match (parts.next()?, parts.next()?) {
+            ("3", "1") => Some(Generation::V31),
+            ("3", "2") => Some(Generation::V32),
+            ("3", "3") => Some(Generation::V33),
+            ("3", "5") => Some(Generation::V35),
+            _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Generation::V31 => "3.1",
+            Generation::V32 => "3.2",
+            Generation::V33 => "3.3",
+            Generation::V35 => "3.5",
+        }
+    }
+}
+
+/// Where a tree says its version, and by which macros.
+const VERSIONS: [(&str, &str); 2] = [("src/include/mpversion.h", "MPV_"), ("src/include/mp_version.h", "MP_VERSION_")];
+
+/// A tree as it was read.
+#[derive(Debug)]
+pub struct Tree {
+    pub top: PathBuf,
+    /// As its header has it: "3.1.3". Releases after 3.5.0 went on saying "3.5.0".
+    pub version: String,
+    pub generation: Generation,
+    /// The files that get lines, in the order of the patch.
+    pub files: Vec<(Target, Vec<u8>)>,
+}
+
+impl Tree {
+    /// Reads a tree.
+    pub fn read(top: &Path) -> Result<Tree, Failure> {
+        let refuse = |detail: String| Failure::NotATree { path: top.to_owned(), detail };
+        if !top.is_dir() {
+            return Err(refuse("there is no such folder".to_owned()));
+        }
+        let version = version(top).ok_or_else(|| {
+            let places = VERSIONS.map(|(path, _)| path).join(" and no ");
+            refuse(format!("no {places} says its version"))
+        })?;
+        let generation = Generation::of(&version)
+            .ok_or_else(|| Failure::TreeGeneration { path: top.to_owned(), generation: version.clone() })?;
+        let read = |target: &Target| {
+            let content = fs::read(top.join(target.path()));
+            content.map(|content| (*target, content)).map_err(|error| refuse(format!("{}: {error}", target.path())))
+        };
+        let files = Target::of(generation).iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Tree { top: top.to_owned(), version, generation, files })
+    }
+
+    /// The files that have lines of ours already.
+    pub fn patched(&self) -> Vec<Target> {
+        let has = |(target, content): &&(Target, Vec<u8>)| {
+            content.windows(target.mark().len()).any(|window| window == target.mark())
+        };
+        self.files.iter().filter(has).map(|(target, _)| *target).collect()
+    }
+}
+
+/// The version in one of the headers that have it.
+fn version(top: &Path) -> Option<String> {
+    VERSIONS.iter().find_map(|(path, prefix)| {
+        // A release's header may have a name in Latin-1 in it.
+        let text = String::from_utf8_lossy(&fs::read(top.join(path)).ok()?).into_owned();
+        let part = |name: &str| {
+            text.lines().find_map(|line| {
+                let mut words = line.split_whitespace();
+                let found = words.next() == Some("#define") && words.next() == Some(&format!("{prefix}{name}"));
+                let value = words.next().filter(|_| found)?;
+                value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.to_owned())
+            })
+        };
+        Some([part("MAJOR")?, part("MINOR")?, part("PATCH")?].join("."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_either_header() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir_all(place.path().join("src/include")).unwrap();
+        assert_eq!(version(place.path()), None);
+        let of = |prefix: &str| {
+            format!("/* \u{e9} */\n#define {prefix}MAJOR 3\n#define {prefix}MINOR 2\n#define {prefix}PATCH 10 \n")
+        };
+        fs::write(place.path().join(VERSIONS[1].0), of("MP_VERSION_")).unwrap();
+        assert_eq!(version(place.path()).as_deref(), Some("3.2.10"));
+        fs::write(place.path().join(VERSIONS[0].0), of("MPV_").replace("2\n", "1\n")).unwrap();
+        assert_eq!(version(place.path()).as_deref(), Some("3.1.10"));
+    }
+
+    #[test]
+    fn generations_are_those_of_the_headers() {
+        assert_eq!(Generation::of("3.1.4"), Some(Generation::V31));
+        assert_eq!(Generation::of("3.5.0"), Some(Generation::V35));
+        assert_eq!(Generation::of("3.4.1"), None);
+        assert_eq!(Generation::of("2.7.10"), None);
+    }
+}
