@@ -1,7 +1,13 @@
 # The interface for people and packagers; `make help` says what there is.
 
-PYTHON ?= /usr/bin/python3
 MODULE ?=
+TREE ?=
+OBJECTS ?=
+# A tree is for one Python, and says which.
+ifneq ($(TREE),)
+PYTHON ?= $(or $(shell sed -n 's/^PYTHON_BIN *= *//p' '$(TREE)/Makefile' 2>/dev/null),/usr/bin/python3)
+endif
+PYTHON ?= /usr/bin/python3
 CARGO ?= cargo
 CC ?= cc
 INSTALL ?= install
@@ -26,7 +32,7 @@ PYLIB = $(call ask,sysconfig.get_config_var("INSTSONAME"))
 SONAME = libmodpython-core-py$(PYVER).so.0
 INCLUDEDIR ?= $(PREFIX)/include
 
-OUT := target/relinked
+OUT ?= target/relinked
 ifeq ($(filter 2.%,$(PYVER)),)
 SHIP_TARGET := target/ship
 FEATURES :=
@@ -46,6 +52,8 @@ all: build
 help:
 	@echo 'make                      build the library and the command'
 	@echo 'make relink [MODULE=F]    relink a finished mod_python.so (default: the installed one) into $(OUT)/'
+	@echo 'make relink TREE=D        relink a configured and built tree of mod_python, in a copy, into $(OUT)/'
+	@echo 'make relink TREE=D OBJECTS=only   the same without compiling anything, of the objects alone'
 	@echo 'make demo                 stock and relinked module side by side in a real Apache (under 2 minutes)'
 	@echo 'make check                all tests'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
@@ -88,10 +96,18 @@ $(SHARED): $(SHIP)/stamp target/shared/modpython_core.map
 	  -L$(PYLIBDIR) -l:$(PYLIB) -lpthread -ldl -lm $(LDFLAGS)
 
 # install, not cp: a server that runs with the old file would find its mapped pages rewritten.
+ifeq ($(TREE),)
 relink: build
 	@mkdir -p $(OUT)
 	@$(INSTALL) -m 755 $(SHARED) $(OUT)/$(SONAME)
 	$(SHIP)/modpython-relink $(MODULE) --library $(OUT)/$(SONAME) --runpath '$$ORIGIN' --output $(OUT)/mod_python.so
+else
+RELINK_TREE = PYTHON='$(PYTHON)' CC='$(CC)' MAKE='$(MAKE)' OBJECTS='$(OBJECTS)' SHARED='$(CURDIR)/$(SHARED)' sh packaging/relink-tree.sh
+relink:
+	@$(RELINK_TREE) check '$(TREE)'
+	@$(MAKE) --no-print-directory build
+	@$(RELINK_TREE) link '$(TREE)' $(SHIP) target/relink-tree '$(OUT)'
+endif
 
 demo: prerequisites-demo relink
 	@$(CARGO) run --release --locked --quiet -p modpython-live --bin demo

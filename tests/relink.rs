@@ -19,3 +19,5 @@ mod patch;
 mod refusals;
 #[path = "relink/round_trip.rs"]
 mod round_trip;
+#[path = "relink/tree.rs"]
+mod tree;

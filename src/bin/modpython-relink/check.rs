@@ -7,9 +7,10 @@ use serde_json::json;
 use crate::cli::Cli;
 use crate::elf::Facts;
 use crate::failure::Failure;
-use crate::library::{Libpython, Library, find_as_loader};
+use crate::library::{BUILD_INFO, Libpython, Library, build_info, find_as_loader};
 use crate::module::{Module, our_library, relinked_by};
 use crate::report::Report;
+use crate::stamp::key_values;
 use crate::{generation, install, system};
 
 /// Say what the module is.
@@ -20,6 +21,7 @@ pub fn check(cli: &Cli) -> Result<Report, Failure> {
     let facts = module.facts()?;
     match relinked_by(&facts) {
         None => Ok(stock(&module, &facts)),
+        Some(_) if facts.exports(BUILD_INFO) => Ok(linked(&module, &facts)),
         Some(version) => Ok(relinked(cli, &module, &facts, &version)),
     }
 }
@@ -55,6 +57,31 @@ fn stock(module: &Module, facts: &Facts<'_>) -> Report {
         "backup": backup,
     });
     Report::new("stock", text, json)
+}
+
+/// A module that was linked with the static library: there is no file that it could miss.
+fn linked(module: &Module, facts: &Facts<'_>) -> Report {
+    let info = build_info(facts, &module.bytes).map(|info| key_values(&info)).unwrap_or_default();
+    let of = |key: &str| info.get(key).map_or("unknown", String::as_str);
+    let (version, libpython) = (of("version"), of("libpython"));
+    let fits = Libpython::among(&facts.needed).is_none_or(|python| python.name == libpython);
+    let state = if fits { "ok" } else { "broken" };
+    let mut text = format!(
+        "{}: {}\nlinked with modpython-core {version} for {libpython}, build-id {}\n",
+        if fits { "relinked and current" } else { state },
+        module.path.display(),
+        facts.build_id.as_deref().unwrap_or("none"),
+    );
+    if !fits {
+        text.push_str("it needs another libpython than the library in it is for: relink its tree again\n");
+    }
+    let json = json!({
+        "module": module.path,
+        "version": version,
+        "libpython": libpython,
+        "build_id": facts.build_id,
+    });
+    Report::new(state, text, json)
 }
 
 fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Report {

@@ -12,8 +12,8 @@ const LIBDIR: &str = match option_env!("MODPYTHON_CORE_LIBDIR") {
     None => "/usr/local/lib",
 };
 
-/// The library's data symbol with its `key=value` lines.
-const BUILD_INFO: &str = "modpython_core_build_info";
+/// The library's data symbol with its `key=value` lines. A module that the static library is linked into has it too.
+pub const BUILD_INFO: &str = "modpython_core_build_info";
 
 /// What is known of the library.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ fn without_dots(path: &Path) -> std::io::Result<PathBuf> {
 }
 
 /// The text behind the symbol: its address is in a loaded segment, and the segment in the file.
-fn build_info(facts: &Facts<'_>, data: &[u8]) -> Option<String> {
+pub fn build_info(facts: &Facts<'_>, data: &[u8]) -> Option<String> {
     let symbol = facts.exports.iter().find(|export| export.name == BUILD_INFO)?;
     let load = facts
         .loads

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::elf::{Facts, Unreadable};
 use crate::failure::Failure;
 use crate::generation;
+use crate::library::BUILD_INFO;
 use crate::stamp::sha256;
 
 /// A file as it was read.
@@ -53,6 +54,7 @@ impl Module {
 pub fn relinked_by(facts: &Facts<'_>) -> Option<String> {
     match &facts.stamp {
         Some(stamp) => Some(stamp.version.clone()),
+        None if facts.exports(BUILD_INFO) => Some("(its library is in the module)".into()),
         None if generation::of_relinked(facts).is_some() || our_library(facts).is_some() => {
             Some("of unknown version".into())
         }
