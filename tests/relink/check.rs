@@ -94,3 +94,22 @@ fn a_library_beside_the_module_is_found_by_origin() {
     place.run(&["--runpath", "$ORIGIN/lib", "--in-place", "mod_python.so"]).assert_exit(0);
     place.run_bare(&["--check", "mod_python.so"]).assert_exit(0);
 }
+
+/// What `make relink TREE=` makes: there is no library beside it that could be missing.
+#[test]
+fn a_module_with_the_library_in_it() {
+    let place = Place::new();
+    let source = |libpython: &str| {
+        format!(
+            "const char modpython_core_build_info[] = \"version=7.8.9\\nlibpython={libpython}\\n\";\n\
+             extern int Py_NewInterpreter(void);\nint python_module(void) {{ return Py_NewInterpreter(); }}\n"
+        )
+    };
+    let needs = format!("{}/stub/{LIBPYTHON}", place.path("").display());
+    craft::compile(&place.path("linked.so"), &source(LIBPYTHON), &[needs.clone()]);
+    let ran = place.run_bare(&["--check", "linked.so"]);
+    assert!(ran.assert_exit(0).stdout.contains("linked with modpython-core 7.8.9"), "{}", ran.stdout);
+    place.run(&["linked.so"]).assert_exit(28);
+    craft::compile(&place.path("other.so"), &source("libpython2.7.so.1.0"), &[needs]);
+    place.run_bare(&["--check", "other.so"]).assert_exit(12);
+}
