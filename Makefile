@@ -45,7 +45,7 @@ SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-pythons check-python2 check-python2-import check-consumer relink-host bench install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-pythons check-python2 check-python2-import check-consumer relink-host bench bench-pair install clean $(PREREQUISITES)
 
 all: build
 
@@ -61,6 +61,7 @@ help:
 	@echo 'make check-python2-import import_module in Python 2.7'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
 	@echo 'make bench                the figures: ratios measured side by side'
+	@echo 'make bench-pair           get_interpreter and release_interpreter beside the bare calls and stock, for PYTHON=, 2.7 too'
 	@echo 'make header               the C header out of the Rust sources'
 	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]'
 	@echo 'make clean'
@@ -188,9 +189,13 @@ check-pythons: prerequisites-check
 bench: prerequisites-demo relink
 	$(CARGO) bench --locked --bench registry
 	$(CARGO) bench --locked --bench acquire
-	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) $(CARGO) bench --locked --bench pair
+	@$(MAKE) --no-print-directory bench-pair
 	$(CARGO) bench --locked --bench import_hit
 	$(CARGO) run --release --locked --quiet -p modpython-live --bin bench
+
+bench-pair: build
+	LD_LIBRARY_PATH=$(PYLIBDIR) PYTHONHOME=$(call ask,sys.prefix) MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) \
+	  $(CARGO) bench --locked $(FEATURES) --target-dir $(if $(FEATURES),target/python2,target) --bench pair
 
 # Packagers: DESTDIR= is a prefix for the files alone, LIBDIR= also what modpython-relink looks for and enters into
 # modules, so it is the same in `make` and in `make install`.

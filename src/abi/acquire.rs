@@ -101,7 +101,7 @@ fn create(thread: &Thread, attempt: Attempt, outer: Outer, make: impl FnOnce() -
     let main = Python::main_interpreter();
     // SAFETY: the main interpreter lives as long as Python.
     let base = unsafe { thread.threads.select(main, Block::new) };
-    let Some(base) = base.and_then(|base| base.state()) else {
+    let Some(base) = base.map(|base| base.state()) else {
         return fail_to_create(attempt, Refusal::NoMemory, outer);
     };
     // SAFETY: this thread's own state, and it does not hold the GIL (`leave`). No lock is held, and the attempt has no

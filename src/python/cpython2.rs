@@ -12,8 +12,6 @@ unsafe extern "C" {
 
 // SAFETY: each function is the CPython function of that description.
 unsafe impl Cpython for Cpython2 {
-    const KEEPS_STATES: bool = false;
-
     fn is_initialized() -> bool {
         // SAFETY: callable at any time, before initialisation too.
         unsafe { ffi::Py_IsInitialized() != 0 }
@@ -78,11 +76,6 @@ unsafe impl Cpython for Cpython2 {
     unsafe fn delete(state: ThreadState) {
         // SAFETY: cleared, not current and not used again, says the caller.
         unsafe { ffi::PyThreadState_Delete(state.as_ptr()) }
-    }
-
-    unsafe fn delete_attached() {
-        // SAFETY: the caller holds the GIL with a cleared state that is not used again.
-        unsafe { ffi::PyThreadState_DeleteCurrent() }
     }
 
     unsafe fn swap(state: ThreadState) -> Option<ThreadState> {

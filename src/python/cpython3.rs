@@ -14,13 +14,10 @@ unsafe extern "C" {
     /// `PyThreadState_GetUnchecked`, under its name in this version.
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
     // pyo3-ffi has no binding of this one, which pystate.h declares for all of 3.9 to 3.14.
-    fn PyThreadState_DeleteCurrent();
 }
 
 // SAFETY: each function is the CPython function of that description.
 unsafe impl Cpython for Cpython3 {
-    const KEEPS_STATES: bool = cfg!(Py_3_11);
-
     fn is_initialized() -> bool {
         // SAFETY: callable at any time, before initialisation too.
         unsafe { ffi::Py_IsInitialized() != 0 }
@@ -75,11 +72,6 @@ unsafe impl Cpython for Cpython3 {
     unsafe fn delete(state: ThreadState) {
         // SAFETY: cleared, not current and not used again, says the caller.
         unsafe { ffi::PyThreadState_Delete(state.as_ptr()) }
-    }
-
-    unsafe fn delete_attached() {
-        // SAFETY: the caller holds the GIL with a cleared state that is not used again.
-        unsafe { PyThreadState_DeleteCurrent() }
     }
 
     unsafe fn swap(state: ThreadState) -> Option<ThreadState> {

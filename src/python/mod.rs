@@ -70,10 +70,6 @@ pointer!(Callback, "callback object");
 ///
 /// An implementor must do what each function says; [`threads`] relies on it to keep at most one thread on a state.
 pub unsafe trait Cpython: 'static {
-    /// Whether a thread keeps its state of an interpreter between requests. From 3.11 on a state maps memory at its
-    /// first call, and a new one for each request costs some 8 µs; before, a new one is cheaper than clearing.
-    const KEEPS_STATES: bool;
-
     /// Whether `Py_Initialize` has run.
     fn is_initialized() -> bool;
 
@@ -126,12 +122,6 @@ pub unsafe trait Cpython: 'static {
     /// # Safety
     /// Nothing may use the state afterwards.
     unsafe fn delete(state: ThreadState);
-
-    /// Frees the current state and gives the GIL up in one step.
-    ///
-    /// # Safety
-    /// This thread must hold the GIL, with a state that has been cleared and that nothing uses afterwards.
-    unsafe fn delete_attached();
 
     /// Makes another state current while the GIL stays held, and returns the one from before.
     ///

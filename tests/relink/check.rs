@@ -106,7 +106,7 @@ fn a_module_with_the_library_in_it() {
         )
     };
     let needs = format!("{}/stub/{LIBPYTHON}", place.path("").display());
-    craft::compile(&place.path("linked.so"), &source(LIBPYTHON), &[needs.clone()]);
+    craft::compile(&place.path("linked.so"), &source(LIBPYTHON), std::slice::from_ref(&needs));
     let ran = place.run_bare(&["--check", "linked.so"]);
     assert!(ran.assert_exit(0).stdout.contains("linked with modpython-core 7.8.9"), "{}", ran.stdout);
     place.run(&["linked.so"]).assert_exit(28);

@@ -25,7 +25,6 @@ unsafe extern "C" {
     pub fn PyThreadState_New(interpreter: *mut PyInterpreterState) -> *mut PyThreadState;
     pub fn PyThreadState_Clear(state: *mut PyThreadState);
     pub fn PyThreadState_Delete(state: *mut PyThreadState);
-    pub fn PyThreadState_DeleteCurrent();
     pub fn PyThreadState_Get() -> *mut PyThreadState;
     pub fn PyThreadState_Swap(state: *mut PyThreadState) -> *mut PyThreadState;
     pub fn PyGILState_Ensure() -> PyGILState_STATE;

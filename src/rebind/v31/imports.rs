@@ -184,7 +184,7 @@ pub unsafe extern "C" fn mpc31_rebind_Py_NewInterpreter() -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyThreadState_New(interpreter: *mut c_void) -> *mut c_void {
     let state = here(|thread| match &*thread.step.borrow() {
-        Step::Chosen { kept, .. } if kept.interpreter().as_ptr() == interpreter => kept.state(),
+        Step::Chosen { kept, .. } if kept.interpreter().as_ptr() == interpreter => Some(kept.state()),
         _ => None,
     });
     match state.flatten() {
@@ -199,7 +199,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyThreadState_New(interpreter: *mut c_void
 pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireThread(state: *mut c_void) {
     let entered = here(|thread| {
         let chosen = matches!(&*thread.step.borrow(),
-            Step::Chosen { kept, .. } if kept.state() == ThreadState::new(state));
+            Step::Chosen { kept, .. } if Some(kept.state()) == ThreadState::new(state));
         if chosen {
             acquire::enter_step(thread);
         }

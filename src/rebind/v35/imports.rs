@@ -210,9 +210,7 @@ pub unsafe extern "C" fn mpc35_rebind_Py_NewInterpreter() -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_array_pop(array: *mut c_void) -> *mut c_void {
     let slot = here(|thread| match &*thread.step.borrow() {
-        Step::Chosen { kept, .. } if kept.data.has_array(array) => {
-            kept.state().map(|state| kept.data.slot(state.as_ptr()))
-        }
+        Step::Chosen { kept, .. } if kept.data.has_array(array) => Some(kept.data.slot(kept.state().as_ptr())),
         _ => None,
     });
     match slot {
@@ -227,7 +225,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_array_pop(array: *mut c_void) -> *mut 
 pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Swap(state: *mut c_void) -> *mut c_void {
     let entered = here(|thread| {
         let chosen = matches!(&*thread.step.borrow(),
-            Step::Chosen { kept, .. } if kept.state() == ThreadState::new(state));
+            Step::Chosen { kept, .. } if Some(kept.state()) == ThreadState::new(state));
         if chosen {
             acquire::enter_step(thread);
         }
