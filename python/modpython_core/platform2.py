@@ -8,6 +8,7 @@ where it would else have waited; import_module never hands one out but where wai
 
 from __future__ import absolute_import
 
+import codecs
 import errno
 import imp
 import marshal
@@ -19,6 +20,12 @@ import time
 import types
 
 core = None
+
+# Python 2 sets the codecs of an interpreter up when it first needs one: it makes an empty list of them, and then
+# imports the package that fills it. A thread that needs one meanwhile gets "LookupError: no codec search functions
+# registered". The first two loads of a new interpreter both need one, to look for a wrong letter in their files, and
+# the second of them failed so. Here, before the first request, no other thread is in this interpreter yet.
+codecs.lookup('ascii')
 
 _ENCODING = re.compile(r'^[ \t\v]*#.*?coding[:=][ \t]*[-\w.]+')
 
