@@ -196,30 +196,25 @@ _gone = set()
 
 def _runner_of(module):
     """The thread that is running the module's code."""
-    frames = sys._current_frames()
-    if _process[0] != os.getpid():
-        _process[0] = os.getpid()
-        _gone.update(set(frames) - set([thread.get_ident()]))
-    for runner, frame in frames.items():
-        if runner not in _gone and _runs(frame, module):
+    for runner in _runners(module):
+        if runner not in _gone:
             return runner
     return None
 
 
-def _runs(frame, module):
-    namespace = getattr(module, '__dict__', None)
-    while frame is not None:
-        if frame.f_globals is namespace and frame.f_code.co_name == '<module>':
-            return True
-        frame = frame.f_back
-    return False
+def _runners(module):
+    """The threads that are running the module's code, with those that are gone."""
+    if _process[0] != os.getpid():
+        _process[0] = os.getpid()
+        _gone.update(set(sys._current_frames()) - set([thread.get_ident()]))
+    return core.runners(getattr(module, '__dict__', None))
 
 
 def being_imported_here(found):
     """The module of the file, if this thread is running its code just now. Others may wait for the end of that, and so
     for the import lock that this thread holds: it must not wait for them."""
     module = sys.modules.get(found.name)
-    if module is not None and file_of(module) == found.file and _runs(sys._getframe(), module):
+    if module is not None and file_of(module) == found.file and thread.get_ident() in _runners(module):
         return module
     return None
 
