@@ -138,7 +138,7 @@ class module_lock(object):
     """Waits for the end of a plain import of a module that is in sys.modules already. Python 2 tells nobody when that
     is, so that it is looked for again and again; and the import lock, which that import may need, is given up.
 
-    Gives True: no import of the module is under way any more.
+    Gives True: no import of the module is under way any more. Nothing keeps an import from beginning after that.
     """
 
     def __init__(self, name):
@@ -187,6 +187,13 @@ def blocked():
 def is_initialising(module):
     """Whether some thread is running the module's code."""
     return _runner_of(module) is not None
+
+
+def is_left_behind(module):
+    """Whether the thread that was running the module's code is one that the fork of this process has not brought along.
+    It says nothing of a thread that is running it now: a plain import can begin at any moment, whatever we hold."""
+    runners = _runners(module)
+    return bool(runners) and _gone.issuperset(runners)
 
 
 # The process, and the threads that its fork has not brought along: Python 2 goes on showing their frames.

@@ -1,17 +1,52 @@
 """Plain imports of Python 2 beside import_module: they hold no lock that it could wait for, and it has to see them."""
 
+import os
 import sys
 import threading
 
 import harness
-from harness import PYTHON2, Directory, case, core, import_module, run, together, until
+from harness import PYTHON2, Directory, apache, case, core, import_module, run, runs, together, until
 
 platform = sys.modules['modpython_core.platform']
 
 if PYTHON2:
     # Any import statement waits for the one import lock, and these cases say who holds it.
     import __builtin__
-    __builtin__.harness = harness
+    __builtin__.harness, __builtin__.apache = harness, apache
+
+
+@case
+def a_plain_import_that_begins_as_a_load_has_looked_is_waited_for():
+    if not PYTHON2:
+        return
+    here = Directory()
+    here.write('begins.py', 'harness.ran("begins")\nharness.until(harness.go.is_set)\ncomplete = True\n')
+    harness.go, looked, real = threading.Event(), threading.Event(), platform.module_lock
+
+    class LookedThenBegun(real):
+        def __enter__(self):
+            answer = real.__enter__(self)
+            if not looked.is_set():
+                looked.set()
+                until(lambda: runs.get('begins'))
+            return answer
+
+    def plain():
+        until(looked.is_set)
+        return __import__('begins')
+
+    def let_go():
+        # In the place of waiting for it, the load took it for what a fork leaves behind, and ran the file again.
+        until(lambda: platform._waiting or runs.get('begins') == 2)
+        harness.go.set()
+
+    platform.module_lock = LookedThenBegun
+    try:
+        plainly, ours, _ = together(plain, lambda: import_module('begins'), let_go)
+    finally:
+        platform.module_lock = real
+    assert runs == {'begins': 1}, runs
+    assert ours.get() is plainly.get() and ours.get().complete
 
 
 @case
@@ -41,6 +76,36 @@ def a_generator_that_yields_does_not_hide_who_runs_a_module():
         sys.setcheckinterval(interval)
     loaded.get()
     assert seen.get() == 400, seen.value
+
+
+@case
+def a_fork_while_another_thread_imports_plainly():
+    if not PYTHON2:
+        return
+    here = Directory()
+    harness.released = []
+    here.write('held.py', 'harness.until(lambda: harness.released)\n')
+    here.write('plain.py', 'harness.ran("plain")\napache.import_module("held")\ncomplete = True\n')
+
+    def plain():
+        until(lambda: core.locks() == 1)
+        return __import__('plain').complete
+
+    def fork():
+        until(lambda: core.waiting(here.key('held.py')) == 1)
+        # It waits for the import lock, which the plain import gives up after a while, half done.
+        child = os.fork()
+        harness.released.append(True)
+        if child == 0:
+            status = 1
+            try:
+                status = 0 if import_module('plain').complete and runs == {'plain': 2} else 2
+            finally:
+                os._exit(status)
+        return os.waitpid(child, 0)[1]
+
+    _, imported, status = together(lambda: import_module('held'), plain, fork)
+    assert (imported.get(), status.get()) == (True, 0), (imported.value, status.value)
 
 
 run()
