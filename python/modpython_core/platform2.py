@@ -130,7 +130,7 @@ def not_found(name):
     return ImportError('No module named %s' % (name,))
 
 
-# thread -> thread whose plain import it waits for.
+# thread -> (thread whose plain import it waits for, the module of that import).
 _waiting = {}
 
 
@@ -138,7 +138,8 @@ class module_lock(object):
     """Waits for the end of a plain import of a module that is in sys.modules already. Python 2 tells nobody when that
     is, so that it is looked for again and again; and the import lock, which that import may need, is given up.
 
-    Gives True: no import of the module is under way any more. Nothing keeps an import from beginning after that.
+    Gives True if no import of the module is under way any more, and False if the thread that runs it waits for this
+    one. Nothing keeps an import from beginning after that.
     """
 
     def __init__(self, name):
@@ -151,7 +152,9 @@ class module_lock(object):
                 runner = _runner_of(module) if module is not None else None
                 if runner is None:
                     return True
-                _waiting[me] = runner
+                _waiting[me] = runner, module
+                if _waits_for(runner, me):
+                    return False
                 held += _give_up_import_lock()
                 time.sleep(0.002)
         finally:
@@ -161,6 +164,19 @@ class module_lock(object):
 
     def __exit__(self, *error):
         pass
+
+
+def _waits_for(waiter, thread):
+    """Whether the one waits for a plain import of the other, or for one of a thread that does. Two plain imports that
+    ask import_module for each other's module would else wait for ever: who waits for a lock of ours looks for such
+    cycles itself, but here nobody does."""
+    seen = set()
+    while waiter != thread and waiter not in seen:
+        seen.add(waiter)
+        waiter, module = _waiting.get(waiter, (None, None))
+        if waiter not in _runners(module):
+            return False
+    return waiter == thread
 
 
 def _give_up_import_lock():
@@ -180,8 +196,12 @@ def stand_deadlocks():
 
 
 def blocked():
-    """Who waits for whom in imports, as far as it is known: a list of (thread, thread)."""
-    return list(_waiting.items())
+    """Who waits for whom in imports, as far as it is known: a list of (thread, thread).
+
+    Asked again whether the import is still under way: its thread may have finished it, and wait for something else by
+    now, before the one that waits for it looks the next time. It would be told of a cycle that there is not.
+    """
+    return [(waiter, runner) for waiter, (runner, module) in list(_waiting.items()) if runner in _runners(module)]
 
 
 def is_initialising(module):

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 
 import harness
 from harness import PYTHON2, Directory, apache, case, core, import_module, run, runs, together, until
@@ -12,7 +13,7 @@ platform = sys.modules['modpython_core.platform']
 if PYTHON2:
     # Any import statement waits for the one import lock, and these cases say who holds it.
     import __builtin__
-    __builtin__.harness, __builtin__.apache = harness, apache
+    __builtin__.harness, __builtin__.apache, __builtin__.platform = harness, apache, platform
 
 
 @case
@@ -50,6 +51,30 @@ def a_plain_import_that_begins_as_a_load_has_looked_is_waited_for():
 
 
 @case
+def two_plain_imports_ask_import_module_for_each_other():
+    if not PYTHON2:
+        return
+    here = Directory()
+    # Two plain imports are under way at once when the first has given the import lock up, to wait for a load.
+    here.write('slow.py', 'harness.until(harness.second.is_set)\n')
+    here.write('one.py', 'apache.import_module("slow")\nother = apache.import_module("two")\ncomplete = True\n')
+    here.write('two.py', 'harness.second.set()\nother = apache.import_module("one")\ncomplete = True\n')
+    harness.second = threading.Event()
+
+    def first():
+        until(lambda: core.locks() == 1)
+        return __import__('one').complete
+
+    def second():
+        until(lambda: core.waiting(here.key('slow.py')) == 1)
+        return __import__('two').complete
+
+    for result in together(lambda: import_module('slow'), first, second):
+        assert result.get()
+    assert sys.modules['one'].other is sys.modules['two'] and sys.modules['two'].other is sys.modules['one']
+
+
+@case
 def a_generator_that_yields_does_not_hide_who_runs_a_module():
     if not PYTHON2:
         return
@@ -76,6 +101,44 @@ def a_generator_that_yields_does_not_hide_who_runs_a_module():
         sys.setcheckinterval(interval)
     loaded.get()
     assert seen.get() == 400, seen.value
+
+
+@case
+def who_has_ended_its_plain_import_waits_like_any_other():
+    if not PYTHON2:
+        return
+    here = Directory()
+    here.write('ended.py', 'harness.ran("ended")\nharness.until(lambda: harness.platform._waiting)\n')
+    here.write('waits.py', 'apache.import_module("ended")\ncomplete = True\n')
+    harness.platform, look = platform, threading.Event()
+
+    class Time(object):
+        @staticmethod
+        def sleep(seconds):
+            until(look.is_set)
+
+    def load():
+        until(lambda: runs.get('ended'))
+        return import_module('waits').complete
+
+    def request():
+        __import__('ended')
+        try:
+            # The load still thinks that it waits for this thread, which would be a cycle, if that were so.
+            return import_module('waits').complete
+        finally:
+            look.set()
+
+    def let_go():
+        until(lambda: core.waiting(here.key('waits.py')) == 1 or look.is_set())
+        look.set()
+
+    platform.time = Time
+    try:
+        results = together(load, request, let_go)[:2]
+    finally:
+        platform.time = time
+    assert [result.get() for result in results] == [True, True]
 
 
 @case
