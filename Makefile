@@ -39,7 +39,7 @@ SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-pythons check-python2 check-python2-import relink-host bench install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-pythons check-python2 relink-host bench install clean $(PREREQUISITES)
 
 all: build
 
@@ -50,7 +50,6 @@ help:
 	@echo 'make check                all tests'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
-	@echo 'make check-python2-import import_module in Python 2.7'
 	@echo 'make bench                the figures: ratios measured side by side'
 	@echo 'make header               the C header out of the Rust sources'
 	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]'
@@ -133,12 +132,8 @@ else
 	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy --locked \
 	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module -- -D warnings)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/shared/libmodpython-core-py2.7.so.0 $(CARGO2) test --locked \
-	  --target-dir target/python2 --no-default-features --test abi --test rebind31
+	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
 endif
-
-# Not part of `make check` yet: of some thirty runs on a busy machine one hung, in two modules that import each other.
-check-python2-import: prerequisites-check
-	$(CARGO2) test --locked --target-dir target/python2 --no-default-features --test import_module
 
 # A module in the shape of 3.1.x, built here, is recognised and relinked as a finished one.
 HOST = target/host/py$(PYVER)
