@@ -45,7 +45,7 @@ SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-pythons check-python2 check-python2-import check-consumer relink-host bench bench-pair install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-pythons check-python2 check-consumer relink-host bench bench-pair install clean $(PREREQUISITES)
 
 all: build
 
@@ -58,7 +58,6 @@ help:
 	@echo 'make check                all tests'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
-	@echo 'make check-python2-import import_module in Python 2.7'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
 	@echo 'make bench                the figures: ratios measured side by side'
 	@echo 'make bench-pair           get_interpreter and release_interpreter beside the bare calls and stock, for PYTHON=, 2.7 too'
@@ -152,13 +151,9 @@ else
 	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy --locked \
 	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module -- -D warnings)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/shared/libmodpython-core-py2.7.so.0 $(CARGO2) test --locked \
-	  --target-dir target/python2 --no-default-features --test abi --test rebind31
+	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
 	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)
 endif
-
-# Not part of `make check` yet: of some thirty runs on a busy machine one hung, in two modules that import each other.
-check-python2-import: prerequisites-check
-	$(CARGO2) test --locked --target-dir target/python2 --no-default-features --test import_module
 
 # A program in C against the header, linked with the static and the shared library, under valgrind.
 check-consumer: prerequisites-check build

@@ -151,6 +151,9 @@ def _decide(request, name, found, autoreload):
                 verdict = 'load'
                 continue
             elif platform.is_initialising(current):
+                if from_outside:
+                    # In Python 2 a plain import has begun since we have waited for the end of those there were.
+                    continue
                 # A plain import of this file, by this thread or by one that waits for it, is what we are inside of.
                 return current
             else:
@@ -168,7 +171,7 @@ def _is_wreck(module, found):
     if platform.file_of(module) != found.file:
         return False
     # Who asks has the lock of the file, and runs it not.
-    return found.file in _running or platform.is_initialising(module)
+    return found.file in _running or platform.is_left_behind(module)
 
 
 def _load(request, name, found, sys_name, current):

@@ -8,6 +8,7 @@ where it would else have waited; import_module never hands one out but where wai
 
 from __future__ import absolute_import
 
+import codecs
 import errno
 import imp
 import marshal
@@ -19,6 +20,12 @@ import time
 import types
 
 core = None
+
+# Python 2 sets the codecs of an interpreter up when it first needs one: it makes an empty list of them, and then
+# imports the package that fills it. A thread that needs one meanwhile gets "LookupError: no codec search functions
+# registered". The first two loads of a new interpreter both need one, to look for a wrong letter in their files, and
+# the second of them failed so. Here, before the first request, no other thread is in this interpreter yet.
+codecs.lookup('ascii')
 
 _ENCODING = re.compile(r'^[ \t\v]*#.*?coding[:=][ \t]*[-\w.]+')
 
@@ -123,7 +130,7 @@ def not_found(name):
     return ImportError('No module named %s' % (name,))
 
 
-# thread -> thread whose plain import it waits for.
+# thread -> (thread whose plain import it waits for, the module of that import).
 _waiting = {}
 
 
@@ -131,7 +138,8 @@ class module_lock(object):
     """Waits for the end of a plain import of a module that is in sys.modules already. Python 2 tells nobody when that
     is, so that it is looked for again and again; and the import lock, which that import may need, is given up.
 
-    Gives True: no import of the module is under way any more.
+    Gives True if no import of the module is under way any more, and False if the thread that runs it waits for this
+    one. Nothing keeps an import from beginning after that.
     """
 
     def __init__(self, name):
@@ -144,7 +152,9 @@ class module_lock(object):
                 runner = _runner_of(module) if module is not None else None
                 if runner is None:
                     return True
-                _waiting[me] = runner
+                _waiting[me] = runner, module
+                if _waits_for(runner, me):
+                    return False
                 held += _give_up_import_lock()
                 time.sleep(0.002)
         finally:
@@ -154,6 +164,19 @@ class module_lock(object):
 
     def __exit__(self, *error):
         pass
+
+
+def _waits_for(waiter, thread):
+    """Whether the one waits for a plain import of the other, or for one of a thread that does. Two plain imports that
+    ask import_module for each other's module would else wait for ever: who waits for a lock of ours looks for such
+    cycles itself, but here nobody does."""
+    seen = set()
+    while waiter != thread and waiter not in seen:
+        seen.add(waiter)
+        waiter, module = _waiting.get(waiter, (None, None))
+        if waiter not in _runners(module):
+            return False
+    return waiter == thread
 
 
 def _give_up_import_lock():
@@ -173,13 +196,24 @@ def stand_deadlocks():
 
 
 def blocked():
-    """Who waits for whom in imports, as far as it is known: a list of (thread, thread)."""
-    return list(_waiting.items())
+    """Who waits for whom in imports, as far as it is known: a list of (thread, thread).
+
+    Asked again whether the import is still under way: its thread may have finished it, and wait for something else by
+    now, before the one that waits for it looks the next time. It would be told of a cycle that there is not.
+    """
+    return [(waiter, runner) for waiter, (runner, module) in list(_waiting.items()) if runner in _runners(module)]
 
 
 def is_initialising(module):
     """Whether some thread is running the module's code."""
     return _runner_of(module) is not None
+
+
+def is_left_behind(module):
+    """Whether the thread that was running the module's code is one that the fork of this process has not brought along.
+    It says nothing of a thread that is running it now: a plain import can begin at any moment, whatever we hold."""
+    runners = _runners(module)
+    return bool(runners) and _gone.issuperset(runners)
 
 
 # The process, and the threads that its fork has not brought along: Python 2 goes on showing their frames.
@@ -189,30 +223,25 @@ _gone = set()
 
 def _runner_of(module):
     """The thread that is running the module's code."""
-    frames = sys._current_frames()
-    if _process[0] != os.getpid():
-        _process[0] = os.getpid()
-        _gone.update(set(frames) - set([thread.get_ident()]))
-    for runner, frame in frames.items():
-        if runner not in _gone and _runs(frame, module):
+    for runner in _runners(module):
+        if runner not in _gone:
             return runner
     return None
 
 
-def _runs(frame, module):
-    namespace = getattr(module, '__dict__', None)
-    while frame is not None:
-        if frame.f_globals is namespace and frame.f_code.co_name == '<module>':
-            return True
-        frame = frame.f_back
-    return False
+def _runners(module):
+    """The threads that are running the module's code, with those that are gone."""
+    if _process[0] != os.getpid():
+        _process[0] = os.getpid()
+        _gone.update(set(sys._current_frames()) - set([thread.get_ident()]))
+    return core.runners(getattr(module, '__dict__', None))
 
 
 def being_imported_here(found):
     """The module of the file, if this thread is running its code just now. Others may wait for the end of that, and so
     for the import lock that this thread holds: it must not wait for them."""
     module = sys.modules.get(found.name)
-    if module is not None and file_of(module) == found.file and _runs(sys._getframe(), module):
+    if module is not None and file_of(module) == found.file and thread.get_ident() in _runners(module):
         return module
     return None
 

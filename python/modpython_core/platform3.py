@@ -167,6 +167,11 @@ def is_initialising(module):
     return bool(getattr(getattr(module, '__spec__', None), '_initializing', False))
 
 
+def is_left_behind(module):
+    """The same, for whoever has the module's lock: the thread whose import it was has not come along in a fork."""
+    return is_initialising(module)
+
+
 def being_imported_here(found):
     """importlib's own locks are looked at where it is waited; see blocked()."""
     return None

@@ -9,6 +9,7 @@
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
 //! | `caller` | where the caller wants its module from |
 //! | `cache`, `locks`, `files` | what the shim calls: the importer's cache, the lock table, `stat` and `statfs` |
+//! | `frames` | which threads run a module's code: Python 2 does not say |
 //! | `compiled` | the shim's code, compiled once a process |
 //! | `state` | what is kept per interpreter |
 //! | `module2`, `module3` | the definition, for Python 2 and 3 |
@@ -21,6 +22,8 @@ mod cache;
 mod caller;
 mod compiled;
 mod files;
+#[cfg(not(feature = "python3"))]
+mod frames;
 mod hit;
 mod locks;
 #[cfg(not(feature = "python3"))]

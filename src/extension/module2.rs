@@ -5,7 +5,7 @@
 
 use super::object::{Owned, arguments, raise};
 use super::state::State;
-use super::{cache, files, hit, locks};
+use super::{cache, files, frames, hit, locks};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int};
 use std::ptr::{addr_of_mut, null_mut};
@@ -62,7 +62,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 15] = [
+static mut METHODS: [ffi::PyMethodDef; 16] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", cache::setup, c"setup(load, blocked, apache, wsgi)"),
@@ -75,6 +75,7 @@ static mut METHODS: [ffi::PyMethodDef; 15] = [
     one!(c"end", locks::end, 1, c"end(file): the longest-waiting thread gets the lock"),
     many!(c"finish", locks::finish, c"finish(file, outcome): whoever waited is told, nobody gets the lock"),
     one!(c"version", files::version, 1, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
+    one!(c"runners", frames::runners, 1, c"runners(namespace): the threads that run a module's code in these globals"),
     one!(c"waiting", locks::waiting, 1, c"waiting(file): how many threads wait for its lock"),
     one!(c"locks", locks::locks, 0, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef { ml_name: std::ptr::null(), ml_meth: None, ml_flags: 0, ml_doc: std::ptr::null() },

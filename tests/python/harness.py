@@ -110,6 +110,7 @@ class Directory(object):
 class Result(object):
     value = error = None
     depth = 0  # of the traceback
+    trace = ''  # as text, for a hang: the results are printed only of a case that ends
 
     def get(self):
         if self.error is not None:
@@ -128,6 +129,7 @@ def together(*functions):
         try:
             result.value = function()
         except:  # Python 2 knows exceptions of classes that are of no base.
+            result.trace = traceback.format_exc()
             result.error, frame = sys.exc_info()[1:]
             while frame is not None:
                 result.depth, frame = result.depth + 1, frame.tb_next
@@ -138,13 +140,18 @@ def together(*functions):
     for thread in threads:
         thread.join(DEADLINE)
         if thread.is_alive():
-            give_up()
+            give_up(results)
     return results
 
 
-def give_up():
-    """Says where every thread is, and ends the process."""
+def give_up(results=()):
+    """Says where every thread is, and ends the process. Which error a thread has ended with comes first: where another
+    thread waits for it, that is what the hang is about, and nobody else would ever say it."""
+    for number, result in enumerate(results):
+        if result.error is not None:
+            sys.stderr.write('Function %d of %d ended with this error:\n%s' % (number + 1, len(results), result.trace))
     for frame in sys._current_frames().values():
+        sys.stderr.write('A thread is here:\n')
         traceback.print_stack(frame)
     os._exit(70)
 

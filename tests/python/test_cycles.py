@@ -29,10 +29,10 @@ def meeting(number):
     harness.meet = meet
 
 
-def all_complete(*names, **options):
+def all_complete(*names):
     for name in names:
         assert sys.modules[name].complete, name
-        assert runs[name] == 1 or options.get('several_runs'), runs
+        assert runs[name] == 1, runs
 
 
 @case
@@ -118,9 +118,8 @@ def a_plain_import_races_import_module_on_one_file():
         # The import statement of Python 2 hands out what is in sys.modules, finished or not.
         asked_us = [result for call, result in zip(calls, results) if not PYTHON2 or call in ours]
         assert all(result.get() for result in asked_us)
-        all_complete(name, several_runs=PYTHON2)
+        all_complete(name)
         assert sys.modules[name] is import_module(name) is __import__(name)
-        assert PYTHON2 or runs == {name: 1}
 
 
 @case
@@ -142,7 +141,7 @@ def a_module_that_imports_itself_while_it_is_plainly_imported():
                'me = apache.import_module("plainly")\ncomplete = True\n')
     results = together(*[lambda: __import__('plainly').complete, lambda: import_module('plainly').complete] * 4)
     assert all(result.get() for result in (results[1::2] if PYTHON2 else results))
-    assert PYTHON2 or runs == {'plainly': 1}
+    assert runs == {'plainly': 1}
 
 
 @case
@@ -223,8 +222,7 @@ def many_modules_in_random_orders():
 
         for result in together(*[call(name) for name in names * 3]):
             assert result.get()
-        # An import statement of Python 2 does not look again once it has found the file: a load may have begun since.
-        all_complete(*names, several_runs=PYTHON2)
+        all_complete(*names)
 
 
 run()

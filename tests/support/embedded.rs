@@ -47,10 +47,29 @@ fn run_in_sub_interpreter(script: &Path) -> bool {
         let sub = ffi::Py_NewInterpreter();
         assert!(!sub.is_null(), "no sub-interpreter");
         let done = run_here(script);
+        #[cfg(not(feature = "python3"))]
+        wait_for_other_threads(sub);
         ffi::Py_EndInterpreter(sub);
         ffi::PyThreadState_Swap(main);
         ffi::PyGILState_Release(held);
         done
+    }
+}
+
+/// Waits until `state` is the only one of its interpreter. In Python 2 a thread that has been joined has a state for a
+/// moment more, and to end the interpreter in that moment ends the process: "not the last thread".
+///
+/// # Safety
+/// `state` is this thread's and current, and the GIL is held.
+#[cfg(not(feature = "python3"))]
+unsafe fn wait_for_other_threads(state: *mut ffi::PyThreadState) {
+    // SAFETY: with the GIL held no state comes or goes; it is given up, with the state that is current, in between.
+    unsafe {
+        while !ffi::PyThreadState_Next(ffi::PyInterpreterState_ThreadHead((*state).interp)).is_null() {
+            let saved = ffi::PyEval_SaveThread();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            ffi::PyEval_RestoreThread(saved);
+        }
     }
 }
 

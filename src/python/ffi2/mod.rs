@@ -25,6 +25,7 @@ mod pystate;
 mod pythonrun;
 mod pythread;
 mod stringobject;
+mod sysmodule;
 mod tupleobject;
 
 pub use abstract_::*;
@@ -46,4 +47,5 @@ pub use pystate::*;
 pub use pythonrun::*;
 pub use pythread::*;
 pub use stringobject::*;
+pub use sysmodule::*;
 pub use tupleobject::*;
