@@ -1,0 +1,67 @@
+//! What the two headers of a patched mod_python.c say to one that is patched in another way than it should be. Each
+//! `#error` is a sentence for whoever builds it.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+const BEFORE: &str = "#include <modpython-core/before.h>\n";
+const AFTER: &str = "#include <modpython-core/after.h>\n";
+/// What mod_python.h defines, for a release of that minor.
+fn mod_python(minor: &str) -> String {
+    format!("#define MAIN_INTERPRETER \"main_interpreter\"\n#define MPV_MAJOR 3\n#define MPV_MINOR {minor}\n")
+}
+
+/// What the preprocessor says to a file, and what comes out; it is enough for `#error`.
+fn preprocess(source: &str, arguments: &[&str]) -> Result<String, String> {
+    let include = concat!(env!("CARGO_MANIFEST_DIR"), "/capi/include");
+    let mut child = Command::new("cc")
+        .args(["-E", "-x", "c", "-I", include])
+        .args(arguments)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("this test needs a C compiler: install gcc");
+    child.stdin.take().expect("it is piped").write_all(source.as_bytes()).expect("cc reads its input");
+    let output = child.wait_with_output().expect("cc ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("cc prints UTF-8");
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+#[test]
+fn both_headers_once_and_in_their_places_pass_in_each_generation() {
+    for (minor, release) in [("1", "release_interpreter"), ("2", "mpc32_"), ("3", "mpc33_"), ("5", "mpc35_")] {
+        let source = format!("{}{BEFORE}get_interpreter release_interpreter\n{AFTER}", mod_python(minor));
+        let text = preprocess(&source, &[]).expect("it passes");
+        assert!(text.contains("mpc_stock_get_interpreter mpc_stock_release_interpreter"), "3.{minor}: {text}");
+        assert!(text.contains(release), "3.{minor}");
+    }
+}
+
+#[test]
+fn a_file_that_is_patched_wrongly_is_refused_in_words() {
+    let good = mod_python("1");
+    for (source, says) in [
+        (format!("{good}{BEFORE}{BEFORE}"), "before.h is included twice"),
+        (format!("{good}{BEFORE}{AFTER}{AFTER}"), "after.h is included twice"),
+        (format!("{good}{AFTER}"), "after.h without modpython-core/before.h"),
+        (format!("{BEFORE}{good}"), "belongs directly after the line that includes mod_python.h"),
+        (format!("{}{BEFORE}", mod_python("4")), "knows mod_python 3.1, 3.2, 3.3 and 3.5"),
+        (format!("#define MAIN_INTERPRETER \"\"\n{BEFORE}"), "-DMODPYTHON_CORE_GENERATION=301"),
+    ] {
+        let refused = preprocess(&source, &[]).expect_err(&source);
+        assert!(refused.contains("#error") && refused.contains(says), "{says:?} is not in {refused}");
+    }
+}
+
+#[test]
+fn a_generation_that_is_named_is_the_one() {
+    let source = format!("#define MAIN_INTERPRETER \"\"\n{BEFORE}MODPYTHON_CORE_GENERATION save_interpreter\n");
+    let text = preprocess(&source, &["-DMODPYTHON_CORE_GENERATION=302"]).expect("it passes");
+    assert!(text.contains("302 mpc_stock_save_interpreter"), "{text}");
+    let text = preprocess(&source, &["-DMODPYTHON_CORE_GENERATION=301"]).expect("it passes");
+    assert!(text.contains("301 save_interpreter"), "{text}");
+}
