@@ -44,7 +44,7 @@ SHIP := $(SHIP_TARGET)/release
 SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
-PREREQUISITES := prerequisites-build prerequisites-demo prerequisites-check
+PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
 .PHONY: all help build relink header demo check check-pythons check-python2 check-consumer relink-host bench bench-pair install clean $(PREREQUISITES)
 
 all: build
@@ -102,10 +102,11 @@ relink: build
 	@$(INSTALL) -m 755 $(SHARED) $(OUT)/$(SONAME)
 	$(SHIP)/modpython-relink $(MODULE) --library $(OUT)/$(SONAME) --runpath '$$ORIGIN' --output $(OUT)/mod_python.so
 else
-RELINK_TREE = PYTHON='$(PYTHON)' CC='$(CC)' MAKE='$(MAKE)' OBJECTS='$(OBJECTS)' SHARED='$(CURDIR)/$(SHARED)' sh packaging/relink-tree.sh
+RELINK_TREE = PYTHON='$(PYTHON)' CC='$(CC)' MAKE='$(MAKE)' OBJECTS='$(OBJECTS)' sh packaging/relink-tree.sh
 relink:
 	@$(RELINK_TREE) check '$(TREE)'
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory prerequisites-tree
+	@$(MAKE) --no-print-directory $(SHIP)/stamp
 	@$(RELINK_TREE) link '$(TREE)' $(SHIP) target/relink-tree '$(OUT)'
 endif
 

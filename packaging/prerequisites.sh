@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees to it that what a make target needs is there: usage: prerequisites.sh build|demo|check PYTHON
+# Sees to it that what a make target needs is there: usage: prerequisites.sh tree|build|demo|check PYTHON
 #
 # As root on Debian what is missing is installed by apt; anybody else is told the exact command. Exit code 1 if
 # something is missing afterwards.
@@ -42,6 +42,8 @@ look() {
     need RUST has_rust
     need gcc cc --version
     need python3-dev has_headers
+    # A tree brings its own libpython, which may be static.
+    [ "$target" = tree ] && return
     need libpython3-dev has_libpython
     [ "$target" = build ] && return
     need apache2 test -x /usr/sbin/apache2

@@ -4,10 +4,9 @@
 #     relink-tree.sh check TREE              is the tree one that can be relinked? Before anything is built.
 #     relink-tree.sh link TREE SHIP WORK OUT
 #
-# SHIP has the static library and the command, SHARED (in the environment) is the shared library, by which an object's
-# generation is told. WORK gets the copy that is worked on, OUT the module, the Python files and the LoadModule line.
-# Also in the environment: PYTHON, the one the library is for, CC, MAKE, and OBJECTS: if it is "only", nothing is compiled,
-# no source is needed, and the objects' imports are replaced.
+# SHIP has the static library and the command, WORK gets the copy that is worked on, OUT the module, the Python files and
+# the LoadModule line. In the environment: PYTHON, the one the library is for, CC, MAKE, and OBJECTS: if it is "only",
+# nothing is compiled, no source is needed, and the objects' imports are replaced.
 set -eu
 
 job=$1 tree=${2%/}
@@ -109,7 +108,8 @@ compile() {
     old=$(all_objects "$copy" | grep '/mod_python\.o$')
     rm -f "$old" "$copy"/src/mod_python.lo "$copy"/src/mod_python.o "$copy"/src/mod_python.so
     # The one object also gets linked, to nothing that could be used; whether that goes well is no matter.
-    (cd "$copy/src" && "$MAKE" mod_python.so SRCS=mod_python.c LIBS= LDLIBS= LDFLAGS= INCLUDES="$(variable INCLUDES) -I$here/capi/include") \
+    # What our own make was called with is none of the tree's business.
+    (unset MAKEFLAGS MFLAGS MAKELEVEL && cd "$copy/src" && "$MAKE" mod_python.so SRCS=mod_python.c LIBS= LDLIBS= LDFLAGS= INCLUDES="$(variable INCLUDES) -I$here/capi/include") \
         >"$work/log" 2>&1 || true
     [ -f "$old" ] || {
         cat "$work/log" >&2
@@ -125,12 +125,13 @@ compile() {
 wrap() {
     objects=$(all_objects "$tree")
     # shellcheck disable=SC2086
-    run "its objects cannot be linked" $cc -shared -o "$work/plain.so" $objects $libraries
-    "$ship/modpython-relink" "$work/plain.so" --library "$SHARED" --output "$work/unused.so" --dry-run --json >"$work/told" 2>"$work/log" ||
-        fail "$(sed -n "s|.*$work/plain.so: ||p" "$work/log")"
-    # Unloaded and loaded anew with the module, the library would lose what 3.5 leaves in Python between two starts.
-    grep -q '"generation": "3\.1"' "$work/told" ||
-        fail "these are no objects of 3.1: relink the finished module instead (modpython-relink src/.libs/mod_python.so)"
+    nm $objects >"$work/symbols"
+    imports() { grep -q " U $1\$" "$work/symbols"; }
+    # 3.2 brought the mutex, 3.3 the function for other modules. Unloaded and loaded anew with the module, the library would
+    # lose what 3.5 leaves in Python between two starts; there the finished module is the way.
+    { imports PyEval_AcquireLock && imports PyDict_New && ! imports apr_thread_mutex_create &&
+        ! grep -q ' T mp_acquire_interpreter$' "$work/symbols"; } ||
+        fail "these are no objects of 3.1: relink the source tree, or the finished module if it is one of 3.5 (modpython-relink)"
     prefix=mpc31_rebind_
     names=$(sed -n "s/^$prefix\([A-Za-z_]*\).*/\1/p" "$here/capi/modpython_core.symbols")
     options=$(printf ' -Wl,--wrap=%s' $names)
@@ -157,12 +158,14 @@ print("-L%s -l:%s" % (get("LIBDIR"), get("INSTSONAME")))')
     # In two steps: in one, the library's own calls would be wrapped too, and lead back to itself without end.
     # shellcheck disable=SC2086
     run "its objects cannot be joined" $cc -nostdlib -r -o "$work/wrapped.o" $objects $options
-    # Exported is what the objects export: the library's symbols are no business of httpd's other modules, but for the
-    # one by which the module is known.
+    # The library's symbols, by its own names and by how Rust mangles, are no business of httpd's other modules, but for the
+    # one by which the module is known. All else is exported as before: of a static libpython too, which extension modules
+    # look for there.
     {
         echo '{ global: modpython_core_build_info;'
-        nm -g --defined-only "$work/wrapped.o" | awk '{ print "  " $3 ";" }'
-        echo 'local: *; };'
+        echo 'local: _R*; _ZN*; rust_*; mpc*; modpython_core_*;'
+        sed -n 's/^\([a-z_]*_interpreter\|make_obcallback\).*/  \1;/p' "$here/capi/modpython_core.symbols"
+        echo '};'
     } >"$work/map"
     # shellcheck disable=SC2086
     run "it cannot be linked" $cc -shared -o "$work/mod_python.so" "$work/wrapped.o" $defined "$ship/libmodpython_core.a" \
@@ -194,12 +197,10 @@ report() {
     fi
     echo "To use it, put this line in the place of mod_python's LoadModule line, and restart the server:"
     echo "  $(cat "$out/python.load")"
-    case $libraries in
-    *libpython*.a*)
-        echo "relink: warning: the tree links a static libpython: every extension module of Python brings a second one along." >&2
-        echo "relink: warning: configure it with a Python that has a shared libpython, or expect crashes with such modules." >&2
-        ;;
-    esac
+    if ! readelf -d "$out/mod_python.so" | grep -q 'NEEDED.*libpython'; then
+        echo "relink: warning: the tree links a static libpython. An extension module of Python that needs the shared one brings" >&2
+        echo "relink: warning: a second Python along, and crashes; configure the tree with a Python that has a shared libpython." >&2
+    fi
 }
 
 case $job in

@@ -59,7 +59,10 @@ pub fn not_mod_python(facts: &Facts<'_>) -> Option<&'static str> {
         return Some("it does not export python_module");
     }
     // A relinked file's imports of this name carry our prefix, so it is asked for by its end.
-    if !facts.imports.iter().any(|import| import.name.ends_with("Py_NewInterpreter")) {
+    // One with a static libpython has the function itself.
+    let starts = |name: &str| name.ends_with("Py_NewInterpreter");
+    let imported = facts.imports.iter().any(|import| starts(&import.name));
+    if !imported && !facts.exports.iter().any(|export| starts(&export.name)) {
         return Some("it starts no Python interpreters");
     }
     None
