@@ -1,8 +1,10 @@
-//! Runs Debian's mod_python in a real Apache 2.4 under load, with the stock module or the relinked one.
+//! Runs mod_python in a real Apache 2.4 under load, with the stock module or the relinked one: Debian's, or our own host
+//! in the shape of 3.1.x.
 //!
 //! | room | job |
 //! |---|---|
 //! | `prerequisites` | what must be installed, and one sentence for each thing that is not |
+//! | `subject` | whose mod_python is under test |
 //! | `config` | the text of httpd's configuration file |
 //! | `setup` | what a server consists of, laid out and started |
 //! | `server` | one running Apache: its log and processes, until it has stopped |
@@ -32,9 +34,11 @@ pub mod report;
 pub mod server;
 pub mod setup;
 pub mod site;
+pub mod subject;
 pub mod versions;
 pub mod wait;
 
 pub use config::{Module, Mpm};
 pub use server::{Server, Stop};
 pub use setup::Setup;
+pub use subject::subject;

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use modpython_live::expect::{alone, clean_stop};
 use modpython_live::http::Client;
-use modpython_live::{Module, Setup, site};
+use modpython_live::{Module, Setup, site, subject};
 
 const REQUESTS: u64 = 100;
 /// One for the handler, and one for the cleanup that gives the request object back, in the main interpreter.
 const NEEDED: u64 = 2;
+/// 3.1.x gives the GIL up while httpd collects the variables for CGI, and takes it again.
+const OF_MAKING_A_REQUEST_IN_3_1: u64 = 1;
 
 /// Builds the library that counts, and says where it is.
 fn build(directory: &Path) -> String {
@@ -65,6 +67,7 @@ fn a_request_takes_the_gil_no_more_than_needed() {
     let relinked = acquisitions_per_request(Module::Relinked);
     println!("acquisitions of the GIL per request: stock {stock}, relinked {relinked}");
     // The counter sees the stock module's too, so it does count.
-    assert!(stock >= NEEDED, "stock: {stock}");
-    assert_eq!(relinked, NEEDED);
+    let needed = if subject().is_host() { NEEDED + OF_MAKING_A_REQUEST_IN_3_1 } else { NEEDED };
+    assert!(stock >= needed, "stock: {stock}");
+    assert_eq!(relinked, needed);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use modpython_live::expect::{all_answered, all_good, alone, clean_stop};
+use modpython_live::expect::{all_answered, all_good, alone, clean_stop, shown};
 use modpython_live::load::{Answer, Load};
 use modpython_live::loads::{all_at_once, loads_of};
 use modpython_live::observe::{field, outcomes};
@@ -141,10 +141,12 @@ impl Cycle {
     }
 
     fn is_not_stood_by_stock(&self) {
-        let server = self.start(Module::Stock);
-        let answers: Vec<_> = (0..ROUNDS).flat_map(|round| self.ask(&server, round)).collect();
-        println!("stock: {:?}", outcomes(&answers));
-        assert!(answers.iter().any(|answer| !answer.is_good()), "stock answered well each time");
+        shown("a bad answer for modules that import each other", || {
+            let server = self.start(Module::Stock);
+            let answers: Vec<_> = (0..ROUNDS).flat_map(|round| self.ask(&server, round)).collect();
+            println!("stock: {:?}", outcomes(&answers));
+            answers.iter().any(|answer| !answer.is_good())
+        });
     }
 }
 

@@ -7,8 +7,9 @@ use modpython_live::expect::{all_good, alone, clean_stop};
 use modpython_live::load::Load;
 use modpython_live::loads::loads_of;
 use modpython_live::observe::field;
+use modpython_live::subject::only_where;
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Setup};
+use modpython_live::{Module, Setup, subject};
 
 const CLIENTS: usize = 32;
 /// What a child may take to start.
@@ -31,6 +32,7 @@ const PAGES: [(&str, &str); 4] = [
 
 #[test]
 fn psp_and_publisher_pages_answer_under_load() {
+    only_where(!subject().is_host(), "it has neither");
     let _alone = alone();
     let server = Setup::new(Module::Relinked)
         .file("app/page.psp", PSP)
