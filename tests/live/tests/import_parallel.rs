@@ -8,7 +8,7 @@ use modpython_live::loads::{all_at_once, loads};
 use modpython_live::observe::{last_first_answer, outcomes};
 use modpython_live::versions::versioned;
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Server, Setup, site};
+use modpython_live::{Module, Server, Setup, site, subject};
 
 const CLIENTS: usize = 32;
 const HANDLERS: usize = 12;
@@ -94,10 +94,13 @@ fn who_asks_during_a_load_gets_the_whole_module() {
 #[test]
 fn stock_answers_from_a_handler_that_is_half_loaded() {
     let _alone = alone();
-    shown("a bad answer during a load", || {
+    shown("a bad answer during a load, or a second load in 3.1", || {
         let server = start(Module::Stock);
         let record = ask_once_all_loads_have_begun(&server);
-        println!("stock: {:?}", outcomes(&record.answers));
-        record.answers.iter().any(|answer| !answer.is_good())
+        let loads = loads(&server.notes()).expect("the notes").len();
+        println!("stock: {:?}, {loads} loads of {HANDLERS} handlers", outcomes(&record.answers));
+        // 3.1.x takes a module that is being loaded for one that has changed, and runs its file again.
+        let again = subject().is_host() && loads > HANDLERS;
+        again || record.answers.iter().any(|answer| !answer.is_good())
     });
 }
