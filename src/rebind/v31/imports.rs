@@ -20,10 +20,11 @@ use std::{
 
 const GENERATION: &str = "3.1";
 
-/// `Py_IsInitialized`, which python_init alone asks: it makes its dict only if it has to initialise Python itself.
+/// `Py_IsInitialized`, which python_init alone asks: it makes its dict only if it has to initialise Python itself. Switched
+/// off as well: after a graceful restart this library has kept Python in memory, and without a dict the child would hang.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_Py_IsInitialized() -> c_int {
-    if process::settings().off { c_int::from(Python::is_initialized()) } else { 0 }
+    0
 }
 
 /// `Py_Initialize`; see [`start::initialize`].
