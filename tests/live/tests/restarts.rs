@@ -118,6 +118,22 @@ fn four_graceful_restarts_under_load_with_prefork() {
     four_graceful_restarts(Mpm::Prefork, true);
 }
 
+/// The old file goes, or its symbols would be taken for the new one's: httpd makes them known to all that is loaded later.
+#[test]
+fn another_file_of_the_module_takes_over_at_a_graceful_restart() {
+    let _alone = alone();
+    for extension in [false, true] {
+        let mut server = start(Module::Relinked, Mpm::Worker, extension);
+        let answers = under_load(&mut server, |server, asked| {
+            wait_for_traffic(asked);
+            server.move_module().expect("a copy of the module");
+            (0..2).for_each(|_| restart(server, asked));
+        });
+        all_good(&answers);
+        clean_stop(server);
+    }
+}
+
 /// The stock module takes all of httpd down with it.
 #[test]
 fn stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded() {
