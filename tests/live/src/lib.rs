@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `prerequisites` | what must be installed, and one sentence for each thing that is not |
 //! | `subject` | whose mod_python is under test |
+//! | `preload` | libraries in C that a test has httpd load first |
 //! | `config` | the text of httpd's configuration file |
 //! | `setup` | what a server consists of, laid out and started |
 //! | `server` | one running Apache: its log and processes, until it has stopped |
@@ -29,6 +30,7 @@ pub mod loads;
 pub mod meanwhile;
 pub mod observe;
 pub mod picture;
+pub mod preload;
 pub mod prerequisites;
 pub mod report;
 pub mod server;

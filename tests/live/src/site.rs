@@ -27,7 +27,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 13] = python![
+const MODULES: [(&str, &str); 14] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -41,6 +41,7 @@ const MODULES: [(&str, &str); 13] = python![
     "loadnotes.py",
     "waiting.py",
     "importhit.py",
+    "defects.py",
 ];
 
 /// Directives that let `module` answer below `/module/`, in the interpreter that httpd chooses by default.

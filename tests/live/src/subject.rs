@@ -120,6 +120,15 @@ impl Subject {
         }
     }
 
+    /// How often a race is given its chance, where `full` times are usual. A host relinked by its objects or as a finished
+    /// module has the same library as one relinked by its source, where all of them are taken.
+    pub fn times(&self, full: u32) -> u32 {
+        match self.way() {
+            None | Some(Way::Source) => full,
+            Some(Way::Objects | Way::Finished) => full / 4,
+        }
+    }
+
     /// The generation, as the line at child start names it.
     pub fn generation(&self) -> &str {
         if self.is_host() { "3.1" } else { "3.5" }

@@ -1,12 +1,10 @@
 //! How often a request takes the GIL (R5).
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use modpython_live::expect::{alone, clean_stop};
 use modpython_live::http::Client;
+use modpython_live::preload::Preload;
 use modpython_live::{Module, Setup, site, subject};
 
 const REQUESTS: u64 = 100;
@@ -15,25 +13,10 @@ const NEEDED: u64 = 2;
 /// 3.1.x gives the GIL up while httpd collects the variables for CGI, and takes it again.
 const OF_MAKING_A_REQUEST_IN_3_1: u64 = 1;
 
-/// Builds the library that counts, and says where it is.
-fn build(directory: &Path) -> String {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/gilcount.c");
-    let library = directory.join("gilcount.so");
-    let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"])
-        .args([&library, &source])
-        .status()
-        .expect("cc cannot be run: apt-get install gcc libc6-dev");
-    assert!(status.success(), "cc failed on {}", source.display());
-    library.to_str().expect("a path in UTF-8").to_owned()
-}
-
 fn acquisitions_per_request(module: Module) -> u64 {
-    let directory = tempfile::tempdir().expect("a directory");
-    // The dynamic loader looks for the library in children too, which run as another user.
-    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("permissions");
+    let library = Preload::build("gilcount.c");
     let server = Setup::new(module)
-        .environment("LD_PRELOAD", &build(directory.path()))
+        .environment("LD_PRELOAD", library.library().to_str().expect("a path in UTF-8"))
         .directives(&site::handler("plain"))
         .directives(&site::handler("gilcount"))
         .start()
