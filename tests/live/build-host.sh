@@ -31,9 +31,9 @@ build() {
 link_static() {
     libraries=$(sed -n 's/^LIBS=//p' "$1/src/Makefile")
     # shellcheck disable=SC2086
-    cc -nostdlib -r -o "$out/wrapped.o" "$1"/src/.libs/*.o $2
+    ${CC:-cc} -nostdlib -r -o "$out/wrapped.o" "$1"/src/.libs/*.o $2
     # shellcheck disable=SC2086
-    cc -shared -o "$out/relinked.so" "$out/wrapped.o" $3 "$ship/libmodpython_core.a" \
+    ${CC:-cc} -shared -o "$out/relinked.so" "$out/wrapped.o" $3 "$ship/libmodpython_core.a" \
         -Wl,--exclude-libs,libmodpython_core.a -lpthread -ldl -lm $libraries
 }
 

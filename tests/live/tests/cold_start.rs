@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use modpython_live::coldstart::{CLIENTS, ColdStart, Outcome};
 use modpython_live::expect::{STOP, all_answered, alone, shown};
-use modpython_live::{Module, Mpm, observe};
+use modpython_live::{Module, Mpm, observe, subject};
 
 const LOAD: Duration = Duration::from_millis(700);
 
@@ -30,7 +30,7 @@ fn assert_sound(outcome: &Outcome) {
 #[test]
 fn twenty_of_the_relinked_module_under_worker() {
     let _alone = alone();
-    for number in 0..20 {
+    for number in 0..subject().times(20) {
         let outcome = cold_start(Module::Relinked, Mpm::Worker, number % 2 == 0);
         assert_sound(&outcome);
         let clients = outcome.answers.iter().map(|answer| answer.client).max();

@@ -105,10 +105,11 @@ fn nobody_came_in_during_a_load(said: &[Said], loads: &[ModuleLoad]) -> usize {
 #[test]
 fn each_version_runs_once_and_nobody_meets_it_half_loaded() {
     let _alone = alone();
+    let touches = subject().times(TOUCHES);
     let server = start(Module::Relinked);
     // How many of the busy clients ask during a load is up to the machine (58 in 61 loads, once): one more asks then.
     let mut arrived = Vec::new();
-    let record = touched_under_load(&server, TOUCHES, |version| {
+    let record = touched_under_load(&server, touches, |version| {
         let loaded = || {
             let loads = loads_of(&server.notes(), FILE)?;
             Ok(loads.iter().any(|load| load.version == version).then_some(()))
@@ -121,11 +122,11 @@ fn each_version_runs_once_and_nobody_meets_it_half_loaded() {
     all_good(&record.answers);
     let loads = loads_of(&server.notes(), FILE).expect("the notes");
     let versions: Vec<_> = loads.iter().map(|load| load.version).collect();
-    assert_eq!(versions, (0..=TOUCHES).collect::<Vec<_>>());
+    assert_eq!(versions, (0..=touches).collect::<Vec<_>>());
     let said = said(&record);
     let waited = nobody_came_in_during_a_load(&said, &loads) + nobody_came_in_during_a_load(&arrived, &loads);
     println!("relinked: {} answers, {} loads, {waited} calls arrived during one", said.len(), loads.len());
-    assert!(waited >= TOUCHES as usize / 4, "too few calls arrived during a load: {waited}");
+    assert!(waited >= touches as usize / 4, "too few calls arrived during a load: {waited}");
     let mut seen = BTreeMap::new();
     for said in &said {
         let before = seen.insert(said.client, said.version).unwrap_or_default();
