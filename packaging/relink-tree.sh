@@ -5,8 +5,9 @@
 #     relink-tree.sh link TREE SHIP WORK OUT
 #
 # SHIP has the static library and the command, WORK gets the copy that is worked on, OUT the module, the Python files and
-# the LoadModule line. In the environment: PYTHON, the one the library is for, CC, MAKE, and OBJECTS: if it is "only",
-# nothing is compiled, no source is needed, and the objects' imports are replaced.
+# the LoadModule line. In the environment: PYTHON, the one the library is for; CC; MAKE; SHARED, the shared library, with
+# which a tree of 3.5 is linked; and OBJECTS: if it is "only", nothing is compiled, no source is needed, and the objects'
+# imports are replaced.
 set -eu
 
 job=$1 tree=${2%/}
@@ -104,7 +105,8 @@ run() {
 compile() {
     copy=$work/tree
     cp -RPp "$tree" "$copy"
-    run "the lines could not be added" "$ship/modpython-relink" patch "$copy" --apply
+    run "the lines could not be added" "$ship/modpython-relink" patch "$copy" --apply --json
+    generation=$(sed -n 's/^ *"generation": "\(.*\)",*$/\1/p' "$work/log")
     old=$(all_objects "$copy" | grep '/mod_python\.o$')
     rm -f "$old" "$copy"/src/mod_python.lo "$copy"/src/mod_python.o "$copy"/src/mod_python.so
     # The one object also gets linked, to nothing that could be used; whether that goes well is no matter.
@@ -127,15 +129,43 @@ wrap() {
     # shellcheck disable=SC2086
     nm $objects >"$work/symbols"
     imports() { grep -q " U $1\$" "$work/symbols"; }
-    # 3.2 brought the mutex, 3.3 the function for other modules. Unloaded and loaded anew with the module, the library would
-    # lose what 3.5 leaves in Python between two starts; there the finished module is the way.
+    # 3.2 brought the mutex, 3.3 the function for other modules.
     { imports PyEval_AcquireLock && imports PyDict_New && ! imports apr_thread_mutex_create &&
         ! grep -q ' T mp_acquire_interpreter$' "$work/symbols"; } ||
         fail "these are no objects of 3.1: relink the source tree, or the finished module if it is one of 3.5 (modpython-relink)"
+    generation=3.1
     prefix=mpc31_rebind_
     names=$(sed -n "s/^$prefix\([A-Za-z_]*\).*/\1/p" "$here/capi/modpython_core.symbols")
     options=$(printf ' -Wl,--wrap=%s' $names)
     defined=$(for name in $names; do printf ' -Wl,--defsym=__wrap_%s=%s%s' "$name" "$prefix" "$name"; done)
+}
+
+# The static library, inside the module.
+put_inside() {
+    # The library's symbols, by its own names and by how Rust mangles, are no business of httpd's other modules, but for the
+    # one by which the module is known. All else is exported as before: of a static libpython too, which extension modules
+    # look for there.
+    {
+        echo '{ global: modpython_core_build_info;'
+        echo 'local: _R*; _ZN*; rust_*; mpc*; modpython_core_*;'
+        sed -n 's/^\([a-z_]*_interpreter\|make_obcallback\).*/  \1;/p' "$here/capi/modpython_core.symbols"
+        echo '};'
+    } >"$work/map"
+    # shellcheck disable=SC2086
+    run "it cannot be linked" $cc -shared -o "$work/mod_python.so" "$work/wrapped.o" $defined "$ship/libmodpython_core.a" \
+        -Wl,--version-script="$work/map" -Wl,--gc-sections $libraries -lpthread -ldl -lm
+    where="the library is in it; nothing else has to be installed"
+}
+
+# The shared library, beside the module. 3.5 gives Python the address of a function before Python starts, and Python 3 goes
+# on calling it when a graceful restart has loaded the module anew: the library has to stay, which the module must not.
+put_beside() {
+    library=$(basename "$SHARED")
+    install -m 755 "$SHARED" "$out/$library"
+    # shellcheck disable=SC2016,SC2086
+    run "it cannot be linked" $cc -shared -o "$work/mod_python.so" "$work/wrapped.o" "$out/$library" -Wl,-rpath,'$ORIGIN' $libraries
+    cp "$out/$library" "$work/"
+    where="with $library, which has to be in the same folder"
 }
 
 link() {
@@ -158,18 +188,10 @@ print("-L%s -l:%s" % (get("LIBDIR"), get("INSTSONAME")))')
     # In two steps: in one, the library's own calls would be wrapped too, and lead back to itself without end.
     # shellcheck disable=SC2086
     run "its objects cannot be joined" $cc -nostdlib -r -o "$work/wrapped.o" $objects $options
-    # The library's symbols, by its own names and by how Rust mangles, are no business of httpd's other modules, but for the
-    # one by which the module is known. All else is exported as before: of a static libpython too, which extension modules
-    # look for there.
-    {
-        echo '{ global: modpython_core_build_info;'
-        echo 'local: _R*; _ZN*; rust_*; mpc*; modpython_core_*;'
-        sed -n 's/^\([a-z_]*_interpreter\|make_obcallback\).*/  \1;/p' "$here/capi/modpython_core.symbols"
-        echo '};'
-    } >"$work/map"
-    # shellcheck disable=SC2086
-    run "it cannot be linked" $cc -shared -o "$work/mod_python.so" "$work/wrapped.o" $defined "$ship/libmodpython_core.a" \
-        -Wl,--version-script="$work/map" -Wl,--gc-sections $libraries -lpthread -ldl -lm
+    case $generation in
+    3.5) put_beside ;;
+    *) put_inside ;;
+    esac
     run "the result is not as it should be" "$ship/modpython-relink" --check "$work/mod_python.so"
 
     package=$(ls -d "$tree"/dist/build/lib*/mod_python 2>/dev/null | head -n 1)
@@ -189,7 +211,7 @@ print("-L%s -l:%s" % (get("LIBDIR"), get("INSTSONAME")))')
 
 report() {
     echo "relinked $tree"
-    echo "  the module:       $out/mod_python.so (the library is in it; nothing else has to be installed)"
+    echo "  the module:       $out/mod_python.so ($where)"
     if [ "$only" = only ] || cmp -s "$tree/lib/python/mod_python/apache.py" "$out/python/mod_python/apache.py"; then
         echo "  the Python files: those that are installed; none is changed"
     else

@@ -6,7 +6,8 @@ use crate::{
     settings::Settings,
 };
 use std::{
-    cell::RefCell,
+    cell::Cell,
+    mem::ManuallyDrop,
     sync::{LazyLock, MutexGuard, OnceLock},
 };
 
@@ -31,8 +32,16 @@ pub fn registry() -> &'static Registry<Interpreter, Callback> {
 thread_local! {
     /// An address that no other living thread has.
     static HERE: u8 = const { 0 };
-    /// Held from before a fork to after it, in the thread that forks.
-    static FROZEN: RefCell<Option<MutexGuard<'static, Slow<Interpreter>>>> = const { RefCell::new(None) };
+    /// Held from before a fork to after it, in the thread that forks. Without a destructor: a thread-local that has one
+    /// would keep a mod_python.so with the library inside from being unloaded at a graceful restart, once the server's
+    /// parent has forked. Then the next mod_python.so, if it is another file, would be bound to the old one's symbols.
+    static FROZEN: Cell<ManuallyDrop<Frozen>> = const { Cell::new(ManuallyDrop::new(None)) };
+}
+
+type Frozen = Option<MutexGuard<'static, Slow<Interpreter>>>;
+
+fn exchange_frozen(new: Frozen) -> Frozen {
+    FROZEN.with(|frozen| ManuallyDrop::into_inner(frozen.replace(ManuallyDrop::new(new))))
 }
 
 /// Tells this thread from every other living one. The child of a fork keeps the key of the thread that forked.
@@ -41,21 +50,17 @@ pub fn this_thread() -> ThreadKey {
 }
 
 extern "C" fn before_fork() {
-    let guard = registry().freeze();
-    // `try_with`: a thread that forks while it ends has no thread-locals any more, and then forks unprotected.
-    let _ = FROZEN.try_with(|frozen| *frozen.borrow_mut() = Some(guard));
+    exchange_frozen(Some(registry().freeze()));
 }
 
 extern "C" fn after_fork_in_parent() {
-    let _ = FROZEN.try_with(|frozen| frozen.borrow_mut().take());
+    drop(exchange_frozen(None));
 }
 
 extern "C" fn after_fork_in_child() {
-    let _ = FROZEN.try_with(|frozen| {
-        if let Some(guard) = frozen.borrow_mut().take() {
-            registry().after_fork_in_child(guard, this_thread());
-        }
-    });
+    if let Some(guard) = exchange_frozen(None) {
+        registry().after_fork_in_child(guard, this_thread());
+    }
 }
 
 /// Makes forks safe, once a process.

@@ -160,8 +160,8 @@ pub unsafe fn register(
     child: Option<Cleanup>,
     unlocked: bool,
 ) {
-    let innermost = here(|thread| thread.threads.innermost()).flatten();
-    let interpreter = innermost.filter(|_| unlocked).map(|kept| kept.interpreter());
+    let innermost = if unlocked { here(|thread| thread.threads.innermost()).flatten() } else { None };
+    let interpreter = innermost.map(|kept| kept.interpreter());
     // SAFETY: the caller's promise; a replaced cleanup gets the data made for it.
     unsafe {
         match interpreter {

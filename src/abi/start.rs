@@ -1,10 +1,10 @@
 //! The start of Python in the server, and of a child.
 
-use super::thread::here;
+use super::data::Block;
 use crate::{
     extension, log,
     process::{self, MAIN_INTERPRETER},
-    python::{Cpython, Python, ThreadState},
+    python::{Cpython, Python, ThreadState, threads::Threads},
 };
 
 /// What the notice at child start says of a path that has been taken over.
@@ -23,7 +23,8 @@ pub const OFF: &str = "is switched off by MODPYTHON_CORE=off: every call passes 
 pub unsafe fn initialize(given_up: Option<ThreadState>) {
     if Python::is_initialized() {
         // Another module may have initialised Python, and run on with the GIL held.
-        let _not_taken_back = here(|thread| thread.threads.leave());
+        // (Not by this thread's record, which would keep a mod_python.so with the library inside from being unloaded.)
+        let _not_taken_back = Threads::<Python, Block>::new().leave();
         let state = given_up.or_else(Python::gil_state);
         // SAFETY: without the GIL now; Python runs, so the main interpreter lives, and a state of it is alive.
         unsafe {

@@ -49,21 +49,37 @@ pub enum Start {
     ChildReady,
 }
 
+thread_local! {
+    // Beside the record, which has a destructor: the server's parent starts modules too, and a mod_python.so with the
+    // library inside is not unloaded at a graceful restart once the parent's thread has a destructor of ours to run.
+    static START: Cell<Start> = const { Cell::new(Start::None) };
+}
+
+impl Start {
+    /// Where this thread is.
+    pub fn reached() -> Self {
+        START.get()
+    }
+
+    /// Notes what this thread has reached.
+    pub fn reach(self) {
+        START.set(self);
+    }
+}
+
 /// One thread.
 pub struct Thread {
     /// Its states and acquisitions.
     pub threads: Threads<Python, Block>,
     /// See [`Step`].
     pub step: RefCell<Step>,
-    /// See [`Start`].
-    pub start: Cell<Start>,
     /// The state of the acquisition that was released last: generation 3.1 deletes it afterwards.
     pub released: Cell<*mut c_void>,
 }
 
 thread_local! {
     static THREAD: Thread = const {
-        Thread { threads: Threads::new(), step: RefCell::new(Step::Idle), start: Cell::new(Start::None), released: Cell::new(ptr::null_mut()) }
+        Thread { threads: Threads::new(), step: RefCell::new(Step::Idle), released: Cell::new(ptr::null_mut()) }
     };
 }
 

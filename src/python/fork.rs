@@ -31,8 +31,9 @@ pub fn announce(
         [(None, None, Some(count_fork as _)), (Some(prepare as _), Some(parent as _), Some(child as _))]
     {
         if error == 0 {
-            // SAFETY: the functions live as long as the process, because the shared library is linked with
-            // -z nodelete; pthread_atfork only stores them.
+            // SAFETY: pthread_atfork only stores the functions. They live as long as the process, because the shared
+            // library is linked with -z nodelete; or as long as mod_python.so, linked into which they go with it: the C
+            // library forgets the handlers of what it unloads.
             error = unsafe { libc::pthread_atfork(prepare, parent, child) };
         }
     }

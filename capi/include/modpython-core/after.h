@@ -147,6 +147,13 @@ static interpreterdata *mpc_save_interpreter(const char *name, PyThreadState *st
 
 /* After a graceful restart Python is initialised already; the caller goes on as if it held the GIL. */
 #define Py_Initialize modpython_core_initialize
+#if MODPYTHON_CORE_GENERATION == 301
+/*
+ * python_init, which alone asks, makes its dict only if it has to initialise Python. Without one the stock functions,
+ * which serve while the library is switched off, hang after such a restart.
+ */
+#define Py_IsInitialized() 0
+#endif
 
 #if MODPYTHON_CORE_GENERATION == 302 || MODPYTHON_CORE_GENERATION == 303
 /* python_init gives the GIL up and leaves its thread state current. */

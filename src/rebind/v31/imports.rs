@@ -20,10 +20,11 @@ use std::{
 
 const GENERATION: &str = "3.1";
 
-/// `Py_IsInitialized`, which python_init alone asks: it makes its dict only if it has to initialise Python itself.
+/// `Py_IsInitialized`, which python_init alone asks: it makes its dict only if it has to initialise Python itself. Switched
+/// off as well: after a graceful restart this library has kept Python in memory, and without a dict the child would hang.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_Py_IsInitialized() -> c_int {
-    if process::settings().off { c_int::from(Python::is_initialized()) } else { 0 }
+    0
 }
 
 /// `Py_Initialize`; see [`start::initialize`].
@@ -32,7 +33,7 @@ pub unsafe extern "C" fn mpc31_rebind_Py_Initialize() {
     // SAFETY: as the module called it.
     unsafe { start::initialize(None) };
     learn::begin();
-    here(|thread| thread.start.set(Start::Initialized));
+    Start::Initialized.reach();
 }
 
 /// `PyDict_New`; the first after Py_Initialize in python_init is the dict of the interpreters.
@@ -40,20 +41,17 @@ pub unsafe extern "C" fn mpc31_rebind_Py_Initialize() {
 pub unsafe extern "C" fn mpc31_rebind_PyDict_New() -> *mut ffi::PyObject {
     // SAFETY: as the module called it.
     let dict = unsafe { ffi::PyDict_New() };
-    here(|thread| {
-        if thread.start.get() == Start::Initialized {
-            learn::interpreters_are(dict.cast());
-            thread.start.set(Start::TableMade);
-        }
-    });
+    if Start::reached() == Start::Initialized {
+        learn::interpreters_are(dict.cast());
+        Start::TableMade.reach();
+    }
     dict
 }
 
 /// `PyOS_AfterFork`; the child's start calls it, between PyEval_AcquireLock and PyEval_ReleaseLock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
-    let known = here(|thread| thread.start.get() == Start::TableMade) == Some(true);
-    if process::settings().off || !known {
+    if process::settings().off || Start::reached() != Start::TableMade {
         // SAFETY: as the module called it.
         unsafe { Python::after_fork() };
         if process::settings().off {
@@ -66,7 +64,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
         start::after_fork();
         Python::swap_out();
     }
-    here(|thread| thread.start.set(Start::MainEntered));
+    Start::MainEntered.reach();
 }
 
 /// `PyEval_AcquireLock`: an acquisition begins.
@@ -101,13 +99,11 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseLock() {
     }
     // SAFETY: as the module called it.
     unsafe { ffi::PyEval_ReleaseLock() };
-    here(|thread| {
-        if thread.start.get() == Start::MainEntered {
-            thread.start.set(Start::ChildReady);
-            learn::arm();
-            start::announce(GENERATION, start::ACTIVE);
-        }
-    });
+    if Start::reached() == Start::MainEntered {
+        Start::ChildReady.reach();
+        learn::arm();
+        start::announce(GENERATION, start::ACTIVE);
+    }
 }
 
 /// `PyDict_GetItemString`; in the dict of the interpreters, in an acquisition, it is the registry that answers, with the

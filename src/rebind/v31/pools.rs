@@ -4,7 +4,7 @@ use crate::{
     abi::{
         host::{self, Cleanup},
         references,
-        thread::{Start, here},
+        thread::Start,
     },
     rebind::learn,
 };
@@ -55,9 +55,8 @@ pub unsafe extern "C" fn mpc31_rebind_apr_pool_cleanup_register(
     plain: Option<Cleanup>,
     child: Option<Cleanup>,
 ) {
-    let starting = here(|thread| thread.start.get() == Start::ChildReady) == Some(true);
-    if starting && data.is_null() {
-        here(|thread| thread.start.set(Start::None));
+    if Start::reached() == Start::ChildReady && data.is_null() {
+        Start::None.reach();
         return;
     }
     // SAFETY: as the module called it; python_cleanup's data is a `cleanup_info` of its own.

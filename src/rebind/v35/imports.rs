@@ -30,7 +30,7 @@ pub unsafe extern "C" fn mpc35_rebind_Py_Initialize() {
     // SAFETY: as the module called it.
     unsafe { start::initialize(global::state()) };
     learn::begin();
-    here(|thread| thread.start.set(Start::Initialized));
+    Start::Initialized.reach();
 }
 
 /// `PyImport_AppendInittab`; see [`inittab::append`].
@@ -45,12 +45,10 @@ pub unsafe extern "C" fn mpc35_rebind_PyImport_AppendInittab(name: *const c_char
 pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c_void {
     // SAFETY: as the module called it.
     let hash = unsafe { host::mpc_host_hash_make(pool) };
-    here(|thread| {
-        if thread.start.get() == Start::Initialized {
-            learn::interpreters_are(hash);
-            thread.start.set(Start::TableMade);
-        }
-    });
+    if Start::reached() == Start::Initialized {
+        learn::interpreters_are(hash);
+        Start::TableMade.reach();
+    }
     hash
 }
 
@@ -62,7 +60,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
     if learn::armed() {
         return state.as_ptr();
     }
-    let start = here(|thread| thread.start.get()).unwrap_or(Start::None);
+    let start = Start::reached();
     match start {
         Start::TableMade => global::is(state),
         Start::ChildEntered | Start::MainEntered if global::state() == Some(state) => {
@@ -75,7 +73,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
         }
         _ => return state.as_ptr(),
     }
-    here(|thread| thread.start.set(Start::None));
+    Start::None.reach();
     global::token()
 }
 
@@ -90,7 +88,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_RestoreThread(state: *mut c_void) {
                 thread.reach(Step::Asked(outer));
                 return true;
             }
-            thread.start.set(Start::ChildEntered);
+            Start::ChildEntered.reach();
             false
         });
         if begun == Some(true) {
@@ -174,13 +172,11 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_set(
     // SAFETY: as the module called it.
     unsafe { host::mpc_host_hash_set(hash, key, length, value) };
     if learn::is_interpreters(hash) && !learn::armed() {
-        here(|thread| {
-            // SAFETY: the module enters names, with APR_HASH_KEY_STRING.
-            let name = unsafe { CStr::from_ptr(key.cast()) };
-            if thread.start.get() == Start::ChildEntered && name.to_bytes() == process::MAIN_INTERPRETER {
-                thread.start.set(Start::MainEntered);
-            }
-        });
+        // SAFETY: the module enters names, with APR_HASH_KEY_STRING.
+        let name = unsafe { CStr::from_ptr(key.cast()) };
+        if Start::reached() == Start::ChildEntered && name.to_bytes() == process::MAIN_INTERPRETER {
+            Start::MainEntered.reach();
+        }
     }
 }
 

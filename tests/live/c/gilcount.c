@@ -36,6 +36,12 @@ void PyEval_AcquireThread(void *state)
     ((void (*)(void *))next("PyEval_AcquireThread"))(state);
 }
 
+void PyEval_AcquireLock(void)
+{
+    count(__builtin_return_address(0));
+    ((void (*)(void))next("PyEval_AcquireLock"))();
+}
+
 int PyGILState_Ensure(void)
 {
     count(__builtin_return_address(0));

@@ -1,6 +1,5 @@
 """Shows what the thread state still holds of the request before, then leaves something behind itself."""
 
-import contextvars
 import json
 import sys
 import threading
@@ -8,7 +7,13 @@ import threading
 from mod_python import apache
 
 local = threading.local()
-context = contextvars.ContextVar("context", default=None)
+if sys.version_info[0] >= 3:
+    import contextvars
+
+    context = contextvars.ContextVar("context", default=None)
+else:
+    # What Python 2 does not have is not reported.
+    context = None
 
 
 def trace(frame, event, argument):
@@ -18,14 +23,16 @@ def trace(frame, event, argument):
 def handler(req):
     found = {
         "local": getattr(local, "user", None),
-        "context": context.get(),
         "trace": sys.gettrace() is not None,
         "profile": sys.getprofile() is not None,
     }
+    if context:
+        found["context"] = context.get()
     req.content_type = "application/json"
     req.write(json.dumps(found))
-    local.user = context_value = req.args
-    context.set(context_value)
+    local.user = req.args
+    if context:
+        context.set(req.args)
     sys.settrace(trace)
     sys.setprofile(trace)
     return apache.OK

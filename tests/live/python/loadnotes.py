@@ -7,12 +7,17 @@ import notes
 from mod_python import apache
 
 
-class Load:
+def source(file):
+    """Python 2 may name the bytecode."""
+    return file[:-1] if file.endswith((".pyc", ".pyo")) else file
+
+
+class Load(object):
     """One run of a module's code. Made by its first lines; its last ones say how it ended."""
 
     def __init__(self, file, version=0):
         # Tells two runs of one file apart that run beside each other.
-        self.fields = {"file": file, "version": version, "run": os.urandom(4).hex()}
+        self.fields = {"file": source(file), "version": version, "run": notes.random_name(4)}
         notes.write("load", **self.fields)
 
     def over(self):

@@ -8,16 +8,25 @@ Nothing here imports an extension module. In httpd's parent process that would k
 graceful restart, which changes what the stock module does there.
 """
 
+import errno
 import os
 import time
 
 directory = os.environ["MODPYTHON_LIVE_NOTES"]
-token = os.urandom(8).hex()
+
+
+def random_name(size):
+    """So many random bytes, in hexadecimal digits."""
+    return "".join("%02x" % byte for byte in bytearray(os.urandom(size)))
+
+
+token = random_name(8)
 
 
 def write(event, **fields):
     """One line per event; a single write in append mode, so that lines of many threads do not mix."""
-    fields.update(event=event, pid=os.getpid(), token=token, time=time.time())
+    # Python 2 would round to hundredths of a second.
+    fields.update(event=event, pid=os.getpid(), token=token, time="%.6f" % time.time())
     line = "\t".join("%s=%s" % field for field in fields.items())
     log = os.open(os.path.join(directory, "events"), os.O_WRONLY | os.O_APPEND)
     try:
@@ -35,6 +44,8 @@ def take_flag(name):
     """Takes the flag away, and tells whether it was there: of many threads, one gets it."""
     try:
         os.unlink(os.path.join(directory, name))
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
         return False
     return True

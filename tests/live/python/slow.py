@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 import time
 
 import notes
@@ -18,7 +17,6 @@ def handler(req):
         json.dumps(
             {
                 "pid": os.getpid(),
-                "thread": threading.get_ident(),
                 "interpreter": apache.interpreter,
                 "token": notes.token,
             }

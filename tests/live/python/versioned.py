@@ -14,7 +14,7 @@ def handler(req):
     dispatched = time.time()
     version, finished = VERSION, FINISHED
     return loadnotes.answer(
-        req, file=__file__, version=version, finished=finished, dispatched=dispatched, looked=time.time()
+        req, file=loadnotes.source(__file__), version=version, finished=finished, dispatched=dispatched, looked=time.time()
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 
 import notes
 from mod_python import apache
@@ -14,7 +13,6 @@ def handler(req):
         json.dumps(
             {
                 "pid": os.getpid(),
-                "thread": threading.get_ident(),
                 "interpreter": apache.interpreter,
                 "token": notes.token,
             }

@@ -4,24 +4,21 @@ use std::fmt::{self, Write};
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
-use crate::prerequisites;
+use crate::{prerequisites, subject};
 
 /// Which mod_python is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Module {
-    /// The distribution's, as installed.
+    /// The distribution's as installed, or our host as built.
     Stock,
-    /// The same file after `make relink`.
+    /// The same after relinking.
     Relinked,
 }
 
 impl Module {
     /// Where the module is.
     pub fn path(self) -> Result<PathBuf> {
-        match self {
-            Self::Stock => prerequisites::module("mod_python.so"),
-            Self::Relinked => prerequisites::relinked(),
-        }
+        subject().module(self)
     }
 }
 
@@ -105,13 +102,16 @@ impl Config<'_> {
         }
         self.mpm_directives(&mut text);
         // Stock makes its session locks in a fixed place, one for each possible client. One of its own is enough here.
-        push(
-            &mut text,
-            format_args!(
-                "PythonOption mod_python.mutex_directory \"{root}/run\"\n\
+        // 3.1.x has no such options, and in its stock module one directive more is one more to crash on.
+        if !subject().is_host() {
+            push(
+                &mut text,
+                format_args!(
+                    "PythonOption mod_python.mutex_directory \"{root}/run\"\n\
                  PythonOption mod_python.mutex_locks 4\n"
-            ),
-        );
+                ),
+            );
+        }
         text.push_str(self.directives);
         text.push('\n');
         Ok(text)

@@ -19,6 +19,17 @@ pub fn alone() -> MutexGuard<'static, ()> {
     MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// So many times a race is given the chance to show itself.
+const CHANCES: u32 = 10;
+
+/// A defect of the stock module that comes from a race shows itself in one of several attempts.
+#[track_caller]
+pub fn shown(defect: &str, mut attempt: impl FnMut() -> bool) {
+    let times = (1..=CHANCES).find(|_| attempt());
+    let times = times.unwrap_or_else(|| panic!("in {CHANCES} attempts stock has not shown: {defect}"));
+    println!("stock: {defect} (shown in attempt {times})");
+}
+
 /// Every answer is a 200, and there are some.
 #[track_caller]
 pub fn all_good(answers: &[Answer]) {

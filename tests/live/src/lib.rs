@@ -1,8 +1,11 @@
-//! Runs Debian's mod_python in a real Apache 2.4 under load, with the stock module or the relinked one.
+//! Runs mod_python in a real Apache 2.4 under load, with the stock module or the relinked one: Debian's, or our own host
+//! in the shape of 3.1.x.
 //!
 //! | room | job |
 //! |---|---|
 //! | `prerequisites` | what must be installed, and one sentence for each thing that is not |
+//! | `subject` | whose mod_python is under test |
+//! | `preload` | libraries in C that a test has httpd load first |
 //! | `config` | the text of httpd's configuration file |
 //! | `setup` | what a server consists of, laid out and started |
 //! | `server` | one running Apache: its log and processes, until it has stopped |
@@ -27,14 +30,17 @@ pub mod loads;
 pub mod meanwhile;
 pub mod observe;
 pub mod picture;
+pub mod preload;
 pub mod prerequisites;
 pub mod report;
 pub mod server;
 pub mod setup;
 pub mod site;
+pub mod subject;
 pub mod versions;
 pub mod wait;
 
 pub use config::{Module, Mpm};
 pub use server::{Server, Stop};
 pub use setup::Setup;
+pub use subject::subject;

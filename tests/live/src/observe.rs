@@ -13,7 +13,7 @@ use crate::site::EVENTS;
 /// One note of an interpreter.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// `start`, `slow-start`, `init` or `load`.
+    /// `start`, `slow-start`, `init`, `name` or `load`.
     pub kind: String,
     /// The process.
     pub pid: u64,
@@ -29,7 +29,23 @@ pub struct Event {
 
 /// All notes so far.
 pub fn events(notes: &Path) -> Result<Vec<Event>> {
-    fs::read_to_string(notes.join(EVENTS))?.lines().map(event).collect()
+    let mut events = fs::read_to_string(notes.join(EVENTS))?.lines().map(event).collect::<Result<Vec<_>>>()?;
+    name_inits(&mut events);
+    Ok(events)
+}
+
+/// 3.1.x does not tell `init` for which interpreter it is called. The first request tells, by a note of its own; an
+/// interpreter that never has one is the one in which requests are given back.
+fn name_inits(events: &mut [Event]) {
+    let names: BTreeMap<_, _> = events
+        .iter()
+        .filter(|event| event.kind == "name")
+        .map(|event| ((event.pid, event.token.clone()), event.interpreter.clone()))
+        .collect();
+    for event in events.iter_mut().filter(|event| event.kind == "init" && event.interpreter.is_empty()) {
+        let name = names.get(&(event.pid, event.token.clone()));
+        event.interpreter = name.map_or("main_interpreter", String::as_str).to_owned();
+    }
 }
 
 fn event(line: &str) -> Result<Event> {

@@ -14,7 +14,7 @@ pub const USER: &str = "www-data";
 /// Names the relinked module when it is not in its usual place.
 pub const RELINKED_VARIABLE: &str = "MODPYTHON_RELINKED";
 
-fn require(path: PathBuf, remedy: &str) -> Result<PathBuf> {
+pub(crate) fn require(path: PathBuf, remedy: &str) -> Result<PathBuf> {
     if path.exists() {
         return Ok(path);
     }

@@ -125,6 +125,17 @@ impl Server {
         })
     }
 
+    /// Puts a copy of the module in another place, and that place into the configuration.
+    pub fn move_module(&self) -> Result<()> {
+        let file = self.root.join("httpd.conf");
+        let text = fs::read_to_string(&file)?;
+        let line = text.lines().find(|line| line.starts_with("LoadModule python_module "));
+        let module = line.and_then(|line| line.split('"').nth(1)).ok_or_else(|| Error::other("no LoadModule line"))?;
+        let moved = self.root.join("moved.so");
+        fs::copy(module, &moved)?;
+        fs::write(&file, text.replace(module, &moved.display().to_string()))
+    }
+
     /// Waits until no connection is left that a client has closed and httpd has not.
     ///
     /// The event MPM (2.4.71) reads freed memory when SIGTERM meets a connection that is just being closed: without any

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::config::{Config, Module, Mpm};
 use crate::server::Server;
-use crate::{prerequisites, site};
+use crate::{prerequisites, site, subject};
 
 const PORTS_TRIED: u32 = 5;
 
@@ -145,6 +145,10 @@ impl Setup {
         fs::write(notes.join(site::EVENTS), "")?;
         fs::set_permissions(notes.join(site::EVENTS), Permissions::from_mode(0o666))?;
         site::write_modules(&root.join("python"), self.instrumented)?;
+        // In the server's own directory, where children may read it, and before whatever else is called mod_python.
+        if let Some(package) = subject().package(self.module) {
+            copy_directory(&package, &root.join("python/mod_python"))?;
+        }
         for (path, text) in &self.files {
             let path = root.join("htdocs").join(path);
             if let Some(parent) = path.parent() {
@@ -157,7 +161,8 @@ impl Setup {
 
     fn spawn(&self, httpd: &Path, root: &Path) -> Result<Child> {
         let console = File::create(root.join("console"))?;
-        Command::new(httpd)
+        let mut command = Command::new(httpd);
+        command
             .arg("-f")
             .arg(root.join("httpd.conf"))
             .arg("-DFOREGROUND")
@@ -167,14 +172,25 @@ impl Setup {
             .env("LANG", "C.UTF-8")
             .env("PYTHONPATH", root.join("python"))
             .env(site::NOTES_VARIABLE, root.join("notes"))
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(console.try_clone()?)
             .stderr(console)
             // A group of its own, so that nothing outlives the server.
-            .process_group(0)
-            .spawn()
+            .process_group(0);
+        if let Some(home) = subject().python_home() {
+            command.env("LD_LIBRARY_PATH", home.join("lib")).env("PYTHONHOME", home);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).spawn()
     }
+}
+
+fn copy_directory(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 fn free_port() -> Result<u16> {

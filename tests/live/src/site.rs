@@ -15,10 +15,10 @@ pub const EXTENSION_VARIABLE: &str = "MODPYTHON_LIVE_EXTENSION";
 pub const PRELOAD_VARIABLE: &str = "MODPYTHON_LIVE_PRELOAD";
 /// While this flag exists, `mod_python.apache` cannot be imported.
 pub const BREAK_PACKAGE: &str = "break-package";
-/// The next interpreter that starts takes this flag away and sleeps for a second.
+/// The next interpreter that starts takes this flag away and sleeps for two seconds.
 pub const SLOW_START: &str = "slow-start";
-/// The next call of `mod_python.apache.init` for the interpreter `slow` takes this flag away and sleeps for a second.
-pub const SLOW_INIT: &str = "slow-init-slow";
+/// The next call of `mod_python.apache.init` takes this flag away and sleeps for two seconds.
+pub const SLOW_INIT: &str = "slow-init";
 
 macro_rules! python {
     ($($name:literal),* $(,)?) => {
@@ -27,7 +27,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 13] = python![
+const MODULES: [(&str, &str); 14] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -41,6 +41,7 @@ const MODULES: [(&str, &str); 13] = python![
     "loadnotes.py",
     "waiting.py",
     "importhit.py",
+    "defects.py",
 ];
 
 /// Directives that let `module` answer below `/module/`, in the interpreter that httpd chooses by default.

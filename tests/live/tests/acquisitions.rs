@@ -1,37 +1,22 @@
 //! How often a request takes the GIL (R5).
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use modpython_live::expect::{alone, clean_stop};
 use modpython_live::http::Client;
-use modpython_live::{Module, Setup, site};
+use modpython_live::preload::Preload;
+use modpython_live::{Module, Setup, site, subject};
 
 const REQUESTS: u64 = 100;
 /// One for the handler, and one for the cleanup that gives the request object back, in the main interpreter.
 const NEEDED: u64 = 2;
-
-/// Builds the library that counts, and says where it is.
-fn build(directory: &Path) -> String {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/gilcount.c");
-    let library = directory.join("gilcount.so");
-    let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"])
-        .args([&library, &source])
-        .status()
-        .expect("cc cannot be run: apt-get install gcc libc6-dev");
-    assert!(status.success(), "cc failed on {}", source.display());
-    library.to_str().expect("a path in UTF-8").to_owned()
-}
+/// 3.1.x gives the GIL up while httpd collects the variables for CGI, and takes it again.
+const OF_MAKING_A_REQUEST_IN_3_1: u64 = 1;
 
 fn acquisitions_per_request(module: Module) -> u64 {
-    let directory = tempfile::tempdir().expect("a directory");
-    // The dynamic loader looks for the library in children too, which run as another user.
-    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("permissions");
+    let library = Preload::build("gilcount.c");
     let server = Setup::new(module)
-        .environment("LD_PRELOAD", &build(directory.path()))
+        .environment("LD_PRELOAD", library.library().to_str().expect("a path in UTF-8"))
         .directives(&site::handler("plain"))
         .directives(&site::handler("gilcount"))
         .start()
@@ -65,6 +50,7 @@ fn a_request_takes_the_gil_no_more_than_needed() {
     let relinked = acquisitions_per_request(Module::Relinked);
     println!("acquisitions of the GIL per request: stock {stock}, relinked {relinked}");
     // The counter sees the stock module's too, so it does count.
-    assert!(stock >= NEEDED, "stock: {stock}");
-    assert_eq!(relinked, NEEDED);
+    let needed = if subject().is_host() { NEEDED + OF_MAKING_A_REQUEST_IN_3_1 } else { NEEDED };
+    assert!(stock >= needed, "stock: {stock}");
+    assert_eq!(relinked, needed);
 }

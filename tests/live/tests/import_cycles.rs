@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use modpython_live::expect::{all_answered, all_good, alone, clean_stop};
+use modpython_live::expect::{all_answered, all_good, alone, clean_stop, shown};
 use modpython_live::load::{Answer, Load};
 use modpython_live::loads::{all_at_once, loads_of};
 use modpython_live::observe::{field, outcomes};
-use modpython_live::{Module, Server, Setup, site};
+use modpython_live::{Module, Server, Setup, site, subject};
 
 const CLIENTS: usize = 32;
 /// Each cycle is met so many times, each time with modules that nobody has loaded yet.
@@ -141,10 +141,20 @@ impl Cycle {
     }
 
     fn is_not_stood_by_stock(&self) {
-        let server = self.start(Module::Stock);
-        let answers: Vec<_> = (0..ROUNDS).flat_map(|round| self.ask(&server, round)).collect();
-        println!("stock: {:?}", outcomes(&answers));
-        assert!(answers.iter().any(|answer| !answer.is_good()), "stock answered well each time");
+        shown("a bad answer for modules that import each other, or a second load in 3.1", || {
+            let server = self.start(Module::Stock);
+            (0..ROUNDS).any(|round| {
+                let answers = self.ask(&server, round);
+                // 3.1.x takes a module that is being loaded for one that has changed, and runs its file again: each of
+                // its threads then answers from a module that is whole, or loads without end.
+                let again = subject().is_host()
+                    && self.modules.iter().any(|(name, ..)| {
+                        loads_of(&server.notes(), &format!("app/{name}{round}.py")).expect("the notes").len() > 1
+                    });
+                println!("stock: {:?}{}", outcomes(&answers), if again { ", some files ran again" } else { "" });
+                again || answers.iter().any(|answer| !answer.is_good())
+            })
+        });
     }
 }
 

@@ -1,0 +1,88 @@
+#!/bin/sh
+# Builds the test host, stock and relinked, for the live tests: usage: build-host.sh PYTHON WAY SHIP OUT
+#
+# WAY is S (source) or O (objects only), both as `make relink TREE=` does it, or F (the finished module, rewritten by
+# modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared library. OUT gets stock.so and relinked.so, the package that belongs to each
+# (lib/, lib-relinked/), and `way` and `python`, one word each; for a Python that is not the system's also `home`, a link
+# to its copy beside OUT: httpd's children may not enter the folder of a user's own Python.
+set -eu
+
+python=$1 way=$2 ship=$(cd "$3" && pwd) out=$4
+here=$(cd "$(dirname "$0")/../.." && pwd)
+
+rm -rf "$out"
+mkdir -p "$out/stock"
+out=$(cd "$out" && pwd)
+
+# The host writes its build beside its sources.
+build() {
+    (cd "$1" && ./configure ${APXS:+"--with-apxs=$APXS"} --with-python="$python" && make) >"$out/$2.log" 2>&1 || {
+        cat "$out/$2.log" >&2
+        echo "build-host.sh: the $2 host does not build" >&2
+        exit 1
+    }
+}
+
+# Everything of a folder, to see that it stays as it is.
+sums() {
+    (cd "$1" && find . -type f -exec sha256sum {} + | sort)
+}
+
+# relink_tree OBJECTS: the product's own way to a module out of a built tree, which must not touch that tree.
+relink_tree() {
+    sums "$out/stock" >"$out/sums"
+    export PYTHON="$python" CC="${CC:-cc}" MAKE="${MAKE:-make}" OBJECTS="$1"
+    sh "$here/packaging/relink-tree.sh" check "$out/stock"
+    sh "$here/packaging/relink-tree.sh" link "$out/stock" "$ship" "$out/work" "$out/relinked"
+    sums "$out/stock" | diff "$out/sums" - || {
+        echo "build-host.sh: relinking has changed the tree, as above" >&2
+        exit 1
+    }
+    mv "$out/relinked/mod_python.so" "$out/relinked.so"
+    mv "$out/relinked/python" "$out/lib-relinked"
+}
+
+cp -R "$here/tests/host/." "$out/stock"
+build "$out/stock" stock
+cp "$out/stock/src/.libs/mod_python.so" "$out/stock.so"
+cp -R "$out/stock/lib/python" "$out/lib"
+
+case $way in
+S)
+    relink_tree ''
+    ;;
+O)
+    relink_tree only
+    ;;
+F)
+    cp "$SHARED" "$out/"
+    # $ORIGIN is the loader's.
+    # shellcheck disable=SC2016
+    "$ship/modpython-relink" "$out/stock.so" --library "$out/$(basename "$SHARED")" --runpath '$ORIGIN' \
+        --output "$out/relinked.so"
+    cp -R "$out/lib" "$out/lib-relinked"
+    ;;
+*)
+    echo "build-host.sh: the way is S, O or F, not $way" >&2
+    exit 2
+    ;;
+esac
+echo "$way" >"$out/way"
+ask() {
+    "$python" -c "import sys, sysconfig; print($1)"
+}
+version=$(ask '"%d.%d" % sys.version_info[:2]')
+echo "$version" >"$out/python"
+
+prefix=$(ask sys.exec_prefix)
+[ "$prefix" != /usr ] || exit 0
+home=$out/../python$version
+if [ ! -d "$home" ]; then
+    mkdir -p "$home.part/lib"
+    # Its own tests are half of it.
+    (cd "$prefix/lib" && tar -cf - --exclude=test --exclude=tests --exclude='*.a' --exclude='*.py[co]' "python$version") |
+        (cd "$home.part/lib" && tar -xf -)
+    cp "$(ask 'sysconfig.get_config_var("LIBDIR")')/$(ask 'sysconfig.get_config_var("INSTSONAME")')" "$home.part/lib"
+    mv "$home.part" "$home"
+fi
+ln -s "../python$version" "$out/home"

@@ -1,0 +1,169 @@
+//! Whose mod_python is under test: the distribution's, or our own host in the shape of 3.1.x.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::io::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::config::Module;
+use crate::prerequisites::{self, require};
+
+/// Names the directory of a test host, as `tests/live/build-host.sh` makes it. Unset, the distribution's module is tested.
+pub const HOST_VARIABLE: &str = "MODPYTHON_LIVE_HOST";
+
+/// How the relinked module of a host was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From its source, with the include lines.
+    Source,
+    /// From its objects alone, by the linker's `--wrap`.
+    Objects,
+    /// By `modpython-relink` out of the finished module.
+    Finished,
+}
+
+/// One test host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    directory: PathBuf,
+    way: Way,
+    python: String,
+}
+
+/// What the tests run on.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// Debian's libapache2-mod-python and its relinked copy.
+    Distribution,
+    /// Our host, stock and relinked.
+    Host(Host),
+}
+
+/// The subject of this process.
+///
+/// # Panics
+///
+/// If the variable names something that is no host: every test would fail for that reason.
+pub fn subject() -> &'static Subject {
+    static SUBJECT: OnceLock<Subject> = OnceLock::new();
+    SUBJECT.get_or_init(|| match env::var_os(HOST_VARIABLE) {
+        None => Subject::Distribution,
+        Some(directory) => {
+            Subject::Host(Host::open(Path::new(&directory)).unwrap_or_else(|error| panic!("{HOST_VARIABLE}: {error}")))
+        }
+    })
+}
+
+impl Host {
+    fn open(directory: &Path) -> Result<Self> {
+        // httpd resolves a relative path against its own ServerRoot.
+        let directory = directory.canonicalize().map_err(|error| {
+            Error::new(error.kind(), format!("{}: {error}; run `make check-host`", directory.display()))
+        })?;
+        let word = |name: &str| Ok::<_, Error>(fs::read_to_string(directory.join(name))?.trim().to_owned());
+        let way = match word("way")?.as_str() {
+            "S" => Way::Source,
+            "O" => Way::Objects,
+            "F" => Way::Finished,
+            other => return Err(Error::other(format!("{} was made in an unknown way, {other}", directory.display()))),
+        };
+        Ok(Self { way, python: word("python")?, directory })
+    }
+
+    fn module(&self, module: Module) -> Result<PathBuf> {
+        let name = match module {
+            Module::Stock => "stock.so",
+            Module::Relinked => "relinked.so",
+        };
+        require(self.directory.join(name), "run `make check-host`")
+    }
+}
+
+impl Subject {
+    /// Where the module is.
+    pub fn module(&self, module: Module) -> Result<PathBuf> {
+        match (self, module) {
+            (Self::Host(host), module) => host.module(module),
+            (Self::Distribution, Module::Stock) => prerequisites::module("mod_python.so"),
+            (Self::Distribution, Module::Relinked) => prerequisites::relinked(),
+        }
+    }
+
+    /// The directory of the package mod_python that belongs to the module; the distribution's is where Python looks.
+    pub fn package(&self, module: Module) -> Option<PathBuf> {
+        let Self::Host(host) = self else {
+            return None;
+        };
+        Some(host.directory.join(if module == Module::Stock { "lib/mod_python" } else { "lib-relinked/mod_python" }))
+    }
+
+    /// The prefix of a Python that is not the system's.
+    pub fn python_home(&self) -> Option<PathBuf> {
+        let Self::Host(host) = self else {
+            return None;
+        };
+        host.directory.join("home").canonicalize().ok()
+    }
+
+    /// Whether this is our own host.
+    pub fn is_host(&self) -> bool {
+        matches!(self, Self::Host(_))
+    }
+
+    /// How the host was relinked; none for the distribution's module.
+    pub fn way(&self) -> Option<Way> {
+        match self {
+            Self::Distribution => None,
+            Self::Host(host) => Some(host.way),
+        }
+    }
+
+    /// How often a race is given its chance, where `full` times are usual. A host relinked by its objects or as a finished
+    /// module has the same library as one relinked by its source, where all of them are taken.
+    pub fn times(&self, full: u32) -> u32 {
+        match self.way() {
+            None | Some(Way::Source) => full,
+            Some(Way::Objects | Way::Finished) => full / 4,
+        }
+    }
+
+    /// The generation, as the line at child start names it.
+    pub fn generation(&self) -> &str {
+        if self.is_host() { "3.1" } else { "3.5" }
+    }
+
+    /// The version of Python: "2.7".
+    pub fn python(&self) -> &str {
+        match self {
+            // Debian 12's.
+            Self::Distribution => "3.11",
+            Self::Host(host) => &host.python,
+        }
+    }
+
+    /// Whether the Python is a 2.
+    pub fn is_python2(&self) -> bool {
+        self.python().starts_with("2.")
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Distribution => f.write_str("the distribution's mod_python"),
+            Self::Host(host) => write!(f, "the test host for Python {}, relinked by its {:?}", host.python, host.way),
+        }
+    }
+}
+
+/// A test that says nothing about this subject fails where it is run all the same: it would pass without testing.
+///
+/// # Panics
+///
+/// If `applies` is false.
+#[track_caller]
+pub fn only_where(applies: bool, reason: &str) {
+    assert!(applies, "this test does not apply to {}: {reason}; leave it out by --skip", subject());
+}

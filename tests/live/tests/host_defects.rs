@@ -1,0 +1,247 @@
+//! Defects of 3.1.x that crash or hang a child: each is shown by the stock host, and cured in the relinked one.
+//!
+//! What the stock host leaks or mixes up is in `host_leaks`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::http;
+use modpython_live::load::{Answer, Load, Outcome};
+use modpython_live::preload::Preload;
+use modpython_live::subject::{Way, only_where};
+use modpython_live::wait::wait_until;
+use modpython_live::{Module, Mpm, Server, Setup, observe, site, subject};
+
+const CLIENTS: usize = 32;
+/// How long the stock module is given to crash, in each of several attempts.
+const STOCK: Duration = Duration::from_secs(2);
+/// And the relinked one, in its only attempt.
+const RELINKED: Duration = Duration::from_secs(5);
+const HOST: &str = "these are the defects of 3.1.x";
+
+fn crashed(server: &Server) -> bool {
+    !server.crashes().is_empty()
+}
+
+/// Asks the stock module, again and again, until one of its children has crashed.
+fn stock_crashes(defect: &str, start: impl Fn(Module) -> Server, path: impl Fn(usize, usize) -> String + Sync) {
+    only_where(subject().is_host(), HOST);
+    let _alone = alone();
+    shown(defect, || {
+        let server = start(Module::Stock);
+        // One client makes the interpreter: several would make several, and take all the time for that.
+        Load::new(server.port(), 1).run_times(1, &path);
+        let record = Load::new(server.port(), CLIENTS).run_for(STOCK, &path);
+        println!("stock: {:?}", observe::outcomes(&record.answers));
+        crashed(&server)
+    });
+}
+
+/// Asks the relinked module, whose children stay and answer well.
+fn relinked_stays(
+    start: impl Fn(Module) -> Server,
+    path: impl Fn(usize, usize) -> String + Sync,
+    good: impl Fn(&Answer) -> bool,
+) {
+    only_where(subject().is_host(), HOST);
+    let _alone = alone();
+    let server = start(Module::Relinked);
+    let record = Load::new(server.port(), CLIENTS).run_for(RELINKED, path);
+    println!("relinked: {:?}", observe::outcomes(&record.answers));
+    if let Some(bad) = record.answers.iter().find(|answer| !good(answer)) {
+        panic!("{bad:?}\n{}", server.error_log());
+    }
+    clean_stop(server);
+}
+
+/// Sections with directives, in a server whose APR is as old as 3.1.x expects it to be (MODPYTHON-75).
+fn with_sections(library: &Path) -> impl Fn(Module) -> Server {
+    let options: String = (0..8).map(|number| format!("PythonOption option{number} value{number}\n")).collect();
+    let directives = format!(
+        "{options}<Directory \"${{HTDOCS}}\">\n{options}</Directory>\n{}",
+        site::handler_in("/hello", "hello", &format!("PythonDebug Off\n{options}"))
+    );
+    let library = library.to_str().expect("a path in UTF-8").to_owned();
+    move |module| {
+        Setup::new(module)
+            .preload("hello")
+            .environment("LD_PRELOAD", &library)
+            .directives(&directives)
+            .start()
+            .expect("a server")
+    }
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn sections_with_directives_stand_load() {
+    let preload = Preload::build("oldoverlap.c");
+    relinked_stays(with_sections(preload.library()), |_, _| "/hello".to_owned(), |answer| answer.body == "hello\n");
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn stock_crashes_with_directives_in_sections() {
+    let preload = Preload::build("oldoverlap.c");
+    let hello = |_, _| "/hello".to_owned();
+    stock_crashes("a crash where sections have directives", with_sections(preload.library()), hello);
+}
+
+/// Handlers whose status is an object that nobody else keeps, and one that everybody shares: it is given up without the
+/// GIL.
+fn with_status(module: Module) -> Server {
+    Setup::new(module)
+        .preload("defects")
+        .directives(&site::handler_in("/status", "defects::status", ""))
+        .directives(&site::handler_in("/constant", "defects::constant", ""))
+        .directives(&site::handler_in("/count", "defects::count", ""))
+        .start()
+        .expect("a server")
+}
+
+const STATUSES: [u16; 4] = [403, 404, 409, 410];
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn a_computed_status_stands_load() {
+    let path = |client, _| format!("/status?{}", STATUSES[client % STATUSES.len()]);
+    relinked_stays(with_status, path, |answer| {
+        answer.outcome == Outcome::Status(STATUSES[answer.client % STATUSES.len()])
+    });
+}
+
+/// How many references to the shared status come or go under load.
+fn drift(module: Module) -> i64 {
+    only_where(subject().is_host(), HOST);
+    let server = with_status(module);
+    let count = || {
+        let body = http::get(server.port(), "/count").expect("an answer").text();
+        body.parse::<i64>().unwrap_or_else(|error| panic!("{error}: {body}\n{}", server.error_log()))
+    };
+    // What all threads keep for good is there before.
+    let load = |duration| Load::new(server.port(), CLIENTS).run_for(duration, |_, _| "/constant".to_owned()).answers;
+    for path in ["/count", "/constant"] {
+        http::get(server.port(), path).expect("an answer");
+    }
+    all_good(&load(Duration::ZERO));
+    let before = count();
+    let answers = load(STOCK);
+    let drift = count() - before;
+    println!("{module}: {drift} references to a constant more after it has been returned {} times", answers.len());
+    if module == Module::Relinked {
+        all_good(&answers);
+        clean_stop(server);
+    }
+    drift
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn references_to_a_shared_status_are_counted_right() {
+    let _alone = alone();
+    assert_eq!(drift(Module::Relinked), 0);
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn stock_miscounts_references_to_a_shared_status() {
+    let _alone = alone();
+    shown("wrong counts of references to a constant", || drift(Module::Stock) != 0);
+}
+
+/// A filter's object is given up without the GIL, when the pool of its request is destroyed, and the request with it.
+fn with_filter(module: Module) -> Server {
+    Setup::new(module)
+        .preload("nest defects")
+        .directives("PythonOutputFilter defects::filtered UPPER")
+        .directives("<Location \"/page\">\nSetOutputFilter UPPER\n</Location>")
+        .file("page", "a page\n")
+        .start()
+        .expect("a server")
+}
+
+fn page(_client: usize, _turn: usize) -> String {
+    "/page".to_owned()
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn an_output_filter_stands_load() {
+    relinked_stays(with_filter, page, |answer| answer.is_good() && answer.body == "A PAGE\n");
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn stock_crashes_with_an_output_filter() {
+    stock_crashes("a crash with an output filter", with_filter, page);
+}
+
+/// `req.add_handler` for a phase that no directive names.
+fn with_added_handler(module: Module) -> Server {
+    Setup::new(module)
+        .preload("defects")
+        .directives(&site::handler_in("/adds", "defects::adds", ""))
+        .start()
+        .expect("a server")
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn a_handler_is_added_to_a_phase_without_directives() {
+    only_where(subject().way() == Some(Way::Source), "only its source lets us change python_handler's variables");
+    relinked_stays(with_added_handler, |_, _| "/adds".to_owned(), Answer::is_good);
+    let _alone = alone();
+    let server = with_added_handler(Module::Relinked);
+    assert_eq!(http::get(server.port(), "/adds").expect("an answer").status, 200);
+    let added = || observe::events(&server.notes()).map(|events| events.iter().any(|event| event.kind == "added"));
+    // The phase of logging comes after the answer.
+    wait_until("the added handler to run", Duration::from_secs(5), || Ok(added()?.then_some(()))).expect("a note");
+    clean_stop(server);
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn stock_crashes_when_a_handler_is_added() {
+    stock_crashes("a crash with req.add_handler", with_added_handler, |_, _| "/adds".to_owned());
+}
+
+/// A signal ends a process of prefork in the midst of a handler, and so with the GIL held (MODPYTHON-109).
+fn stop_a_busy_server(module: Module) -> Server {
+    let server = Setup::new(module)
+        .mpm(Mpm::Prefork, 2)
+        .preload("defects")
+        .directives(&site::handler_in("/busy", "defects::busy", ""))
+        .start()
+        .expect("a server");
+    let mut load = Load::new(server.port(), 1);
+    // The answer never comes.
+    load.timeout = Duration::from_millis(200);
+    let answers = load.run_times(1, |_, _| "/busy".to_owned()).answers;
+    assert_eq!(answers[0].outcome, Outcome::TimedOut);
+    let busy = || observe::events(&server.notes()).map(|events| events.iter().any(|event| event.kind == "busy"));
+    wait_until("the handler to be busy", Duration::from_secs(5), || Ok(busy()?.then_some(()))).expect("a note");
+    server
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn a_busy_process_ends_at_once() {
+    only_where(subject().is_host(), HOST);
+    let _alone = alone();
+    let mut server = stop_a_busy_server(Module::Relinked);
+    let stop = server.stop().expect("a stop");
+    assert!(!stop.hung && stop.took <= Duration::from_secs(5), "{stop:?}\n{}", server.error_log());
+    assert!(!crashed(&server), "{:?}", server.crashes());
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn stock_hangs_when_a_busy_process_is_to_end() {
+    only_where(subject().is_host(), HOST);
+    let _alone = alone();
+    shown("a process that has to be killed", || {
+        let mut server = stop_a_busy_server(Module::Stock);
+        server.stop().expect("a stop").hung
+    });
+}
