@@ -113,3 +113,19 @@ fn a_module_with_the_library_in_it() {
     craft::compile(&place.path("other.so"), &source("libpython2.7.so.1.0"), &[needs]);
     place.run_bare(&["--check", "other.so"]).assert_exit(12);
 }
+
+/// What the patch set makes: it comes from no finished module, so that the system's own says nothing of it.
+#[test]
+fn a_module_that_was_built_with_the_library() {
+    stock();
+    let place = Place::new();
+    let source = "extern int Py_NewInterpreter(void);\nint python_module(void) { return Py_NewInterpreter(); }\n";
+    let library = place.path("lib").join(LIBRARY).display().to_string();
+    let needs = format!("{}/stub/{LIBPYTHON}", place.path("").display());
+    let options = ["-Wl,--no-as-needed".to_owned(), library, needs, "-Wl,-rpath,$ORIGIN/lib".to_owned()];
+    craft::compile(&place.path("built.so"), source, &options);
+    let ran = place.run_bare(&["--check", "built.so"]);
+    assert!(ran.assert_exit(0).stdout.contains("built with modpython-core"), "{}", ran.stdout);
+    fs::remove_file(place.path("lib").join(LIBRARY)).unwrap();
+    place.run_bare(&["--check", "built.so"]).assert_exit(12);
+}

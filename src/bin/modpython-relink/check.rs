@@ -88,7 +88,9 @@ fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Rep
     let generation = facts.stamp.as_ref().map(|stamp| stamp.generation.clone());
     let generation = generation.or_else(|| generation::of_relinked(facts)).unwrap_or_else(|| "unknown".into());
     let library = loadable_library(cli, module, facts);
-    let sources = sources(module, facts);
+    // What was built with the library, and not rewritten, was not made from any file that could be upgraded.
+    let built = facts.stamp.is_none() && generation::of_relinked(facts).is_none();
+    let sources = if built { Vec::new() } else { sources(module, facts) };
     let upgraded = sources.iter().find(|source| !source.same).map(|source| source.path.clone());
     let state = match (&library, &upgraded) {
         (Err(_), _) => "broken",
@@ -96,11 +98,12 @@ fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Rep
         (Ok(_), None) => "ok",
     };
     let headline = if state == "ok" { "relinked and current" } else { state };
-    let mut text = format!(
-        "{headline}: {}\nmod_python {generation}, relinked by modpython-relink {version}, build-id {}\n",
-        module.path.display(),
-        facts.build_id.as_deref().unwrap_or("none"),
-    );
+    let how = match built {
+        true => "built with modpython-core".to_owned(),
+        false => format!("mod_python {generation}, relinked by modpython-relink {version}"),
+    };
+    let build_id = facts.build_id.as_deref().unwrap_or("none");
+    let mut text = format!("{headline}: {}\n{how}, build-id {build_id}\n", module.path.display());
     match &library {
         Ok(library) => text.push_str(&format!("its library is {} {}\n", library.path.display(), library.version)),
         Err(reason) => text.push_str(&format!("{reason}\n")),
@@ -109,7 +112,7 @@ fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Rep
         let relation = if source.same { "the same build as" } else { "another build than" };
         text.push_str(&format!("{relation} {}\n", source.path.display()));
     }
-    if sources.is_empty() {
+    if sources.is_empty() && !built {
         text.push_str("no stock module is there to compare it with\n");
     }
     if let Some(path) = &upgraded {
