@@ -151,7 +151,7 @@ ifeq ($(strip $(PYTHON2)),)
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
 	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy --locked \
-	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module -- -D warnings)
+	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module --bench pair -- -D warnings)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/shared/libmodpython-core-py2.7.so.0 $(CARGO2) test --locked \
 	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
 	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)

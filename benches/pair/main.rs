@@ -21,9 +21,12 @@ mod variants;
 #[path = "python3.rs"]
 mod variants;
 
+use modpython_core::python::ffi;
 use std::{
+    collections::HashMap,
     env,
     ffi::{CStr, CString, c_void},
+    hint::black_box,
     mem,
     process::ExitCode,
     sync::{
@@ -63,6 +66,25 @@ unsafe fn function<F: Copy>(library: *mut c_void, name: &CStr) -> F {
     unsafe { mem::transmute_copy(&address) }
 }
 
+/// The bare pair, on a state that is this thread's.
+fn bare(map: &HashMap<CString, usize>, own: *mut ffi::PyThreadState) {
+    for _ in 0..3 {
+        black_box(map.get(black_box(NAME)));
+    }
+    calls(own);
+}
+
+/// The CPython calls of the bare pair.
+fn calls(own: *mut ffi::PyThreadState) {
+    // SAFETY: a state of this thread alone: the GIL is taken with it, what a request left in it is cleared, and the GIL is
+    // given up.
+    unsafe {
+        ffi::PyEval_RestoreThread(own);
+        ffi::PyThreadState_Clear(ffi::PyThreadState_Get());
+        ffi::PyEval_SaveThread();
+    }
+}
+
 /// Tells the threads to end.
 const STOP: usize = VARIANTS.len();
 
@@ -73,13 +95,15 @@ fn measure(shared: &Shared, threads: usize, rounds: usize, pairs: u32) -> Vec<[f
     let worker = || {
         // The thread's states exist before it is measured. The first is the library's, which stays.
         shared.ours();
-        let own = shared.own_state();
+        // SAFETY: the interpreter lives as long as Python, and the state is used by this thread alone.
+        let own = unsafe { ffi::PyThreadState_New(shared.interpreter) };
         let mut times = Vec::new();
         loop {
             barrier.wait();
             let variant = order.load(Ordering::Relaxed);
             if variant == STOP {
-                Shared::end_state(own);
+                // SAFETY: cleared after each use, not current, and not used again.
+                unsafe { ffi::PyThreadState_Delete(own) };
                 return times;
             }
             let begun = Instant::now();

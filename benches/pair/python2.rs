@@ -1,6 +1,6 @@
 //! Python 2.7: the library's functions of generation 3.1.
 
-use super::{NAME, function, library};
+use super::{NAME, bare, calls, function, library};
 use modpython_core::python::ffi;
 use std::{
     collections::HashMap,
@@ -49,7 +49,7 @@ pub struct Shared {
     map: HashMap<CString, usize>,
     /// The interpreters of the stock module: a dict of CObjects.
     dict: *mut ffi::PyObject,
-    interpreter: *mut ffi::PyInterpreterState,
+    pub interpreter: *mut ffi::PyInterpreterState,
 }
 
 // SAFETY: nothing changes; the dict is used with the GIL held.
@@ -97,25 +97,6 @@ impl Shared {
         }
     }
 
-    /// The bare pair.
-    fn bare(&self, own: *mut ffi::PyThreadState) {
-        for _ in 0..3 {
-            black_box(self.map.get(black_box(NAME)));
-        }
-        Self::calls(own);
-    }
-
-    /// The CPython calls of the bare pair, on a state that is this thread's.
-    fn calls(own: *mut ffi::PyThreadState) {
-        // SAFETY: a state of this thread alone: the GIL is taken with it, what a request left in it is cleared, and the
-        // GIL is given up.
-        unsafe {
-            ffi::PyEval_RestoreThread(own);
-            ffi::PyThreadState_Clear(ffi::PyThreadState_Get());
-            ffi::PyEval_SaveThread();
-        }
-    }
-
     /// 3.1: looks in the dict with the bare GIL, gives it up, makes a state, and takes the GIL with that; in the end the
     /// state is destroyed. It is cleared first, as it has to be; 3.1 forgets to.
     fn stock31(&self) {
@@ -135,26 +116,14 @@ impl Shared {
         }
     }
 
-    /// A state of this thread alone, for the bare pairs.
-    pub fn own_state(&self) -> *mut ffi::PyThreadState {
-        // SAFETY: the interpreter lives as long as Python, and the state is used by this thread alone.
-        unsafe { ffi::PyThreadState_New(self.interpreter) }
-    }
-
-    /// Gives the state up.
-    pub fn end_state(own: *mut ffi::PyThreadState) {
-        // SAFETY: cleared after each use, not current, and not used again.
-        unsafe { ffi::PyThreadState_Delete(own) };
-    }
-
     /// Runs `pairs` of one variant.
     pub fn run(&self, own: *mut ffi::PyThreadState, variant: usize, pairs: u32) {
         // A match outside of the loop, so that no variant pays for it.
         match variant {
             0 => (0..pairs).for_each(|_| self.ours()),
-            1 => (0..pairs).for_each(|_| self.bare(own)),
+            1 => (0..pairs).for_each(|_| bare(&self.map, own)),
             2 => (0..pairs).for_each(|_| self.stock31()),
-            _ => (0..pairs).for_each(|_| Self::calls(own)),
+            _ => (0..pairs).for_each(|_| calls(own)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Python 3: the library's functions of generation 3.5, whose release takes what the acquisition has returned.
 
-use super::{NAME, function, library};
-use pyo3_ffi as ffi;
+use super::{NAME, bare, calls, function, library};
+use modpython_core::python::ffi;
 use std::{
     cell::UnsafeCell,
     collections::HashMap,
@@ -55,7 +55,7 @@ pub struct Shared {
     release_interpreter: ReleaseInterpreter,
     /// The state that the server's start has given up: stock's threads take the GIL with it, one after the other.
     global: *mut ffi::PyThreadState,
-    interpreter: *mut ffi::PyInterpreterState,
+    pub interpreter: *mut ffi::PyInterpreterState,
     /// For the bare look-ups, and in the place of 3.5's hash. The number stands for a pointer.
     map: HashMap<CString, usize>,
     /// 3.1's interpreters: a dict of capsules.
@@ -111,25 +111,6 @@ impl Shared {
         unsafe { (self.release_interpreter)(black_box((self.get_interpreter)(black_box(NAME).as_ptr()))) }
     }
 
-    /// The bare pair.
-    fn bare(&self, own: *mut ffi::PyThreadState) {
-        for _ in 0..3 {
-            black_box(self.map.get(black_box(NAME)));
-        }
-        Self::calls(own);
-    }
-
-    /// The CPython calls of the bare pair, on a state that is this thread's.
-    fn calls(own: *mut ffi::PyThreadState) {
-        // SAFETY: a state of this thread alone: the GIL is taken with it, what a request left in it is cleared, and the
-        // GIL is given up.
-        unsafe {
-            ffi::PyEval_RestoreThread(own);
-            ffi::PyThreadState_Clear(ffi::PyThreadState_Get());
-            ffi::PyEval_SaveThread();
-        }
-    }
-
     /// 3.1: looks in the dict with the GIL, gives it up, makes a state, and takes the GIL with that; in the end the state
     /// is destroyed. It is cleared first, as it has to be; 3.1 forgets to.
     fn stock31(&self) {
@@ -169,26 +150,14 @@ impl Shared {
         }
     }
 
-    /// A state of this thread alone, for the bare pairs.
-    pub fn own_state(&self) -> *mut ffi::PyThreadState {
-        // SAFETY: the interpreter lives as long as Python, and the state is used by this thread alone.
-        unsafe { ffi::PyThreadState_New(self.interpreter) }
-    }
-
-    /// Gives the state up.
-    pub fn end_state(own: *mut ffi::PyThreadState) {
-        // SAFETY: cleared after each use, not current, and not used again.
-        unsafe { ffi::PyThreadState_Delete(own) };
-    }
-
     /// Runs `pairs` of one variant.
     pub fn run(&self, own: *mut ffi::PyThreadState, variant: usize, pairs: u32) {
         // A match outside of the loop, so that no variant pays for it.
         match variant {
             0 => (0..pairs).for_each(|_| self.ours()),
-            1 => (0..pairs).for_each(|_| self.bare(own)),
+            1 => (0..pairs).for_each(|_| bare(&self.map, own)),
             2 => (0..pairs).for_each(|_| self.stock31()),
-            3 => (0..pairs).for_each(|_| Self::calls(own)),
+            3 => (0..pairs).for_each(|_| calls(own)),
             4 => (0..pairs).for_each(|_| self.stock35(true)),
             _ => (0..pairs).for_each(|_| self.stock35(false)),
         }
