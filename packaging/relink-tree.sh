@@ -217,7 +217,7 @@ report() {
     else
         echo "  the Python files: $out/python/mod_python: install apache.py in the place of the installed one"
     fi
-    echo "To use it, put this line in the place of mod_python's LoadModule line, and restart the server:"
+    echo "To use it, put this line in the place of mod_python's LoadModule line, and stop and start the server:"
     echo "  $(cat "$out/python.load")"
     if ! readelf -d "$out/mod_python.so" | grep -q 'NEEDED.*libpython'; then
         echo "relink: warning: the tree links a static libpython. An extension module of Python that needs the shared one brings" >&2

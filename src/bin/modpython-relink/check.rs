@@ -117,7 +117,7 @@ fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Rep
     }
     if let Some(path) = &upgraded {
         text.push_str(&format!(
-            "the source has been upgraded since: relink {} and restart the server\n",
+            "the source has been upgraded since: relink {}, and stop and start the server\n",
             path.display()
         ));
     }

@@ -142,7 +142,7 @@ fn exit_codes() -> String {
     for ending in ENDINGS {
         let _ = writeln!(text, "  {:>3}  {:<16}  {}", ending.exit, ending.word, ending.meaning);
     }
-    text.push_str("\nThe running server keeps what it has loaded: restart it after every change.");
+    text.push_str("\nThe running server keeps what it has loaded: stop it and start it after every change. (A restart keeps its process, and\nwith it the Python in there.)");
     text
 }
 

@@ -172,7 +172,7 @@ fn warn_of_package(report: &mut Report, module: &Path) {
             module.display()
         ),
     });
-    report.warnings.push("the running server still has the old module: restart it".into());
+    report.warnings.push("the running server still has the old module: stop it and start it".into());
 }
 
 fn describe(cli: &Cli, module: &Module, facts: &Facts<'_>, plan: &Plan, library: &Library, target: &Path) -> Report {
@@ -184,11 +184,15 @@ fn describe(cli: &Cli, module: &Module, facts: &Facts<'_>, plan: &Plan, library:
     let build_id = facts.build_id.as_deref().unwrap_or("none");
     let generation = &plan.stamp.generation;
     let step = if cli.in_place {
-        "To use it, restart the server. The LoadModule line stays:"
+        "To use it, stop the server and start it. The LoadModule line stays:"
     } else {
-        "To use it, put this line in the place of mod_python's LoadModule line, and restart the server:"
+        "To use it, put this line in the place of mod_python's LoadModule line, and stop and start the server:"
     };
-    let back = if cli.in_place { "The way back (then restart the server):" } else { "The way back is the old line:" };
+    let back = if cli.in_place {
+        "The way back (then stop and start the server):"
+    } else {
+        "The way back is the old line (then stop and start the server):"
+    };
     let place = if cli.in_place {
         format!("in place; the stock file is {}", install::backup_of(target).display())
     } else {

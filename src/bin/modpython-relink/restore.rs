@@ -44,7 +44,7 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
         install::check_writable(&current.path)?;
     } else {
         install::restore(&current.path, &backup_path)?;
-        warnings.push("the running server still has the relinked module: restart it".to_owned());
+        warnings.push("the running server still has the relinked module: stop it and start it".to_owned());
     }
     let done = if cli.dry_run { "would put the stock file back:" } else { "the stock file is back:" };
     let json = json!({
