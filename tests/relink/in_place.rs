@@ -36,7 +36,7 @@ fn mode_owner_and_extended_attributes_are_kept() {
     };
     let ran = place.run(&["--in-place", "mod_python.so"]);
     ran.assert_exit(0);
-    assert!(ran.stderr.contains("package manager") && ran.stderr.contains("restart"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("package manager") && ran.stderr.contains("stop it and start it"), "{}", ran.stderr);
     assert!(ran.stdout.contains(&format!("modpython-relink --restore {}", module.display())), "{}", ran.stdout);
     assert_kept(&module);
     assert_kept(&place.path(BACKUP));
