@@ -2,7 +2,7 @@
 //! distribution has changed is served too.
 
 use super::edit::{Addition, lines, text};
-use super::tree::Generation;
+use super::generation::Generation;
 
 /// A file that gets lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! `modpython-relink patch`: the lines that a source tree of mod_python gets, as diffs or in the tree itself.
 //!
-//! [`tree`] reads it, [`anchors`] finds the places, [`releases`] knows them for the files of a release, [`edit`] puts
-//! lines in and writes diffs, [`output`] writes what a packager takes. [`reverse`] takes the lines back.
+//! [`tree`] reads it, and [`generation`] says which mod_python it may be; [`anchors`] finds the places, [`releases`] knows
+//! them for the files of a release, [`edit`] puts lines in and writes diffs, [`output`] writes what a packager takes, and
+//! [`reverse`] takes the lines back.
 
 mod anchors;
 mod edit;
+mod generation;
 mod output;
 mod releases;
 mod reverse;
@@ -126,7 +128,7 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tree::Generation;
+    use generation::Generation;
 
     const CORE: &str = "#include \"mod_python.h\"\nstatic x *get_interpreter(void)\nstatic void release_interpreter(void)\n\
                         apr_status_t python_cleanup(void *data)\n";

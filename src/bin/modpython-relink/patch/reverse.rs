@@ -58,7 +58,7 @@ fn without(target: Target, content: &[u8]) -> Result<(Vec<u8>, usize), String> {
 #[cfg(test)]
 mod tests {
     use super::super::edit::Edit;
-    use super::super::tree::Generation;
+    use super::super::generation::Generation;
     use super::*;
 
     #[test]

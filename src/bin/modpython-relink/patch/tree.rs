@@ -4,38 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::anchors::Target;
+use super::generation::Generation;
 use crate::failure::Failure;
-
-/// The generations of the interpreter path, as `modpython-core/before.h` tells them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Generation {
-    V31,
-    V32,
-    V33,
-    V35,
-}
-
-impl Generation {
-    fn of(version: &str) -> Option<Generation> {
-        let mut parts = version.split('.');
-        match (parts.next()?, parts.next()?) {
-            ("3", "1") => Some(Generation::V31),
-            ("3", "2") => Some(Generation::V32),
-            ("3", "3") => Some(Generation::V33),
-            ("3", "5") => Some(Generation::V35),
-            _ => None,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Generation::V31 => "3.1",
-            Generation::V32 => "3.2",
-            Generation::V33 => "3.3",
-            Generation::V35 => "3.5",
-        }
-    }
-}
 
 /// Where a tree says its version, and by which macros.
 const VERSIONS: [(&str, &str); 2] = [("src/include/mpversion.h", "MPV_"), ("src/include/mp_version.h", "MP_VERSION_")];
@@ -114,13 +84,5 @@ mod tests {
         assert_eq!(version(place.path()).as_deref(), Some("3.2.10"));
         fs::write(place.path().join(VERSIONS[0].0), of("MPV_").replace("2\n", "1\n")).unwrap();
         assert_eq!(version(place.path()).as_deref(), Some("3.1.10"));
-    }
-
-    #[test]
-    fn generations_are_those_of_the_headers() {
-        assert_eq!(Generation::of("3.1.4"), Some(Generation::V31));
-        assert_eq!(Generation::of("3.5.0"), Some(Generation::V35));
-        assert_eq!(Generation::of("3.4.1"), None);
-        assert_eq!(Generation::of("2.7.10"), None);
     }
 }
