@@ -12,7 +12,7 @@ use modpython_live::load::{Answer, Load};
 use modpython_live::observe::{self, field};
 use modpython_live::subject::only_where;
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Mpm, Server, Setup, site, subject};
+use modpython_live::{Module, Mpm, Server, Setup, Stop, site, subject};
 
 const RESTARTS: usize = 4;
 const CLIENTS: usize = 8;
@@ -145,20 +145,40 @@ fn stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded() {
     assert!(!server.crashes().is_empty());
 }
 
+/// Of so many stops one has to be in time. httpd's own ways to the end are not always, as gdb showed of one in some 60:
+/// prefork destroys its pools in the handler of the signal, which may have interrupted APR with the lock of these very
+/// pools held (apr_pool_create_ex below apr_pool_destroy), and worker waits two seconds for a client that has not closed
+/// its side (ap_lingering_close). What hangs for our sake (MODPYTHON-109) does so each time:
+/// `a_busy_process_ends_at_once` in host_defects.
+const STOPS: usize = 3;
+
 /// Requests are under way when the server is told to stop.
 #[test]
 fn stops_in_time_under_load() {
     let _alone = alone();
     for mpm in [Mpm::Worker, Mpm::Event, Mpm::Prefork] {
-        let mut server = start(Module::Relinked, mpm, false);
-        under_load(&mut server, |server, asked| {
-            wait_for_traffic(asked);
-            let stop = server.stop().expect("a stop");
-            assert!(!stop.hung && stop.took <= STOP, "{mpm}: {stop:?}\n{}", server.error_log());
+        let in_time = (0..STOPS).any(|_| {
+            let stop = stop_under_load(mpm);
+            let in_time = !stop.hung && stop.took <= STOP;
+            if !in_time {
+                println!("{mpm}: {stop:?}");
+            }
+            in_time
         });
-        // The event MPM itself may crash here, see `Server::settle`.
-        if mpm != Mpm::Event {
-            assert_eq!(server.crashes(), Vec::<String>::new(), "{mpm}");
-        }
+        assert!(in_time, "{mpm}: none of {STOPS} stops was in time");
     }
+}
+
+fn stop_under_load(mpm: Mpm) -> Stop {
+    let mut server = start(Module::Relinked, mpm, false);
+    let mut stop = None;
+    under_load(&mut server, |server, asked| {
+        wait_for_traffic(asked);
+        stop = Some(server.stop().expect("a stop"));
+    });
+    // The event MPM itself may crash here, see `Server::settle`.
+    if mpm != Mpm::Event {
+        assert_eq!(server.crashes(), Vec::<String>::new(), "{mpm}");
+    }
+    stop.expect("the server was stopped")
 }
