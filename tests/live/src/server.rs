@@ -15,6 +15,9 @@ const START: Duration = Duration::from_secs(20);
 const RESTART: Duration = Duration::from_secs(20);
 /// httpd itself kills a child that does not stop after about ten seconds.
 const STOP: Duration = Duration::from_secs(25);
+/// So many looks in a row have to find no thread running, within this time.
+const LOOKS: u32 = 20;
+const AT_REST: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_secs(10);
 /// In the kernel's table of connections: established, and closed by the client alone.
 const BUSY: [&str; 2] = ["01", "08"];
@@ -150,7 +153,29 @@ impl Server {
                 local && columns.nth(1).is_some_and(|state| BUSY.contains(&state))
             });
             Ok((!busy).then_some(()))
-        })
+        })?;
+        // The connection is closed before its memory is given back. A thread of a handler may go on for good, and is not
+        // waited for.
+        let mut still = 0;
+        let _ = wait_until("its threads to be still", AT_REST, || {
+            still = if self.is_still()? { still + 1 } else { 0 };
+            Ok((still == LOOKS).then_some(()))
+        });
+        Ok(())
+    }
+
+    /// Whether no thread of any child is running.
+    fn is_still(&self) -> Result<bool> {
+        for child in self.children()? {
+            for task in fs::read_dir(format!("/proc/{child}/task"))? {
+                // The state follows the name, which is in brackets. A thread may have ended meanwhile.
+                let stat = fs::read_to_string(task?.path().join("stat")).unwrap_or_default();
+                if stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('R')) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Stops the server, by force once its time is over.
