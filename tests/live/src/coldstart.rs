@@ -53,14 +53,12 @@ impl ColdStart {
             .start()?;
         let record = Load::new(server.port(), CLIENTS).run_for(self.load, |_, _| "/app/x".to_owned());
         server.settle()?;
-        let serving = server.crashes();
         let stop = server.stop()?;
         Ok(Outcome {
             events: observe::events(&server.notes())?,
             answers: record.answers,
             began: record.began,
-            // The event MPM itself may crash at its end, see `Server::settle`; who crashes before has not answered either.
-            crashes: if self.mpm == Mpm::Event { serving } else { server.crashes() },
+            crashes: server.crashes(),
             stop,
         })
     }
