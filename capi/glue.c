@@ -15,30 +15,6 @@ const char modpython_core_build_info[] =
     "libpython=" MPC_LIBPYTHON "\n"
     "abi=0\n";
 
-/*
- * PyThreadState_Clear for a state that its thread goes on using.
- *
- * Up to 3.12 it calls the state's on_delete hook, by which `threading` notices that a thread has ended. The thread has
- * not ended, and a second clear would call the hook with freed data (grisha/mod_python issues 100, 122, 124). So the
- * hook is set aside meanwhile, and stays for the real end of the state.
- */
-void mpc_glue_clear_thread_state(PyThreadState *state)
-{
-#if PY_VERSION_HEX >= 0x03040000 && PY_VERSION_HEX < 0x030D0000
-    void (*on_delete)(void *) = state->on_delete;
-    void *on_delete_data = state->on_delete_data;
-
-    state->on_delete = NULL;
-    PyThreadState_Clear(state);
-    if (state->on_delete == NULL) {
-        state->on_delete = on_delete;
-        state->on_delete_data = on_delete_data;
-    }
-#else
-    PyThreadState_Clear(state);
-#endif
-}
-
 int mpc_glue_is_finalizing(void)
 {
 #if PY_VERSION_HEX >= 0x030D0000

@@ -13,6 +13,11 @@ pub enum Refusal {
         "the thread that is creating it asked for it again; code that runs while an interpreter starts cannot use it"
     )]
     Reentrant,
+    /// The thread that is creating it waits, possibly by way of others, for one that this thread is creating (R7).
+    #[error(
+        "the thread that is creating it waits for an interpreter that this thread is creating; code that runs while an interpreter starts cannot use another that is starting for the same reason"
+    )]
+    Cycle,
     /// The upper bound on named interpreters is reached (R10).
     #[error(
         "the limit of {0} interpreters is reached; raise MODPYTHON_CORE_MAX_INTERPRETERS, or let fewer names arise (PythonInterpPerDirectory and PythonInterpPerDirective make one per directory)"

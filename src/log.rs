@@ -3,10 +3,7 @@
 use crate::abi::host;
 use std::{
     ffi::{CString, c_int},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -24,46 +21,88 @@ pub fn line(level: c_int, text: &str) {
     host::log(level, &text);
 }
 
-/// A kind of line of which at most one a second is written: a name that fails under load fails in each request.
+/// A kind of line of which at most one a second is written for each name: a name that fails under load fails in each
+/// request, and must not hide another.
 pub struct Limited {
-    last: Mutex<Option<Instant>>,
-    left_out: AtomicU32,
+    names: Mutex<Vec<Written>>,
+}
+
+/// What has been written of one name.
+struct Written {
+    name: Box<[u8]>,
+    last: Instant,
+    left_out: u32,
 }
 
 impl Limited {
     /// How often a line is written at most.
     const PAUSE: Duration = Duration::from_secs(1);
+    /// How many names are told apart; names come from directories, and may be many.
+    const NAMES_AT_MOST: usize = 64;
 
     /// Nothing has been written yet.
     pub const fn new() -> Self {
-        Self { last: Mutex::new(None), left_out: AtomicU32::new(0) }
+        Self { names: Mutex::new(Vec::new()) }
     }
 
-    /// Writes the line, or counts it for the next one.
-    pub fn line(&self, level: c_int, text: &str) {
+    /// Writes the line, or counts it for the next one of that name.
+    pub fn line(&self, name: &[u8], level: c_int, text: &str) {
+        if let Some(left_out) = self.may_write(name, Instant::now()) {
+            match left_out {
+                0 => self::line(level, text),
+                more => self::line(level, &format!("{text} (and {more} such lines before, left out)")),
+            }
+        }
+    }
+
+    /// How many lines have been left out since the last one, if one may be written now.
+    fn may_write(&self, name: &[u8], now: Instant) -> Option<u32> {
         // A thread that forks just now may hold the lock in the parent; its child leaves lines out rather than wait.
-        let Ok(mut last) = self.last.try_lock().or_else(|error| match error {
-            std::sync::TryLockError::Poisoned(poisoned) => Ok(PoisonError::into_inner(poisoned)),
-            std::sync::TryLockError::WouldBlock => Err(()),
-        }) else {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        if last.is_some_and(|last| last.elapsed() < Self::PAUSE) {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-            return;
+        let mut names = self.names.try_lock().ok()?;
+        if let Some(written) = names.iter_mut().find(|written| *written.name == *name) {
+            if now.duration_since(written.last) < Self::PAUSE {
+                written.left_out += 1;
+                return None;
+            }
+            written.last = now;
+            return Some(std::mem::take(&mut written.left_out));
         }
-        *last = Some(Instant::now());
-        drop(last);
-        match self.left_out.swap(0, Ordering::Relaxed) {
-            0 => self::line(level, text),
-            more => self::line(level, &format!("{text} (and {more} such lines before, left out)")),
+        if names.len() == Self::NAMES_AT_MOST {
+            let oldest = names.iter().enumerate().min_by_key(|(_, written)| written.last).map(|(place, _)| place);
+            oldest.map(|place| names.swap_remove(place));
         }
+        names.push(Written { name: name.into(), last: now, left_out: 0 });
+        Some(0)
     }
 }
 
 impl Default for Limited {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failing_name_does_not_hide_another() {
+        let (lines, now) = (Limited::new(), Instant::now());
+        assert_eq!(lines.may_write(b"a", now), Some(0));
+        assert_eq!(lines.may_write(b"a", now), None);
+        assert_eq!(lines.may_write(b"b", now), Some(0));
+        assert_eq!(lines.may_write(b"a", now + Limited::PAUSE), Some(1), "what was left out is counted");
+        assert_eq!(lines.may_write(b"a", now + 2 * Limited::PAUSE), Some(0), "once");
+    }
+
+    #[test]
+    fn names_beyond_the_bound_push_the_oldest_out() {
+        let (lines, now) = (Limited::new(), Instant::now());
+        for number in 0..=Limited::NAMES_AT_MOST as u32 {
+            assert_eq!(lines.may_write(&number.to_le_bytes(), now + Duration::from_millis(number.into())), Some(0));
+        }
+        assert_eq!(lines.names.lock().unwrap().len(), Limited::NAMES_AT_MOST);
+        assert_eq!(lines.may_write(&0_u32.to_le_bytes(), now + Duration::from_millis(99)), Some(0), "forgotten");
     }
 }

@@ -5,8 +5,15 @@ use std::{env, ffi::OsString};
 /// `MODPYTHON_CORE=off`: every call goes to CPython and APR as if the module had not been relinked.
 pub const SWITCH: &str = "MODPYTHON_CORE";
 
-/// `MODPYTHON_CORE_MAX_INTERPRETERS=N`: at most N interpreters beside the main one in a process (R10).
+/// `MODPYTHON_CORE_MAX_INTERPRETERS=N`: at most N interpreters beside the main one in a process (R10); 0 is no limit.
 pub const MAX_INTERPRETERS: &str = "MODPYTHON_CORE_MAX_INTERPRETERS";
+
+/// What the names of all our variables begin with.
+const PREFIX: &str = "MODPYTHON_CORE_";
+
+/// Variables that are read elsewhere: by the build and the tests.
+const ELSEWHERE: [&str; 4] =
+    ["MODPYTHON_CORE_LIBDIR", "MODPYTHON_CORE_LIBRARY", "MODPYTHON_CORE_PYTHON", "MODPYTHON_CORE_WRITE_HEADER"];
 
 /// What the environment says.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,28 +29,43 @@ pub struct Settings {
 impl Settings {
     /// Reads the environment of this process.
     pub fn from_env() -> Self {
-        Self::new(|name| env::var_os(name))
+        Self::new(env::vars_os())
     }
 
-    fn new(read: impl Fn(&str) -> Option<OsString>) -> Self {
-        let mut complaints = Vec::new();
-        let value = |name| read(name).map(|value| value.to_string_lossy().trim().to_owned()).filter(|v| !v.is_empty());
-        let off = match value(SWITCH).as_deref() {
-            None | Some("on") => false,
-            Some("off") => true,
-            Some(other) => {
-                complaints.push(format!("{SWITCH}={other} is neither on nor off; it stays on"));
-                false
+    fn new(environment: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let mut settings = Self { off: false, max_interpreters: None, complaints: Vec::new() };
+        for (name, value) in environment {
+            let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+            let value = value.trim();
+            // As Apache has it: the case of a word says nothing, and what is empty is not set.
+            match &*name {
+                _ if value.is_empty() => {}
+                SWITCH => settings.read_switch(value),
+                MAX_INTERPRETERS => settings.read_limit(value),
+                other if other.starts_with(PREFIX) && !ELSEWHERE.contains(&other) => {
+                    settings.complaints.push(format!("{other} is set, but there is no such variable"));
+                }
+                _ => {}
             }
-        };
-        let max_interpreters = value(MAX_INTERPRETERS).and_then(|text| {
-            let number = text.parse().ok();
-            if number.is_none() {
-                complaints.push(format!("{MAX_INTERPRETERS}={text} is not a number; there is no limit"));
-            }
-            number
-        });
-        Self { off, max_interpreters, complaints }
+        }
+        settings
+    }
+
+    fn read_switch(&mut self, value: &str) {
+        match &*value.to_ascii_lowercase() {
+            "on" => {}
+            "off" => self.off = true,
+            _ => self.complaints.push(format!("{SWITCH}={value} is neither on nor off; it stays on")),
+        }
+    }
+
+    fn read_limit(&mut self, value: &str) {
+        match value.parse() {
+            // As in Apache's own directives, 0 is no limit.
+            Ok(0) => {}
+            Ok(limit) => self.max_interpreters = Some(limit),
+            Err(_) => self.complaints.push(format!("{MAX_INTERPRETERS}={value} is not a number; there is no limit")),
+        }
     }
 }
 
@@ -52,13 +74,14 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Settings {
-        Settings::new(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+        Settings::new(pairs.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     #[test]
     fn an_empty_environment_means_on_and_no_limit() {
         assert_eq!(read(&[]), Settings { off: false, max_interpreters: None, complaints: vec![] });
         assert_eq!(read(&[(SWITCH, ""), (MAX_INTERPRETERS, " ")]), read(&[]));
+        assert_eq!(read(&[("MODPYTHON", "x"), ("PATH", "/bin")]), read(&[]));
     }
 
     #[test]
@@ -68,9 +91,19 @@ mod tests {
     }
 
     #[test]
+    fn the_case_of_the_switch_says_nothing() {
+        assert!(read(&[(SWITCH, "Off")]).off && read(&[(SWITCH, "OFF")]).off && !read(&[(SWITCH, "On")]).off);
+    }
+
+    #[test]
+    fn a_limit_of_0_is_no_limit() {
+        assert_eq!(read(&[(MAX_INTERPRETERS, "0")]), read(&[]));
+    }
+
+    #[test]
     fn what_is_not_understood_is_said_and_not_followed() {
-        let settings = read(&[(SWITCH, "of"), (MAX_INTERPRETERS, "-1")]);
+        let settings = read(&[(SWITCH, "of"), (MAX_INTERPRETERS, "-1"), ("MODPYTHON_CORE_MAX", "3")]);
         assert!(!settings.off && settings.max_interpreters.is_none());
-        assert_eq!(settings.complaints.len(), 2);
+        assert_eq!(settings.complaints.len(), 3);
     }
 }

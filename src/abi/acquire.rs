@@ -2,7 +2,7 @@
 //! and for a relinked module, whose calls arrive one by one (`rebind`).
 
 use super::{
-    data::Block,
+    data::{self, Block},
     thread::{Step, Thread},
 };
 use crate::{
@@ -57,18 +57,19 @@ pub unsafe fn new_interpreter() -> Option<Made> {
 
 /// What the registry says to a request for `name`. A panic in there is a bug of ours; it refuses this one request
 /// instead of ending every request of the process. No GIL is held, and none taken, inside.
-fn claim(name: &[u8]) -> Claim<'static, Interpreter, Callback> {
+fn claim(thread: &Thread, name: &[u8]) -> Claim<'static, Interpreter, Callback> {
     if Python::is_finalizing() {
         return Claim::Refused(Refusal::Finalizing);
     }
     let claim = AssertUnwindSafe(|| process::registry().claim(name, process::this_thread()));
-    catch_unwind(claim).unwrap_or(Claim::Refused(Refusal::AttemptFailed))
+    // The registry's mutex is not for a signal handler that has interrupted its holder.
+    thread.threads.closed(|| catch_unwind(claim)).unwrap_or(Claim::Refused(Refusal::AttemptFailed))
 }
 
 /// Chooses the interpreter for `name`. Called without the GIL, after [`leave`](crate::python::threads::Threads::leave).
 /// If it has to be created, `make` is called with the GIL held and a state of the main interpreter current.
 pub fn choose(thread: &Thread, name: &[u8], outer: Outer, make: impl FnOnce() -> Option<Made>) -> Choice {
-    match claim(name) {
+    match claim(thread, name) {
         Claim::Ready(entry) => select(thread, name, *entry.interpreter(), Some(*entry.callback()), None, outer),
         Claim::Finish(attempt, interpreter) => select(thread, name, interpreter, None, Some(attempt), outer),
         Claim::Create(attempt) => create(thread, attempt, outer, make),
@@ -146,7 +147,7 @@ fn refuse(name: &[u8], refusal: Refusal, outer: Outer) -> Choice {
     count(&STATS.refusals);
     // Who waited for a failing attempt is silent: that attempt has its line (R4).
     if refusal != Refusal::AttemptFailed {
-        LINES.line(log::ERROR, &format!("no interpreter '{}': {refusal}", name.escape_ascii()));
+        LINES.line(name, log::ERROR, &format!("no interpreter '{}': {refusal}", name.escape_ascii()));
     }
     Choice::Refused(outer)
 }
@@ -159,6 +160,8 @@ pub fn enter(thread: &Thread, kept: Rc<Kept<Block>>, attached: bool, outer: Oute
         // SAFETY: the GIL was given up, or not held, when the acquisition began (`Threads::leave`).
         unsafe { thread.threads.enter(kept, outer) };
     }
+    // SAFETY: the GIL is held.
+    unsafe { data::free_orphans() };
 }
 
 /// Enters the state that the step before has chosen.
@@ -179,7 +182,11 @@ pub fn acquire(
     make: impl FnOnce() -> Option<Made>,
     callback: impl FnOnce() -> *mut ffi::PyObject,
 ) -> Option<(Rc<Kept<Block>>, Callback)> {
-    let outer = thread.threads.leave();
+    let outer = match thread.threads.leave() {
+        // Silently: what the handler has interrupted may hold whatever lock a line in the log needs.
+        Outer::Interrupted => return None,
+        outer => outer,
+    };
     match choose(thread, name, outer, make) {
         Choice::Refused(outer) => {
             thread.threads.reenter(outer);
@@ -244,14 +251,15 @@ pub unsafe fn release(thread: &Thread) {
     // SAFETY: the caller's promise.
     let kept = unsafe { thread.threads.release() };
     if let Some(attempt) = kept.and_then(|kept| kept.data.attempt.take()) {
-        let name = attempt.name().escape_ascii();
+        let name = Box::<[u8]>::from(attempt.name());
         let text = format!(
-            "interpreter '{name}': attempt {} failed, because mod_python.apache could not be started in it (its error \
+            "interpreter '{}': attempt {} failed, because mod_python.apache could not be started in it (its error \
              is in this log); the interpreter is kept, and the next request tries again",
+            name.escape_ascii(),
             attempt.number()
         );
         process::registry().fail(attempt);
         count(&STATS.failures);
-        LINES.line(log::ERROR, &text);
+        LINES.line(&name, log::ERROR, &text);
     }
 }

@@ -90,7 +90,7 @@ pub unsafe fn get(
     let name = unsafe { name_of(name) };
     if !Python::is_initialized() {
         static LINES: log::Limited = log::Limited::new();
-        LINES.line(log::ERROR, "an interpreter is asked for, but Python is not initialised");
+        LINES.line(b"", log::ERROR, "an interpreter is asked for, but Python is not initialised");
         return None;
     }
     if name == MAIN_INTERPRETER && process::registry().get(name).is_none() {
@@ -117,6 +117,7 @@ pub unsafe fn with_shim(callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
     };
     if !installed {
         LINES.line(
+            b"",
             log::WARNING,
             "import_module stays mod_python's own: the installed mod_python/apache.py is not the patched one, which \
              came with this build",
@@ -141,7 +142,7 @@ pub unsafe fn release() {
         innermost
     });
     if released != Some(true) {
-        LINES.line(log::ERROR, "release_interpreter without an interpreter of this thread: ignored");
+        LINES.line(b"", log::ERROR, "release_interpreter without an interpreter of this thread: ignored");
     }
 }
 

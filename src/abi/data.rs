@@ -8,6 +8,10 @@ use std::{
     cell::{Cell, RefCell, UnsafeCell},
     ffi::{c_int, c_void},
     ptr,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// `interpreterdata` of generations 3.1, 3.2 and 3.3.
@@ -53,6 +57,50 @@ pub struct Block {
     pub attempt: RefCell<Option<Attempt>>,
     /// The last result handed to the module; see `references`.
     pub result: Cell<*mut ffi::PyObject>,
+}
+
+/// Objects that were kept in blocks of threads that have ended, or of states that were given up. No GIL is held there.
+static ORPHANS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+static ORPHANS_WAIT: AtomicBool = AtomicBool::new(false);
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let result = self.result.get();
+        if !result.is_null() {
+            // Not waiting for the lock: in the child of a fork its holder may not exist. The object stays then.
+            if let Ok(mut orphans) = ORPHANS.try_lock() {
+                orphans.push(result as usize);
+                ORPHANS_WAIT.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Gives the orphans up. They are ints, which all interpreters of a process allocate alike.
+///
+/// # Safety
+///
+/// The GIL is held.
+#[inline]
+pub unsafe fn free_orphans() {
+    if ORPHANS_WAIT.load(Ordering::Relaxed) {
+        // SAFETY: the caller's promise.
+        unsafe { free_waiting_orphans() };
+    }
+}
+
+/// # Safety
+///
+/// As for [`free_orphans`].
+#[cold]
+unsafe fn free_waiting_orphans() {
+    let Ok(mut orphans) = ORPHANS.try_lock() else { return };
+    ORPHANS_WAIT.store(false, Ordering::Relaxed);
+    let orphans = std::mem::take(&mut *orphans);
+    for object in orphans {
+        // SAFETY: the GIL is held; the block owned one reference.
+        unsafe { ffi::Py_DECREF(object as *mut ffi::PyObject) };
+    }
 }
 
 impl Block {

@@ -6,7 +6,7 @@ use super::{
     host::{self, Cleanup},
     thread::{Thread, here},
 };
-use crate::python::{Callback, Interpreter, ffi};
+use crate::python::{Callback, Interpreter, ffi, threads::Outer};
 #[cfg(not(feature = "python3"))]
 use ffi::{PyInt_AsLong as int_value, PyInt_Check as is_int};
 #[cfg(feature = "python3")]
@@ -114,7 +114,11 @@ unsafe extern "C" fn give_up(data: *mut c_void) -> c_int {
     // SAFETY: `register` made it with Box::into_raw, and APR runs a cleanup once.
     let given = unsafe { Box::from_raw(data.cast::<Given>()) };
     here(|thread| {
-        let outer = thread.threads.leave();
+        let outer = match thread.threads.leave() {
+            // The process ends; the object stays.
+            Outer::Interrupted => return,
+            outer => outer,
+        };
         // SAFETY: interpreters are not destroyed.
         match unsafe { thread.threads.select(given.interpreter, Block::new) } {
             // SAFETY: `leave` has given the GIL up; inside, it is held with a state of the object's interpreter, of

@@ -75,11 +75,19 @@ pub struct Thread {
     pub step: RefCell<Step>,
     /// The state of the acquisition that was released last: generation 3.1 deletes it afterwards.
     pub released: Cell<*mut c_void>,
+    /// A signal handler asks for an interpreter although it cannot have one ([`Outer::Interrupted`]). Beside `step`, which
+    /// is that of what it has interrupted.
+    interrupted: Cell<bool>,
 }
 
 thread_local! {
     static THREAD: Thread = const {
-        Thread { threads: Threads::new(), step: RefCell::new(Step::Idle), released: Cell::new(ptr::null_mut()) }
+        Thread {
+            threads: Threads::new(),
+            step: RefCell::new(Step::Idle),
+            released: Cell::new(ptr::null_mut()),
+            interrupted: Cell::new(false),
+        }
     };
 }
 
@@ -90,6 +98,27 @@ pub fn here<R>(with: impl FnOnce(&Thread) -> R) -> Option<R> {
 }
 
 impl Thread {
+    /// A relinked module begins an acquisition: gives the GIL up, if it is held.
+    pub fn ask(&self) {
+        // In the middle of another one only a signal handler can begin.
+        let between = self.step.try_borrow().is_ok_and(|step| matches!(*step, Step::Idle));
+        match if between { self.threads.leave() } else { Outer::Interrupted } {
+            Outer::Interrupted => self.interrupted.set(true),
+            outer => self.reach(Step::Asked(outer)),
+        }
+    }
+
+    /// Whether the acquisition that has begun last is a signal handler's, which gets nothing.
+    #[inline]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.get()
+    }
+
+    /// The acquisition of a signal handler is over.
+    pub fn end_interruption(&self) -> bool {
+        self.interrupted.replace(false)
+    }
+
     /// Takes the step that was reached, leaving nothing begun.
     pub fn take_step(&self) -> Step {
         self.step.replace(Step::Idle)

@@ -1,6 +1,10 @@
 //! CPython 2.7, and as far as it can be told from its sources 2.3 to 2.6, through the mirror in `ffi2`.
 
 use super::{Cpython, Interpreter, ThreadState, ffi2 as ffi};
+use std::{
+    ffi::{c_int, c_void},
+    mem::MaybeUninit,
+};
 
 /// CPython 2.
 pub struct Cpython2;
@@ -8,10 +12,25 @@ pub struct Cpython2;
 unsafe extern "C" {
     /// The state that is current, or NULL; see `capi/glue.c`.
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
+    // See `capi/states.c`.
+    fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
+    fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState);
+    fn mpc_glue_idle_thread_state(state: *mut ffi::PyThreadState);
+    fn mpc_glue_is_ensured(state: *const ffi::PyThreadState) -> c_int;
+    fn mpc_glue_set_aside(state: *mut ffi::PyThreadState, aside: *mut Aside);
+    fn mpc_glue_put_back(state: *mut ffi::PyThreadState, aside: *mut Aside);
 }
+
+/// Room for what `capi/states.c` sets aside; it says at compile time that this is enough.
+pub type Aside = [MaybeUninit<*mut c_void>; 32];
 
 // SAFETY: each function is the CPython function of that description.
 unsafe impl Cpython for Cpython2 {
+    const GIL_STATE_FOLLOWS: bool = false;
+    const ATTACHED_IS_OF_THREAD: bool = false;
+
+    type Aside = Aside;
+
     fn is_initialized() -> bool {
         // SAFETY: callable at any time, before initialisation too.
         unsafe { ffi::Py_IsInitialized() != 0 }
@@ -68,9 +87,37 @@ unsafe impl Cpython for Cpython2 {
         ThreadState::new(unsafe { ffi::PyEval_SaveThread() }).expect("a state is current, since the GIL is held")
     }
 
-    unsafe fn clear(state: ThreadState) {
+    unsafe fn renew(state: ThreadState) -> bool {
         // SAFETY: the caller holds the GIL with this state.
-        unsafe { ffi::PyThreadState_Clear(state.as_ptr()) }
+        unsafe { mpc_glue_renew_thread_state(state.as_ptr()) != 0 }
+    }
+
+    unsafe fn put_to_use(state: ThreadState) {
+        // SAFETY: the caller holds the GIL with this state.
+        unsafe { mpc_glue_use_thread_state(state.as_ptr()) }
+    }
+
+    unsafe fn put_by(state: ThreadState) {
+        // SAFETY: the caller holds the GIL with this state.
+        unsafe { mpc_glue_idle_thread_state(state.as_ptr()) }
+    }
+
+    #[inline]
+    unsafe fn is_ensured(state: ThreadState) -> bool {
+        // SAFETY: alive, says the caller; the count is changed by its own thread alone.
+        unsafe { mpc_glue_is_ensured(state.as_ptr()) != 0 }
+    }
+
+    unsafe fn set_aside(state: ThreadState) -> Box<Aside> {
+        let mut aside = Box::new([const { MaybeUninit::uninit() }; 32]);
+        // SAFETY: the caller holds the GIL with this state; what is set aside keeps its address, as the glue asks.
+        unsafe { mpc_glue_set_aside(state.as_ptr(), &raw mut *aside) };
+        aside
+    }
+
+    unsafe fn put_back(state: ThreadState, mut aside: Box<Aside>) {
+        // SAFETY: the caller holds the GIL with this state, of which `aside` was taken.
+        unsafe { mpc_glue_put_back(state.as_ptr(), &raw mut *aside) }
     }
 
     unsafe fn delete(state: ThreadState) {

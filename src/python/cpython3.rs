@@ -2,22 +2,43 @@
 
 use super::{Cpython, Interpreter, ThreadState};
 use pyo3_ffi as ffi;
+use std::ffi::c_int;
+#[cfg(not(Py_3_12))]
+use std::{ffi::c_void, mem::MaybeUninit};
 
 /// CPython 3, of the minor version this library was built for.
 pub struct Cpython3;
 
 unsafe extern "C" {
-    /// `PyThreadState_Clear` that leaves the state's `on_delete` hook for its end; see `capi/glue.c`.
-    fn mpc_glue_clear_thread_state(state: *mut ffi::PyThreadState);
     /// 1 while Python shuts down; the function's name differs between versions.
-    fn mpc_glue_is_finalizing() -> std::ffi::c_int;
+    fn mpc_glue_is_finalizing() -> c_int;
     /// `PyThreadState_GetUnchecked`, under its name in this version.
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
-    // pyo3-ffi has no binding of this one, which pystate.h declares for all of 3.9 to 3.14.
+    // See `capi/states.c`.
+    fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
+    fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState);
+    fn mpc_glue_idle_thread_state(state: *mut ffi::PyThreadState);
+    fn mpc_glue_is_ensured(state: *const ffi::PyThreadState) -> c_int;
+    #[cfg(not(Py_3_12))]
+    fn mpc_glue_set_aside(state: *mut ffi::PyThreadState, aside: *mut Aside);
+    #[cfg(not(Py_3_12))]
+    fn mpc_glue_put_back(state: *mut ffi::PyThreadState, aside: *mut Aside);
 }
+
+/// Room for what `capi/states.c` sets aside; it says at compile time that this is enough.
+#[cfg(not(Py_3_12))]
+pub type Aside = [MaybeUninit<*mut c_void>; 32];
+/// Nothing is set aside.
+#[cfg(Py_3_12)]
+pub enum Aside {}
 
 // SAFETY: each function is the CPython function of that description.
 unsafe impl Cpython for Cpython3 {
+    const GIL_STATE_FOLLOWS: bool = cfg!(Py_3_12);
+    const ATTACHED_IS_OF_THREAD: bool = cfg!(Py_3_12);
+
+    type Aside = Aside;
+
     fn is_initialized() -> bool {
         // SAFETY: callable at any time, before initialisation too.
         unsafe { ffi::Py_IsInitialized() != 0 }
@@ -64,9 +85,49 @@ unsafe impl Cpython for Cpython3 {
         ThreadState::new(unsafe { ffi::PyEval_SaveThread() }).expect("a state is current, since the GIL is held")
     }
 
-    unsafe fn clear(state: ThreadState) {
+    unsafe fn renew(state: ThreadState) -> bool {
         // SAFETY: the caller holds the GIL with this state.
-        unsafe { mpc_glue_clear_thread_state(state.as_ptr()) }
+        unsafe { mpc_glue_renew_thread_state(state.as_ptr()) != 0 }
+    }
+
+    unsafe fn put_to_use(state: ThreadState) {
+        // SAFETY: the caller holds the GIL with this state.
+        unsafe { mpc_glue_use_thread_state(state.as_ptr()) }
+    }
+
+    unsafe fn put_by(state: ThreadState) {
+        // SAFETY: the caller holds the GIL with this state.
+        unsafe { mpc_glue_idle_thread_state(state.as_ptr()) }
+    }
+
+    #[inline]
+    unsafe fn is_ensured(state: ThreadState) -> bool {
+        // SAFETY: alive, says the caller; the count is changed by its own thread alone.
+        unsafe { mpc_glue_is_ensured(state.as_ptr()) != 0 }
+    }
+
+    #[cfg(not(Py_3_12))]
+    unsafe fn set_aside(state: ThreadState) -> Box<Aside> {
+        let mut aside = Box::new([const { MaybeUninit::uninit() }; 32]);
+        // SAFETY: the caller holds the GIL with this state; what is set aside keeps its address, as the glue asks.
+        unsafe { mpc_glue_set_aside(state.as_ptr(), &raw mut *aside) };
+        aside
+    }
+
+    #[cfg(not(Py_3_12))]
+    unsafe fn put_back(state: ThreadState, mut aside: Box<Aside>) {
+        // SAFETY: the caller holds the GIL with this state, of which `aside` was taken.
+        unsafe { mpc_glue_put_back(state.as_ptr(), &raw mut *aside) }
+    }
+
+    #[cfg(Py_3_12)]
+    unsafe fn set_aside(_: ThreadState) -> Box<Aside> {
+        unreachable!("nothing is borrowed where GIL_STATE_FOLLOWS")
+    }
+
+    #[cfg(Py_3_12)]
+    unsafe fn put_back(_: ThreadState, _: Box<Aside>) {
+        unreachable!("nothing is borrowed where GIL_STATE_FOLLOWS")
     }
 
     unsafe fn delete(state: ThreadState) {

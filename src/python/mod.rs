@@ -11,7 +11,11 @@ mod cpython3;
 #[cfg(not(feature = "python3"))]
 pub mod ffi2;
 pub mod fork;
+mod signals;
 pub mod threads;
+
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod fake;
 
 #[cfg(not(feature = "python3"))]
 pub use self::ffi2 as ffi;
@@ -70,6 +74,15 @@ pointer!(Callback, "callback object");
 ///
 /// An implementor must do what each function says; [`threads`] relies on it to keep at most one thread on a state.
 pub unsafe trait Cpython: 'static {
+    /// Whether `PyGILState_*` works on whatever state a thread runs on (from 3.12 on), not on its first alone.
+    const GIL_STATE_FOLLOWS: bool;
+
+    /// Whether [`attached`](Self::attached) looks at the calling thread alone (from 3.12 on).
+    const ATTACHED_IS_OF_THREAD: bool;
+
+    /// What is set aside of a state while a nested request runs on it.
+    type Aside;
+
     /// Whether `Py_Initialize` has run.
     fn is_initialized() -> bool;
 
@@ -111,13 +124,45 @@ pub unsafe trait Cpython: 'static {
     /// This thread must hold the GIL.
     unsafe fn detach() -> ThreadState;
 
-    /// Empties a state of all that a request left in it. Runs destructors, hence any Python code.
+    /// Makes the current state as new: nothing of what has run on it is left in it, or is found by what CPython has
+    /// remembered under it. Runs destructors, hence any Python code; false if they do not come to an end.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL with this state, on which no frame runs.
+    unsafe fn renew(state: ThreadState) -> bool;
+
+    /// The current state goes into use. It is made as new if C code has left something in it meanwhile.
+    ///
+    /// # Safety
+    /// As for [`renew`](Self::renew).
+    unsafe fn put_to_use(state: ThreadState);
+
+    /// The current state, made as new, goes out of use: nothing reaches it by way of its thread.
     ///
     /// # Safety
     /// This thread must hold the GIL with this state.
-    unsafe fn clear(state: ThreadState);
+    unsafe fn put_by(state: ThreadState);
 
-    /// Frees a state that has been cleared and is not current.
+    /// Whether C code has called `PyGILState_Ensure` on the state, and not yet `PyGILState_Release`.
+    ///
+    /// # Safety
+    /// The state must be alive and this thread's.
+    unsafe fn is_ensured(state: ThreadState) -> bool;
+
+    /// Sets aside what the current state holds, so that it is as new. Only called where
+    /// [`GIL_STATE_FOLLOWS`](Self::GIL_STATE_FOLLOWS) is false.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL with this state.
+    unsafe fn set_aside(state: ThreadState) -> Box<Self::Aside>;
+
+    /// Makes the current state as new, then puts back what was set aside.
+    ///
+    /// # Safety
+    /// As for [`renew`](Self::renew); `aside` comes from this state, and what ran on it since has ended.
+    unsafe fn put_back(state: ThreadState, aside: Box<Self::Aside>);
+
+    /// Frees a state that was made as new, or never used, and is not current.
     ///
     /// # Safety
     /// Nothing may use the state afterwards.

@@ -1,16 +1,18 @@
-//! Which thread state a request runs on (R5, R6, R9), and the stack of acquisitions of each thread.
+//! Which thread state a request runs on (R5, R6, R9, R11, R12), and the stack of acquisitions of each thread.
 //!
-//! - A thread's first state is one of the main interpreter and is kept: `PyGILState_Ensure` uses a thread's first
-//!   state, and deadlocks up to 3.11 when it belongs to another interpreter than the one the thread runs in.
-//! - A thread keeps one state per interpreter, emptied at each outermost release. To make one for each request, as
-//!   mod_python does, takes three times as long in 2.7, and from 3.11 on, where a state maps memory at its first call,
-//!   some 8 µs.
-//! - A nested acquisition (a request in a request: internal_redirect, a filter, a subrequest) of the same interpreter
-//!   enters the same state again and counts the depth, as a callback from C into Python would.
+//! - A thread keeps one state per interpreter and nesting, made as new at each release. To make one for each request,
+//!   as mod_python does, takes three times as long in 2.7, and from 3.11 on, where a state maps memory at its first
+//!   call, some 8 µs. What makes a state as new is said in `capi/states.c`.
+//! - A nested acquisition (a request in a request: internal_redirect, a filter, a subrequest) runs on a state of its own.
+//! - Up to 3.11 `PyGILState_Ensure` works on one state per thread only, and deadlocks when the thread runs on another one
+//!   of the same interpreter. So a request in that interpreter always runs on that state: a nested one, or one in a
+//!   thread whose state is not ours, borrows it, and finds it as new; what was in it is set aside and put back. A
+//!   thread's first state is one of the main interpreter, so that it is there that `PyGILState_*` works.
+//! - From 3.12 on `PyGILState_*` follows the state that a thread runs on, and nothing is borrowed.
 //!
 //! `D` is what the host's generation keeps beside each state, at an address that stays the same.
 
-use super::{Cpython, Interpreter, ThreadState, fork};
+use super::{Cpython, Interpreter, ThreadState, fork, signals};
 use std::{
     cell::{Cell, RefCell},
     marker::PhantomData,
@@ -19,15 +21,26 @@ use std::{
 
 /// States of one thread that are kept while nothing runs on them. A thread that has served more interpreters than that
 /// gives the one it has not used for longest back; 64 states of 32 threads take some 35 MB.
-const KEPT_AT_MOST: usize = 64;
+pub(super) const KEPT_AT_MOST: usize = 64;
 
-/// A thread's state of one interpreter.
+/// Whose a state is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Made by this room, so that it is also this room that destroys it.
+    Ours,
+    /// The first of an interpreter that this thread has created. Never destroyed, not even when its thread ends: in 3.11
+    /// it is part of the interpreter, and once an interpreter has lost its last state the next one made for it finds
+    /// this one used ("init_threadstate: thread state already initialized", fatal).
+    First,
+    /// The one that `PyGILState_Ensure` would use. Looked up at each acquisition, since it may be gone after it.
+    Borrowed,
+}
+
+/// A thread's state of an interpreter. Idle while the list of kept ones has the only reference.
 pub struct Kept<D> {
     interpreter: Interpreter,
-    state: ThreadState,
-    /// Made by this room, so that it is also this room that destroys it.
-    ours: bool,
-    depth: Cell<u32>,
+    state: Cell<ThreadState>,
+    origin: Origin,
     last_use: Cell<u64>,
     /// See the module's text.
     pub data: D,
@@ -41,33 +54,47 @@ impl<D> Kept<D> {
 
     /// The state.
     pub fn state(&self) -> ThreadState {
-        self.state
+        self.state.get()
     }
 }
 
 /// One acquisition that has not been released.
-struct Held<D> {
+struct Held<P: Cpython, D> {
     kept: Rc<Kept<D>>,
     outer: Outer,
+    /// What a borrowed state held before. At an address that stays the same: the state may point into it.
+    aside: Option<Box<P::Aside>>,
 }
 
-/// The state that a thread had been running on, with the GIL, when it asked for an interpreter.
-#[must_use = "it has to be attached again when the nested acquisition ends"]
-pub struct Outer(Option<ThreadState>);
+/// What a thread had been doing when it asked for an interpreter.
+#[must_use = "a state has to be attached again when the nested acquisition ends"]
+pub enum Outer {
+    /// It did not hold the GIL.
+    Nothing,
+    /// It held the GIL with this state, and has given it up.
+    State(ThreadState),
+    /// It is inside a signal handler that has interrupted it while it held the GIL or was about to take it. Nothing can
+    /// be acquired: what was interrupted cannot go on before the handler has returned.
+    Interrupted,
+}
 
-struct Inner<D> {
+struct Inner<P: Cpython, D> {
     kept: Vec<Rc<Kept<D>>>,
-    held: Vec<Held<D>>,
+    held: Vec<Held<P, D>>,
     /// States to destroy once the GIL is held.
-    surplus: Vec<ThreadState>,
+    surplus: Vec<Rc<Kept<D>>>,
     uses: u64,
     forks: u32,
 }
 
 /// The states of one thread. Not shared: every method is called by that thread. No borrow of the lists is held across
-/// a call into CPython that can run Python code, since that code may acquire an interpreter in this thread.
+/// a call into CPython that can run Python code, since that code may acquire an interpreter in this thread. A signal
+/// handler may interrupt any of them: [`leave`](Self::leave) then says so, before anything is borrowed.
 pub struct Threads<P: Cpython, D> {
-    inner: RefCell<Inner<D>>,
+    inner: RefCell<Inner<P, D>>,
+    /// A signal handler must not come in here now.
+    closed: Cell<bool>,
+    signals: signals::Usual,
     python: PhantomData<P>,
 }
 
@@ -75,90 +102,148 @@ impl<P: Cpython, D> Threads<P, D> {
     /// A thread that has no state yet.
     pub const fn new() -> Self {
         let inner = Inner { kept: Vec::new(), held: Vec::new(), surplus: Vec::new(), uses: 0, forks: 0 };
-        Self { inner: RefCell::new(inner), python: PhantomData }
+        Self {
+            inner: RefCell::new(inner),
+            closed: Cell::new(false),
+            signals: signals::Usual::unknown(),
+            python: PhantomData,
+        }
+    }
+
+    /// Does `work` with signal handlers kept out.
+    pub fn closed<R>(&self, work: impl FnOnce() -> R) -> R {
+        let before = self.closed.replace(true);
+        let result = work();
+        self.closed.set(before);
+        result
+    }
+
+    fn lists<R>(&self, work: impl FnOnce(&mut Inner<P, D>) -> R) -> R {
+        self.closed(|| work(&mut self.inner.borrow_mut()))
     }
 
     /// Gives the GIL up if this thread holds it, so that it may wait: a handler that calls Apache without releasing
     /// the GIL (`req.discard_request_body` with an input filter, say) would otherwise wait for itself.
     pub fn leave(&self) -> Outer {
-        let Some(attached) = P::attached() else { return Outer(None) };
-        let innermost = self.inner.borrow().held.last().map(|held| held.kept.state);
-        if innermost != Some(attached) && P::gil_state() != Some(attached) {
-            return Outer(None);
+        if self.closed.get() {
+            return Outer::Interrupted;
+        }
+        let Some(attached) = P::attached() else {
+            self.signals.note();
+            return Outer::Nothing;
+        };
+        if !P::ATTACHED_IS_OF_THREAD && !self.runs_on(attached) && P::gil_state() != Some(attached) {
+            return Outer::Nothing;
+        }
+        if self.signals.are_unusual() {
+            return Outer::Interrupted;
         }
         // SAFETY: a state of this thread is current, so this thread holds the GIL with it.
-        Outer(Some(unsafe { P::detach() }))
+        Outer::State(self.closed(|| unsafe { P::detach() }))
     }
 
     /// Takes back what [`leave`](Self::leave) gave up.
     pub fn reenter(&self, outer: Outer) {
-        if let Outer(Some(state)) = outer {
+        if let Outer::State(state) = outer {
             // SAFETY: it was this thread's current state at `leave`, and nothing has destroyed it: code that runs
             // nested cannot release an acquisition below its own.
-            unsafe { P::attach(state) };
+            self.closed(|| unsafe { P::attach(state) });
         }
     }
 
-    /// This thread's state of `interpreter`, made if need be, without the GIL. Nothing if there is no memory.
+    /// A state of `interpreter` for this thread that nothing runs on, made if need be, without the GIL. Nothing if
+    /// there is no memory.
     ///
     /// # Safety
     ///
     /// The interpreter must be alive.
     pub unsafe fn select(&self, interpreter: Interpreter, data: fn(Interpreter) -> D) -> Option<Rc<Kept<D>>> {
         self.forget_after_fork();
-        if let Some(kept) = self.find(interpreter) {
+        if !P::GIL_STATE_FOLLOWS && interpreter == P::main_interpreter() {
+            // The one state that may change its owner between two requests.
+            if let Some(state) = self.gil_state_of(interpreter) {
+                return Some(self.on_gil_state(interpreter, state, data));
+            }
+        }
+        if let Some(kept) = self.find(interpreter, |kept| kept.origin != Origin::Borrowed) {
             return Some(kept);
         }
-        let gil_state = P::gil_state();
-        let main = P::main_interpreter();
-        if gil_state.is_none() && interpreter != main {
-            // SAFETY: the main interpreter lives as long as Python.
-            unsafe { self.select(main, data) }?;
+        if !P::GIL_STATE_FOLLOWS {
+            let main = P::main_interpreter();
+            if P::gil_state().is_none() && interpreter != main {
+                // SAFETY: the main interpreter lives as long as Python.
+                unsafe { self.select(main, data) }?;
+            }
+            if let Some(state) = self.gil_state_of(interpreter) {
+                return Some(self.on_gil_state(interpreter, state, data));
+            }
         }
+        // SAFETY: the caller says that the interpreter is alive.
+        let state = self.closed(|| unsafe { P::new_state(interpreter) })?;
+        Some(self.keep(interpreter, state, Origin::Ours, data(interpreter)))
+    }
+
+    /// The state that `PyGILState_Ensure` would use in this thread, if it is one of `interpreter`.
+    fn gil_state_of(&self, interpreter: Interpreter) -> Option<ThreadState> {
         // SAFETY: a state that a living thread has as its own is alive.
-        let own = gil_state.filter(|state| unsafe { P::interpreter_of(*state) } == interpreter);
-        let state = match own {
-            Some(state) => state,
-            // SAFETY: the caller says that the interpreter is alive.
-            None => unsafe { P::new_state(interpreter) }?,
-        };
-        Some(self.keep(interpreter, state, own.is_none(), data(interpreter)))
+        P::gil_state().filter(|state| unsafe { P::interpreter_of(*state) } == interpreter)
+    }
+
+    /// The thread's PyGILState: as an idle one of ours, else borrowed.
+    fn on_gil_state(&self, interpreter: Interpreter, state: ThreadState, data: fn(Interpreter) -> D) -> Rc<Kept<D>> {
+        let ours = |kept: &Kept<D>| kept.origin != Origin::Borrowed && kept.state.get() == state;
+        if let Some(kept) = self.find(interpreter, ours) {
+            return kept;
+        }
+        if let Some(kept) = self.find(interpreter, |kept| kept.origin == Origin::Borrowed) {
+            kept.state.set(state);
+            return kept;
+        }
+        self.keep(interpreter, state, Origin::Borrowed, data(interpreter))
     }
 
     /// Takes in a state that exists already and is of this thread: the first of a new interpreter.
-    ///
-    /// It is never destroyed, not even when its thread ends: in 3.11 it is part of the interpreter, and once an
-    /// interpreter has lost its last state the next one made for it finds this one used ("init_threadstate: thread state
-    /// already initialized", fatal).
     pub fn adopt(&self, interpreter: Interpreter, state: ThreadState, data: D) -> Rc<Kept<D>> {
-        self.keep(interpreter, state, false, data)
+        self.keep(interpreter, state, Origin::First, data)
     }
 
-    fn find(&self, interpreter: Interpreter) -> Option<Rc<Kept<D>>> {
-        let mut inner = self.inner.borrow_mut();
-        inner.uses += 1;
-        let kept = inner.kept.iter().find(|kept| kept.interpreter == interpreter)?;
-        kept.last_use.set(inner.uses);
-        Some(Rc::clone(kept))
+    /// An idle one of that interpreter, of that kind.
+    fn find(&self, interpreter: Interpreter, of_kind: impl Fn(&Kept<D>) -> bool) -> Option<Rc<Kept<D>>> {
+        self.lists(|inner| {
+            inner.uses += 1;
+            let kept = (inner.kept.iter())
+                .find(|kept| kept.interpreter == interpreter && of_kind(kept) && Self::is_idle(kept))?;
+            kept.last_use.set(inner.uses);
+            Some(Rc::clone(kept))
+        })
     }
 
-    fn keep(&self, interpreter: Interpreter, state: ThreadState, ours: bool, data: D) -> Rc<Kept<D>> {
-        let mut inner = self.inner.borrow_mut();
-        let Inner { kept: list, surplus, uses, .. } = &mut *inner;
-        *uses += 1;
-        if list.len() >= KEPT_AT_MOST {
-            let main = P::main_interpreter();
-            let idle = list.iter().enumerate().filter(|(_, kept)| {
-                // An acquisition that has selected its state but not entered it holds a second reference.
-                kept.depth.get() == 0 && kept.ours && kept.interpreter != main && Rc::strong_count(kept) == 1
-            });
-            if let Some((oldest, _)) = idle.min_by_key(|(_, kept)| kept.last_use.get()) {
-                surplus.push(list.swap_remove(oldest).state);
+    /// Whether nothing runs on it, neither a request (an acquisition that has selected its state but not entered it
+    /// holds a second reference, too) nor C code between PyGILState_Ensure and PyGILState_Release.
+    fn is_idle(kept: &Rc<Kept<D>>) -> bool {
+        // SAFETY: a state that is kept and not borrowed is alive, and only this thread changes what is read.
+        Rc::strong_count(kept) == 1
+            && (kept.origin == Origin::Borrowed || !unsafe { P::is_ensured(kept.state.get()) })
+    }
+
+    fn keep(&self, interpreter: Interpreter, state: ThreadState, origin: Origin, data: D) -> Rc<Kept<D>> {
+        let main = P::main_interpreter();
+        self.lists(|inner| {
+            inner.uses += 1;
+            let Inner { kept: list, surplus, uses, .. } = inner;
+            if list.len() >= KEPT_AT_MOST {
+                let idle = list.iter().enumerate().filter(|(_, kept)| {
+                    kept.origin == Origin::Ours && kept.interpreter != main && Self::is_idle(kept)
+                });
+                if let Some((oldest, _)) = idle.min_by_key(|(_, kept)| kept.last_use.get()) {
+                    surplus.push(list.swap_remove(oldest));
+                }
             }
-        }
-        let kept = Rc::new(Kept { interpreter, state, ours, depth: Cell::new(0), last_use: Cell::new(*uses), data });
-        list.push(Rc::clone(&kept));
-        kept
+            let kept = Kept { interpreter, state: Cell::new(state), origin, last_use: Cell::new(*uses), data };
+            let kept = Rc::new(kept);
+            list.push(Rc::clone(&kept));
+            kept
+        })
     }
 
     /// Enters a selected state: takes the GIL with it, the one time of an acquisition (R5).
@@ -167,43 +252,49 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// This thread must not hold the GIL. While Python shuts down the call may not return.
     pub unsafe fn enter(&self, kept: Rc<Kept<D>>, outer: Outer) {
-        let state = self.push(kept, outer);
-        // SAFETY: the state is this thread's own and alive while it is kept, and the caller says that the GIL is free to
-        // be taken.
-        unsafe { P::attach(state) };
+        let state = kept.state.get();
+        // SAFETY: the state is this thread's own and alive while it is kept, or the thread's PyGILState; the caller
+        // says that the GIL is free to be taken.
+        let borrowed = self.closed(|| unsafe {
+            P::attach(state);
+            let borrowed = kept.origin == Origin::Borrowed;
+            let aside = borrowed.then(|| P::set_aside(state));
+            self.lists(|inner| inner.held.push(Held { kept, outer, aside }));
+            borrowed
+        });
+        if !borrowed {
+            // SAFETY: the GIL is held with it.
+            unsafe { P::put_to_use(state) };
+        }
         self.destroy_surplus();
     }
 
     /// Enters a state that is current already, in a thread that holds the GIL with it.
     pub fn enter_attached(&self, kept: Rc<Kept<D>>, outer: Outer) {
-        self.push(kept, outer);
+        self.lists(|inner| inner.held.push(Held { kept, outer, aside: None }));
         self.destroy_surplus();
     }
 
-    fn push(&self, kept: Rc<Kept<D>>, outer: Outer) -> ThreadState {
-        let state = kept.state;
-        kept.depth.set(kept.depth.get() + 1);
-        self.inner.borrow_mut().held.push(Held { kept, outer });
-        state
-    }
-
+    /// Deletes what was given up, with the GIL held.
     fn destroy_surplus(&self) {
         loop {
-            let Some(state) = self.inner.borrow_mut().surplus.pop() else { return };
-            // SAFETY: this thread made it, it was cleared at its outermost release, and it left the list of kept ones.
-            unsafe { P::delete(state) };
+            let Some(kept) = self.lists(|inner| inner.surplus.pop()) else { return };
+            // SAFETY: this thread made it, it was cleared at its last release, and it has left the list of kept ones.
+            unsafe { P::delete(kept.state.get()) };
         }
     }
 
     /// The innermost acquisition of this thread.
     pub fn innermost(&self) -> Option<Rc<Kept<D>>> {
-        self.inner.borrow().held.last().map(|held| Rc::clone(&held.kept))
+        let inner = self.inner.try_borrow().ok()?;
+        inner.held.last().map(|held| Rc::clone(&held.kept))
     }
 
     /// Whether the innermost acquisition runs on this state.
     #[inline]
     pub fn runs_on(&self, state: ThreadState) -> bool {
-        self.inner.borrow().held.last().is_some_and(|held| held.kept.state == state)
+        let Ok(inner) = self.inner.try_borrow() else { return false };
+        inner.held.last().is_some_and(|held| held.kept.state.get() == state)
     }
 
     /// Ends the innermost acquisition, which is returned, and gives the GIL up. Nothing is done on an empty stack.
@@ -212,34 +303,55 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// This thread must hold the GIL with the state of that acquisition.
     pub unsafe fn release(&self) -> Option<Rc<Kept<D>>> {
-        let innermost = self.inner.borrow().held.last().map(|held| (held.kept.state, held.kept.depth.get()));
-        let (state, depth) = innermost?;
-        if depth == 1 {
-            // The acquisition is still on the stack: destructors of a request's objects run Python code, and may
-            // acquire an interpreter themselves.
-            // SAFETY: the caller holds the GIL with it.
-            unsafe { P::clear(state) };
-        }
-        let Held { kept, outer } = self.inner.borrow_mut().held.pop().expect("it was there above");
-        kept.depth.set(depth - 1);
-        // SAFETY: the caller holds the GIL.
-        unsafe { P::detach() };
+        let (state, aside) = self.lists(|inner| {
+            let held = inner.held.last_mut()?;
+            Some((held.kept.state.get(), held.aside.take()))
+        })?;
+        // The acquisition is still on the stack: destructors of a request's objects run Python code, and may acquire an
+        // interpreter themselves.
+        // SAFETY: the caller holds the GIL with it.
+        let as_new = unsafe {
+            match aside {
+                Some(aside) => {
+                    P::put_back(state, aside);
+                    true
+                }
+                None => P::renew(state),
+            }
+        };
+        let Held { kept, outer, .. } = self.lists(|inner| {
+            let held = inner.held.pop().expect("it was there above");
+            if !as_new && held.kept.origin == Origin::Ours {
+                let place = inner.kept.iter().position(|kept| Rc::ptr_eq(kept, &held.kept));
+                inner.surplus.extend(place.map(|place| inner.kept.swap_remove(place)));
+            }
+            held
+        });
+        self.closed(|| {
+            // SAFETY: the caller holds the GIL with this state.
+            unsafe {
+                if kept.origin != Origin::Borrowed {
+                    P::put_by(state);
+                }
+                P::detach();
+            }
+        });
         self.reenter(outer);
         Some(kept)
     }
 
-    /// In the child of a fork Python has deleted the states of every interpreter but the main one.
+    /// In the child of a fork Python has deleted the states of every other interpreter, and of the main one all but the
+    /// current one.
     fn forget_after_fork(&self) {
         let forks = fork::count();
-        let mut inner = self.inner.borrow_mut();
-        if inner.forks != forks {
+        self.lists(|inner| {
+            if inner.forks == forks {
+                return;
+            }
             inner.forks = forks;
             inner.surplus.clear();
-            if P::is_initialized() {
-                let main = P::main_interpreter();
-                inner.kept.retain(|kept| kept.interpreter == main || kept.depth.get() > 0);
-            }
-        }
+            inner.kept.retain(|kept| Rc::strong_count(kept) > 1);
+        });
     }
 }
 
@@ -252,13 +364,14 @@ impl<P: Cpython, D> Default for Threads<P, D> {
 impl<P: Cpython, D> Drop for Threads<P, D> {
     /// The end of the thread: its states go with it, or each thread an MPM retires would leave some behind.
     fn drop(&mut self) {
-        self.forget_after_fork();
-        if !P::is_initialized() || P::is_finalizing() {
+        // With the main thread it is the process that ends, possibly inside a signal handler.
+        if self.closed.get() || signals::in_main_thread() || !P::is_initialized() || P::is_finalizing() {
             return;
         }
+        self.forget_after_fork();
         let inner = self.inner.get_mut();
-        let idle = inner.kept.iter().filter(|kept| kept.ours && kept.depth.get() == 0);
-        for state in idle.map(|kept| kept.state).chain(inner.surplus.drain(..)) {
+        let idle = inner.kept.iter().filter(|kept| kept.origin == Origin::Ours && Rc::strong_count(kept) == 1);
+        for state in idle.chain(&inner.surplus).map(|kept| kept.state.get()) {
             // SAFETY: made by this thread, cleared at its last release (or never entered), and this thread will not
             // run again. Needs no GIL: the list of states has a lock of its own.
             unsafe { P::delete(state) };

@@ -107,7 +107,28 @@ pub struct Slow<I> {
     /// Names that count towards the limit: ready, in progress and incomplete ones, not the adopted.
     counted: usize,
     attempts: u64,
-    waiters: usize,
+    /// Who waits at this moment, for which attempt, by its name and gate.
+    waiting: HashMap<ThreadKey, (Box<[u8]>, Arc<Gate>)>,
+}
+
+impl<I> Slow<I> {
+    /// Whether `me`, if it waited for `name`, would wait for itself: the thread that is making `name` waits for a name
+    /// whose maker waits, and so on, for one that `me` is making (R7).
+    fn would_close_a_cycle(&self, name: &[u8], me: ThreadKey) -> bool {
+        let mut name = name;
+        // Ends: each thread waits for one attempt, and no cycle has been closed before.
+        while let Some(owner) = self.pending.get(name).and_then(|pending| pending.owner) {
+            if owner == me {
+                return true;
+            }
+            match self.waiting.get(&owner) {
+                // A wait that already has its answer is not an edge; its thread is about to run.
+                Some((next, gate)) if !gate.ended.load(Ordering::Relaxed) => name = next,
+                _ => return false,
+            }
+        }
+        false
+    }
 }
 
 /// See the module's text. `I` stands for the interpreter, `C` for its callback object; both are handles.
@@ -120,7 +141,7 @@ pub struct Registry<I, C> {
 impl<I: Copy, C> Registry<I, C> {
     /// An empty registry that refuses to have more than `limit` interpreters, adopted ones not counted (R10).
     pub fn new(limit: Option<usize>) -> Self {
-        let slow = Slow { pending: HashMap::new(), counted: 0, attempts: 0, waiters: 0 };
+        let slow = Slow { pending: HashMap::new(), counted: 0, attempts: 0, waiting: HashMap::new() };
         Self { ready: Table::new(), slow: Mutex::new(slow), limit: limit.unwrap_or(usize::MAX) }
     }
 
@@ -174,11 +195,14 @@ impl<I: Copy, C> Registry<I, C> {
             }
             Some(in_progress) => {
                 let gate = Arc::clone(&in_progress.gate);
-                slow.waiters += 1;
+                if slow.would_close_a_cycle(name, me) {
+                    return Claim::Refused(Refusal::Cycle);
+                }
+                slow.waiting.insert(me, (name.into(), Arc::clone(&gate)));
                 while !gate.ended.load(Ordering::Relaxed) {
                     slow = sync::wait(&gate.opened, slow);
                 }
-                slow.waiters -= 1;
+                slow.waiting.remove(&me);
             }
         }
         // Whoever waited takes what is there now and starts no attempt of its own: 32 waiters would otherwise run 32
@@ -231,7 +255,7 @@ impl<I: Copy, C> Registry<I, C> {
 
     /// Threads that wait at this moment for an attempt to end.
     pub fn waiters(&self) -> usize {
-        sync::lock(&self.slow).waiters
+        sync::lock(&self.slow).waiting.len()
     }
 
     /// Keeps every other thread out of the slow path while this thread forks: a mutex that another thread holds at
@@ -249,6 +273,6 @@ impl<I: Copy, C> Registry<I, C> {
             pending.end_attempt();
         }
         slow.counted = slow.pending.values().filter(|pending| !pending.adopted).count();
-        slow.waiters = 0;
+        slow.waiting.clear();
     }
 }

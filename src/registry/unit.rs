@@ -95,3 +95,36 @@ fn the_child_of_a_fork_keeps_the_main_interpreter_and_its_own_attempts_only() {
     make(&registry, b"named", 4);
     assert_eq!(*registry.get(b"named").unwrap().interpreter(), 4);
 }
+
+#[test]
+fn creations_that_ask_for_each_other_are_refused() {
+    let registry = std::sync::Arc::new(Plain::new(None));
+    let (first, second) = (create(&registry, b"a"), claim_as(&registry, b"b", 2));
+    let third = claim_as(&registry, b"c", 3);
+    // b's maker waits for a, c's maker for b: whoever makes a may wait for neither.
+    let waiters = [(b"a", 2, second), (b"b", 3, third)].map(|(name, thread, attempt)| {
+        let registry = std::sync::Arc::clone(&registry);
+        std::thread::spawn(move || {
+            let got = matches!(registry.claim(name, ThreadKey(thread)), Claim::Ready(_));
+            registry.publish(attempt, thread as u32, 0);
+            got
+        })
+    });
+    while registry.waiters() < 2 {
+        std::thread::yield_now();
+    }
+    assert!(matches!(registry.claim(b"b", ME), Claim::Refused(Refusal::Cycle)));
+    assert!(matches!(registry.claim(b"c", ME), Claim::Refused(Refusal::Cycle)));
+    assert!(matches!(registry.claim(b"a", ME), Claim::Refused(Refusal::Reentrant)));
+    // A name that nobody of them makes is made, and whoever is outside the chain may wait.
+    make(&registry, b"d", 4);
+    registry.publish(first, 1, 0);
+    assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
+}
+
+fn claim_as(registry: &Plain, name: &[u8], thread: u64) -> Attempt {
+    match registry.claim(name, ThreadKey(thread)) {
+        Claim::Create(attempt) => attempt,
+        _ => panic!("nothing is there under this name"),
+    }
+}

@@ -70,7 +70,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
 /// `PyEval_AcquireLock`: an acquisition begins.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireLock() {
-    let begun = learn::armed().then(|| here(|thread| thread.reach(Step::Asked(thread.threads.leave()))));
+    let begun = learn::armed().then(|| here(Thread::ask));
     if begun.flatten().is_none() {
         // SAFETY: as the module called it.
         unsafe { ffi::PyEval_AcquireLock() }
@@ -81,16 +81,21 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireLock() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseLock() {
     if learn::armed() {
-        let ours = here(|thread| match thread.take_step() {
-            Step::Idle => false,
-            Step::Asked(outer) | Step::Refused(outer) => {
-                // A caller that held the GIL when it asked gets it back.
-                thread.threads.reenter(outer);
-                true
+        let ours = here(|thread| {
+            if thread.end_interruption() {
+                return true;
             }
-            chosen @ Step::Chosen { .. } => {
-                thread.reach(chosen);
-                true
+            match thread.take_step() {
+                Step::Idle => false,
+                Step::Asked(outer) | Step::Refused(outer) => {
+                    // A caller that held the GIL when it asked gets it back.
+                    thread.threads.reenter(outer);
+                    true
+                }
+                chosen @ Step::Chosen { .. } => {
+                    thread.reach(chosen);
+                    true
+                }
             }
         });
         if ours == Some(true) {
@@ -117,15 +122,20 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
         if !learn::armed() {
             learn::warn_not_recognised(GENERATION);
         }
-        let answer = here(|thread| match thread.take_step() {
-            Step::Asked(outer) => {
-                // SAFETY: the module passes a NUL-terminated name.
-                let name = unsafe { CStr::from_ptr(name) };
-                Some(choose(thread, name.to_bytes(), outer))
+        let answer = here(|thread| {
+            if thread.is_interrupted() {
+                return Some(ptr::null_mut());
             }
-            other => {
-                thread.reach(other);
-                None
+            match thread.take_step() {
+                Step::Asked(outer) => {
+                    // SAFETY: the module passes a NUL-terminated name.
+                    let name = unsafe { CStr::from_ptr(name) };
+                    Some(choose(thread, name.to_bytes(), outer))
+                }
+                other => {
+                    thread.reach(other);
+                    None
+                }
             }
         });
         if let Some(answer) = answer.flatten() {
@@ -168,7 +178,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyCObject_AsVoidPtr(object: *mut ffi::PyOb
 /// `Py_NewInterpreter`; after a refusal there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_Py_NewInterpreter() -> *mut c_void {
-    if here(|thread| matches!(&*thread.step.borrow(), Step::Refused(_))) == Some(true) {
+    if here(|thread| thread.is_interrupted() || matches!(&*thread.step.borrow(), Step::Refused(_))) == Some(true) {
         // PyEval_ReleaseLock comes next, and ends it.
         return ptr::null_mut();
     }

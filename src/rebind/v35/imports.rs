@@ -84,8 +84,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_RestoreThread(state: *mut c_void) {
     if state == global::token() {
         let begun = here(|thread| {
             if learn::armed() {
-                let outer = thread.threads.leave();
-                thread.reach(Step::Asked(outer));
+                thread.ask();
                 return true;
             }
             Start::ChildEntered.reach();
@@ -129,6 +128,9 @@ unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
         if !learn::armed() {
             learn::warn_not_recognised(GENERATION);
             return None;
+        }
+        if thread.is_interrupted() {
+            return Some(ptr::null_mut());
         }
         match thread.take_step() {
             Step::Asked(outer) => {
@@ -183,16 +185,21 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_set(
 /// `Py_NewInterpreter`; after a refusal there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_Py_NewInterpreter() -> *mut c_void {
-    let refused = here(|thread| match thread.take_step() {
-        Step::Refused(outer) => {
-            // The module returns its failure without giving the GIL up, and none is held; a caller that held it when
-            // it asked gets it back.
-            thread.threads.reenter(outer);
-            true
+    let refused = here(|thread| {
+        if thread.end_interruption() {
+            return true;
         }
-        other => {
-            thread.reach(other);
-            false
+        match thread.take_step() {
+            Step::Refused(outer) => {
+                // The module returns its failure without giving the GIL up, and none is held; a caller that held it when
+                // it asked gets it back.
+                thread.threads.reenter(outer);
+                true
+            }
+            other => {
+                thread.reach(other);
+                false
+            }
         }
     });
     if refused == Some(true) {

@@ -1,0 +1,291 @@
+/*
+ * What a request leaves in its thread state, and how the state is made as new again. Fields of PyThreadState, as the
+ * headers of each version declare them; docs/thread-states.md has the table, version by version.
+ *
+ * Every function here is called with the GIL held.
+ */
+#include "glue.h"
+#include <pythread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Rounds of clearing before a state is given up: destructors that run in one may put something new into it. */
+#define ROUNDS 16
+
+#if PY_MAJOR_VERSION >= 3
+/*
+ * A number that no state of this process has had (PyThreadState.id). ContextVar remembers a borrowed pointer to its
+ * value under the state's id and its context's version, and asyncio its running loop under the id; PyThreadState_Clear
+ * changes neither. CPython counts its own ids from 1 for each interpreter, so the upper half is free, and variables
+ * that interpreters share (decimal's, up to 3.12) are not mixed up either. The GIL guards the counter.
+ */
+static uint64_t new_id(void)
+{
+    static uint64_t last = UINT64_C(1) << 63;
+
+    return ++last;
+}
+#endif
+
+/* Whether nothing of a request is visible in the state. */
+static int is_as_new(const PyThreadState *state)
+{
+    if (state->dict != NULL || state->async_exc != NULL || state->c_profileobj != NULL || state->c_traceobj != NULL ||
+        state->c_profilefunc != NULL || state->c_tracefunc != NULL)
+        return 0;
+#if PY_MAJOR_VERSION < 3
+    return state->exc_type == NULL && state->exc_value == NULL && state->curexc_type == NULL && !state->use_tracing;
+#else
+    if (state->context != NULL || state->async_gen_firstiter != NULL || state->async_gen_finalizer != NULL ||
+        state->coroutine_origin_tracking_depth != 0 || state->exc_state.exc_value != NULL)
+        return 0;
+#if PY_VERSION_HEX < 0x030B0000
+    if (state->exc_state.exc_type != NULL)
+        return 0;
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    if (state->current_exception != NULL)
+        return 0;
+#else
+    if (state->curexc_type != NULL)
+        return 0;
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    if (state->threading_local_key != NULL || state->threading_local_sentinel != NULL)
+        return 0;
+#endif
+    return 1;
+#endif
+}
+
+/*
+ * Takes trace and profile functions away. PyThreadState_Clear forgets the functions, but not that there were some: the
+ * thread would go on in the slow loop of the evaluator, with stack tops that the cycle collector misreads.
+ */
+static void stop_tracing(PyThreadState *state)
+{
+    if (state->c_profilefunc != NULL || state->c_profileobj != NULL)
+        PyEval_SetProfile(NULL, NULL);
+    if (state->c_tracefunc != NULL || state->c_traceobj != NULL)
+        PyEval_SetTrace(NULL, NULL);
+    /* An audit hook may have forbidden both. */
+#if PY_VERSION_HEX < 0x030A0000
+    state->use_tracing = 0;
+#elif PY_VERSION_HEX < 0x030C0000
+    state->cframe->use_tracing = 0;
+#endif
+}
+
+/*
+ * PyThreadState_Clear for a state that its thread goes on using.
+ *
+ * Up to 3.12 it calls the state's on_delete hook, by which `threading` notices that a thread has ended. The thread has
+ * not ended, and a second clear would call the hook with freed data (grisha/mod_python issues 100, 122, 124). So the
+ * hook is set aside meanwhile, and stays for the real end of the state. From 3.12 on the state is marked as one that is
+ * about to be deleted, which it is not.
+ */
+static void clear(PyThreadState *state)
+{
+#if PY_MAJOR_VERSION >= 3 && PY_VERSION_HEX < 0x030D0000
+    void (*on_delete)(void *) = state->on_delete;
+    void *on_delete_data = state->on_delete_data;
+
+    state->on_delete = NULL;
+    PyThreadState_Clear(state);
+    if (state->on_delete == NULL) {
+        state->on_delete = on_delete;
+        state->on_delete_data = on_delete_data;
+    }
+#else
+    PyThreadState_Clear(state);
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    state->_status.finalizing = 0;
+    state->_status.cleared = 0;
+#endif
+}
+
+/*
+ * Makes the current state as new. 0 if destructors put something into it again in every round: then it must not serve
+ * another request.
+ */
+int mpc_glue_renew_thread_state(PyThreadState *state)
+{
+    int round;
+
+    for (round = 0; round < ROUNDS; round++) {
+        stop_tracing(state);
+#if PY_MAJOR_VERSION >= 3
+        /* Before, for destructors that use variables which the request has read; after, for what they have read. */
+        state->id = new_id();
+        state->coroutine_origin_tracking_depth = 0;
+#endif
+        clear(state);
+#if PY_MAJOR_VERSION >= 3
+        state->id = new_id();
+#endif
+        if (is_as_new(state))
+            return 1;
+    }
+    return 0;
+}
+
+/*
+ * The state goes into use: its thread can be thrown exceptions at. C code that called PyGILState_Ensure between two
+ * requests may have left something.
+ */
+void mpc_glue_use_thread_state(PyThreadState *state)
+{
+    state->thread_id = PyThread_get_thread_ident();
+    if (!is_as_new(state))
+        mpc_glue_renew_thread_state(state);
+}
+
+/*
+ * The state goes out of use. PyThreadState_SetAsyncExc takes the first state of a thread that it finds: an idle one would
+ * keep the exception for the next request, and the running one never see it.
+ */
+void mpc_glue_idle_thread_state(PyThreadState *state)
+{
+    state->thread_id = 0;
+}
+
+/* Whether C code is between PyGILState_Ensure and PyGILState_Release on it: each state begins with a count of 1. */
+int mpc_glue_is_ensured(const PyThreadState *state)
+{
+    return state->gilstate_counter > 1;
+}
+
+#if PY_VERSION_HEX < 0x030C0000
+/*
+ * What is set aside of a state while a nested request runs on it. Up to 3.11 PyGILState_* knows one state per thread,
+ * so that requests in its interpreter have to share it.
+ */
+struct mpc_set_aside {
+#if PY_VERSION_HEX < 0x030B0000
+    struct _frame *frame;
+#endif
+#if PY_VERSION_HEX < 0x030A0000
+    int use_tracing;
+#elif PY_VERSION_HEX < 0x030B0000
+    CFrame *cframe, nested_cframe;
+#else
+    _PyCFrame *cframe, nested_cframe;
+#endif
+    int tracing;
+    Py_tracefunc c_profilefunc, c_tracefunc;
+    PyObject *c_profileobj, *c_traceobj;
+    PyObject *curexc_type, *curexc_value, *curexc_traceback;
+    PyObject *dict, *async_exc;
+#if PY_MAJOR_VERSION < 3
+    PyObject *exc_type, *exc_value, *exc_traceback;
+#else
+    _PyErr_StackItem exc_state, *exc_info;
+    int coroutine_origin_tracking_depth;
+    PyObject *async_gen_firstiter, *async_gen_finalizer;
+    PyObject *context;
+    uint64_t id;
+#endif
+};
+
+/* Rust gives this many words to hold one. */
+typedef char mpc_set_aside_fits[sizeof(struct mpc_set_aside) <= 32 * sizeof(void *) ? 1 : -1];
+
+/* Moves a field over and leaves nothing. */
+#define TAKE(field) (aside->field = state->field, memset(&state->field, 0, sizeof state->field))
+#define GIVE(field) (state->field = aside->field)
+
+/* Sets aside what the state holds of whoever runs on it, so that it is as new. */
+void mpc_glue_set_aside(PyThreadState *state, struct mpc_set_aside *aside)
+{
+#if PY_VERSION_HEX < 0x030A0000
+    TAKE(frame);
+    TAKE(use_tracing);
+#else
+#if PY_VERSION_HEX < 0x030B0000
+    TAKE(frame);
+#endif
+    aside->cframe = state->cframe;
+    memset(&aside->nested_cframe, 0, sizeof aside->nested_cframe);
+    state->cframe = &aside->nested_cframe;
+#endif
+    TAKE(tracing);
+    TAKE(c_profilefunc);
+    TAKE(c_tracefunc);
+    TAKE(c_profileobj);
+    TAKE(c_traceobj);
+    TAKE(curexc_type);
+    TAKE(curexc_value);
+    TAKE(curexc_traceback);
+    TAKE(dict);
+    TAKE(async_exc);
+#if PY_MAJOR_VERSION < 3
+    TAKE(exc_type);
+    TAKE(exc_value);
+    TAKE(exc_traceback);
+#else
+    TAKE(exc_state);
+    aside->exc_info = state->exc_info;
+    state->exc_info = &state->exc_state;
+    TAKE(coroutine_origin_tracking_depth);
+    TAKE(async_gen_firstiter);
+    TAKE(async_gen_finalizer);
+    TAKE(context);
+    aside->id = state->id;
+    state->id = new_id();
+#endif
+}
+
+/* Makes the state as new, and puts back what was set aside. */
+void mpc_glue_put_back(PyThreadState *state, struct mpc_set_aside *aside)
+{
+    PyObject *thrown = NULL;
+
+    /* An exception that somebody threw at the thread since is for whoever runs on. */
+    if (state->async_exc != NULL) {
+        thrown = state->async_exc;
+        state->async_exc = NULL;
+    }
+    mpc_glue_renew_thread_state(state);
+    /* What could not be cleared stays alive: it belongs to destructors that never end. */
+#if PY_VERSION_HEX < 0x030A0000
+    GIVE(frame);
+    GIVE(use_tracing);
+#else
+#if PY_VERSION_HEX < 0x030B0000
+    GIVE(frame);
+#endif
+    GIVE(cframe);
+#endif
+    GIVE(tracing);
+    GIVE(c_profilefunc);
+    GIVE(c_tracefunc);
+    GIVE(c_profileobj);
+    GIVE(c_traceobj);
+    GIVE(curexc_type);
+    GIVE(curexc_value);
+    GIVE(curexc_traceback);
+    GIVE(dict);
+    GIVE(async_exc);
+#if PY_MAJOR_VERSION < 3
+    GIVE(exc_type);
+    GIVE(exc_value);
+    GIVE(exc_traceback);
+#else
+    GIVE(exc_state);
+    GIVE(exc_info);
+    GIVE(coroutine_origin_tracking_depth);
+    GIVE(async_gen_firstiter);
+    GIVE(async_gen_finalizer);
+    GIVE(context);
+    GIVE(id);
+#endif
+    if (thrown != NULL) {
+        PyObject *before = state->async_exc;
+
+        state->async_exc = thrown;
+        Py_XDECREF(before);
+    }
+}
+#endif
