@@ -20,9 +20,11 @@
  * changes neither. CPython counts its own ids from 1 for each interpreter, so the upper half is free, and variables
  * that interpreters share (decimal's, up to 3.12) are not mixed up either. The GIL guards the counter.
  */
+#define FIRST_ID (UINT64_C(1) << 63)
+
 static uint64_t new_id(void)
 {
-    static uint64_t last = UINT64_C(1) << 63;
+    static uint64_t last = FIRST_ID;
 
     return ++last;
 }
@@ -106,6 +108,59 @@ static void clear(PyThreadState *state)
 #endif
 }
 
+/* Takes a reference out of the state, and gives it up under an id that nothing has been remembered under. */
+static void drop(PyThreadState *state, PyObject **field)
+{
+    PyObject *object = *field;
+
+    if (object == NULL)
+        return;
+#if PY_MAJOR_VERSION >= 3
+    state->id = new_id();
+#else
+    (void)state;
+#endif
+    *field = NULL;
+    Py_DECREF(object);
+}
+
+/*
+ * Gives up what the state holds, one thing after the other. PyThreadState_Clear gives up the dictionary, then the
+ * context: a destructor in the former that reads a variable leaves a pointer which one in the latter follows, after
+ * the value has been freed (plain Python 3.11 crashes at the end of such a thread).
+ */
+static void empty(PyThreadState *state)
+{
+    drop(state, &state->dict);
+    drop(state, &state->async_exc);
+#if PY_VERSION_HEX >= 0x030C0000
+    drop(state, &state->current_exception);
+#else
+    drop(state, &state->curexc_type);
+    drop(state, &state->curexc_value);
+    drop(state, &state->curexc_traceback);
+#endif
+#if PY_MAJOR_VERSION < 3
+    drop(state, &state->exc_type);
+    drop(state, &state->exc_value);
+    drop(state, &state->exc_traceback);
+#else
+#if PY_VERSION_HEX < 0x030B0000
+    drop(state, &state->exc_state.exc_type);
+    drop(state, &state->exc_state.exc_traceback);
+#endif
+    drop(state, &state->exc_state.exc_value);
+    drop(state, &state->async_gen_firstiter);
+    drop(state, &state->async_gen_finalizer);
+#if PY_VERSION_HEX >= 0x030D0000
+    drop(state, &state->threading_local_key);
+    drop(state, &state->threading_local_sentinel);
+#endif
+    state->coroutine_origin_tracking_depth = 0;
+    drop(state, &state->context);
+#endif
+}
+
 /*
  * Makes the current state as new. 0 if destructors put something into it again in every round: then it must not serve
  * another request.
@@ -116,17 +171,22 @@ int mpc_glue_renew_thread_state(PyThreadState *state)
 
     for (round = 0; round < ROUNDS; round++) {
         stop_tracing(state);
-#if PY_MAJOR_VERSION >= 3
-        /* Before, for destructors that use variables which the request has read; after, for what they have read. */
-        state->id = new_id();
-        state->coroutine_origin_tracking_depth = 0;
-#endif
+        empty(state);
+        if (!is_as_new(state))
+            continue;
+        /* What no header shows. */
         clear(state);
+        if (is_as_new(state)) {
 #if PY_MAJOR_VERSION >= 3
-        state->id = new_id();
+            state->id = new_id();
+            state->context_ver = 1;
 #endif
-        if (is_as_new(state))
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000
+            /* The lines of the code object that was traced last. */
+            memset(&state->trace_info, 0, sizeof state->trace_info);
+#endif
             return 1;
+        }
     }
     return 0;
 }
@@ -138,6 +198,11 @@ int mpc_glue_renew_thread_state(PyThreadState *state)
 void mpc_glue_use_thread_state(PyThreadState *state)
 {
     state->thread_id = PyThread_get_thread_ident();
+#if PY_MAJOR_VERSION >= 3
+    /* CPython's own id, in a state that has not been used before. */
+    if (state->id < FIRST_ID)
+        state->id = new_id();
+#endif
     if (!is_as_new(state))
         mpc_glue_renew_thread_state(state);
 }
@@ -185,7 +250,7 @@ struct mpc_set_aside {
     int coroutine_origin_tracking_depth;
     PyObject *async_gen_firstiter, *async_gen_finalizer;
     PyObject *context;
-    uint64_t id;
+    uint64_t id, context_ver;
 #endif
 };
 
@@ -233,6 +298,7 @@ void mpc_glue_set_aside(PyThreadState *state, struct mpc_set_aside *aside)
     TAKE(async_gen_finalizer);
     TAKE(context);
     aside->id = state->id;
+    aside->context_ver = state->context_ver;
     state->id = new_id();
 #endif
 }
@@ -280,6 +346,7 @@ void mpc_glue_put_back(PyThreadState *state, struct mpc_set_aside *aside)
     GIVE(async_gen_finalizer);
     GIVE(context);
     GIVE(id);
+    GIVE(context_ver);
 #endif
     if (thrown != NULL) {
         PyObject *before = state->async_exc;

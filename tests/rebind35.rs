@@ -11,6 +11,8 @@ mod requests;
 mod runner;
 #[path = "rebind/scenarios.rs"]
 mod scenarios;
+#[path = "rebind/separate.rs"]
+mod separate;
 
 use host::GENERATION;
 use runner::{log_of, run};
@@ -44,6 +46,15 @@ scenarios! {
     more_interpreters_than_a_thread_keeps_states_of
     a_name_may_go_away
     a_caller_that_holds_the_gil_gets_it_back
+    a_variable_shows_nothing_of_a_request_before
+    nothing_a_request_leaves_is_seen_by_the_next
+    an_exception_thrown_at_a_request_ends_with_it
+    an_exception_thrown_after_a_nested_request_arrives
+    nested_requests_are_separate
+    a_thread_of_c_keeps_its_state
+    c_code_between_two_requests_leaves_nothing
+    a_state_is_as_new_word_by_word
+    a_signal_handler_may_ask_at_any_moment
 }
 
 #[test]
@@ -62,6 +73,14 @@ fn the_limit_refuses_the_third_name_alone() {
     let log = log_of(&run("the_limit_refuses_the_third_name_alone", &[("MODPYTHON_CORE_MAX_INTERPRETERS", "2")]));
     assert!(log.contains("no interpreter 'third': the limit of 2 interpreters is reached"), "{log}");
     assert!(log.contains("MODPYTHON_CORE_MAX_INTERPRETERS"), "{log}");
+}
+
+#[test]
+fn interpreters_whose_starts_ask_for_each_other_do_not_hang() {
+    let stage = tempfile::tempdir().expect("a folder in which the starts meet");
+    let stage = stage.path().to_str().expect("a path of ASCII").to_owned();
+    let log = log_of(&run("interpreters_whose_starts_ask_for_each_other_do_not_hang", &[("CYCLE_STAGE", &stage)]));
+    assert!(log.contains("waits for an interpreter that this thread is creating"), "{log}");
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl Thread {
     /// A relinked module begins an acquisition: gives the GIL up, if it is held.
     pub fn ask(&self) {
         // In the middle of another one only a signal handler can begin.
-        let between = self.step.try_borrow().is_ok_and(|step| matches!(*step, Step::Idle));
+        let between = self.step.try_borrow_mut().is_ok_and(|step| matches!(*step, Step::Idle));
         match if between { self.threads.leave() } else { Outer::Interrupted } {
             Outer::Interrupted => self.interrupted.set(true),
             outer => self.reach(Step::Asked(outer)),

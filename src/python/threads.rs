@@ -271,7 +271,10 @@ impl<P: Cpython, D> Threads<P, D> {
 
     /// Enters a state that is current already, in a thread that holds the GIL with it.
     pub fn enter_attached(&self, kept: Rc<Kept<D>>, outer: Outer) {
+        let state = kept.state.get();
         self.lists(|inner| inner.held.push(Held { kept, outer, aside: None }));
+        // SAFETY: it is current, and nothing has run on it since it was made.
+        unsafe { P::put_to_use(state) };
         self.destroy_surplus();
     }
 
@@ -319,22 +322,26 @@ impl<P: Cpython, D> Threads<P, D> {
                 None => P::renew(state),
             }
         };
-        let Held { kept, outer, .. } = self.lists(|inner| {
-            let held = inner.held.pop().expect("it was there above");
-            if !as_new && held.kept.origin == Origin::Ours {
-                let place = inner.kept.iter().position(|kept| Rc::ptr_eq(kept, &held.kept));
-                inner.surplus.extend(place.map(|place| inner.kept.swap_remove(place)));
-            }
-            held
-        });
-        self.closed(|| {
+        // In one piece for a signal handler: the state of the innermost acquisition is the one that is attached.
+        let Held { kept, outer, .. } = self.closed(|| {
+            let held = self.lists(|inner| {
+                let held = inner.held.pop().expect("it was there above");
+                if !as_new {
+                    // Never used again; an interpreter's first state stays where it is, all the same.
+                    let place = inner.kept.iter().position(|kept| Rc::ptr_eq(kept, &held.kept));
+                    let unfit = place.map(|place| inner.kept.swap_remove(place));
+                    inner.surplus.extend(unfit.filter(|kept| kept.origin == Origin::Ours));
+                }
+                held
+            });
             // SAFETY: the caller holds the GIL with this state.
             unsafe {
-                if kept.origin != Origin::Borrowed {
+                if held.kept.origin != Origin::Borrowed {
                     P::put_by(state);
                 }
                 P::detach();
             }
+            held
         });
         self.reenter(outer);
         Some(kept)

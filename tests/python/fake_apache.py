@@ -6,6 +6,7 @@ import threading
 import time
 
 calls = 0
+got = None
 interpreter = None
 
 
@@ -41,7 +42,7 @@ class CallBack(object):
 
 def init(name, reenter):
     """`reenter` is the address of a C function that asks for an interpreter by name, and says whether it got one."""
-    global calls, interpreter
+    global calls, interpreter, got
     calls += 1
     interpreter = name
     if name.startswith("slow"):
@@ -56,4 +57,13 @@ def init(name, reenter):
             ask = kind(ctypes.c_int, ctypes.c_char_p)(reenter)
             assert ask(b"reentrant") == 0, "the creator got its own interpreter"
             assert ask(b"another") == 1, "the creator was refused another interpreter"
+    elif name.startswith("cycle"):
+        # Meets the other one's start first; a process has one stage, which its interpreters share.
+        other = b"cycle b" if name == "cycle a" else b"cycle a"
+        stage = os.environ["CYCLE_STAGE"]
+        open(os.path.join(stage, name), "w").close()
+        deadline = time.time() + 10
+        while not os.path.exists(os.path.join(stage, other.decode("ascii"))) and time.time() < deadline:
+            time.sleep(0.01)
+        got = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p)(reenter)(other)
     return CallBack()

@@ -5,6 +5,7 @@ use super::{
         InterpreterData, child_init, child_init_of_another_kind, get_interpreter, python_init, release_interpreter,
     },
     requests::{dispatch, request, run as run_in},
+    separate,
 };
 use modpython_core::python::ffi;
 use std::{
@@ -46,6 +47,16 @@ fn running(name: &str) {
         "the_child_of_a_fork_works" => fork(),
         "a_graceful_restart_goes_on_with_the_running_python" => graceful(),
         "a_graceful_restart_works_while_switched_off" => graceful_off(),
+        "a_variable_shows_nothing_of_a_request_before" => separate::variables(),
+        "nothing_a_request_leaves_is_seen_by_the_next" => separate::leftovers(),
+        "an_exception_thrown_at_a_request_ends_with_it" => separate::thrown(),
+        "an_exception_thrown_after_a_nested_request_arrives" => separate::thrown_after_a_nested_request(),
+        "nested_requests_are_separate" => separate::nesting(),
+        "a_thread_of_c_keeps_its_state" => separate::ensured(),
+        "c_code_between_two_requests_leaves_nothing" => separate::ensured_between_requests(),
+        "a_state_is_as_new_word_by_word" => separate::word_by_word(),
+        "a_signal_handler_may_ask_at_any_moment" => separate::signals(),
+        "interpreters_whose_starts_ask_for_each_other_do_not_hang" => separate::cycle(),
         other => panic!("there is no scenario {other}"),
     }
 }

@@ -1,0 +1,265 @@
+//! One request and another in the same thread: what each sees of the other (R9, R11, R12).
+
+use super::{
+    host::{get_interpreter, release_interpreter},
+    requests::{request, run},
+};
+use modpython_core::python::ffi;
+use std::{
+    ffi::{CStr, CString, c_char, c_int},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+const NAMES: [&CStr; 3] = [c"a", c"b", c"main_interpreter"];
+
+/// Called from Python: a request in the request that calls it. 1 if there was an interpreter.
+unsafe extern "C" fn nested(name: *const c_char, code: *const c_char, answer: *mut c_char, room: c_int) -> c_int {
+    // SAFETY: ctypes passes C strings, and room for as many bytes as it says.
+    unsafe {
+        let code = CStr::from_ptr(code).to_str().unwrap();
+        let Some(text) = request(CStr::from_ptr(name), code) else { return 0 };
+        let text = CString::new(text).unwrap();
+        libc::strncpy(answer, text.as_ptr(), room as usize);
+    }
+    1
+}
+
+fn nested_address() -> usize {
+    nested as *const () as usize
+}
+
+/// A context variable must not show what a request before has set, nor lead to freed memory.
+pub fn variables() {
+    for name in NAMES {
+        for number in 0..200 {
+            let code = format!("import separate; answer = separate.set_one_read_others({number})");
+            assert_eq!(request(name, &code).unwrap(), "[]", "request {number} in {name:?}");
+        }
+    }
+}
+
+/// Whatever a request leaves, destructors that leave something again among it.
+pub fn leftovers() {
+    for name in NAMES {
+        for lives in [0, 0, 1, 3, 0] {
+            let code = format!("import separate; answer = separate.seen(); separate.leave('somebody', {lives})");
+            assert_eq!(request(name, &code).unwrap(), "[]", "after destructors with {lives} lives");
+        }
+        // Destructors that never end make a state unfit, not the thread.
+        let endless = "import separate; answer = separate.seen(); separate.leave('somebody', 1000000)";
+        if name != c"main_interpreter" {
+            assert_eq!(request(name, endless).unwrap(), "[]");
+            assert_eq!(request(name, "import separate; answer = separate.seen()").unwrap(), "[]");
+        }
+    }
+}
+
+/// An exception that was thrown at a thread, and has not arrived when its request ends, is gone with it.
+pub fn thrown() {
+    for name in NAMES {
+        for _ in 0..3 {
+            let data = get_interpreter(name);
+            // SAFETY: the GIL is held.
+            unsafe {
+                let ident = libc::pthread_self() as _;
+                assert_eq!(ffi::PyThreadState_SetAsyncExc(ident, ffi::PyExc_KeyboardInterrupt), 1);
+            }
+            release_interpreter(data);
+            assert_eq!(request(name, "answer = len(list(range(1000)))").unwrap(), "1000");
+        }
+    }
+}
+
+/// An exception that is thrown at a thread reaches the request that runs, whatever was nested before.
+pub fn thrown_after_a_nested_request() {
+    let throw = format!(
+        "
+import ctypes, separate
+separate.nested({}, interpreter, 'answer = 1')
+set = ctypes.pythonapi.PyThreadState_SetAsyncExc
+set.argtypes = [ctypes.c_ulong, ctypes.py_object]
+answer = 'nothing has arrived'
+try:
+    assert set(separate.get_ident(), ValueError) == 1
+    for number in range(10000):
+        pass
+except ValueError:
+    answer = 'arrived'
+",
+        nested_address()
+    );
+    for name in NAMES {
+        for _ in 0..3 {
+            let code = format!("interpreter = {:?}\n{throw}", name.to_str().unwrap());
+            assert_eq!(request(name, &code).unwrap(), "arrived");
+        }
+    }
+}
+
+/// Requests nest three deep, in one interpreter and in several, in Apache's threads and in the application's.
+pub fn nesting() {
+    thread::spawn(nesting_in_this_thread).join().unwrap();
+    nesting_in_this_thread();
+}
+
+fn nesting_in_this_thread() {
+    for outer in NAMES {
+        for inner in NAMES {
+            for function in ["separate", "in_thread"] {
+                let (address, inner) = (nested_address(), inner.to_str().unwrap());
+                let code = format!("import separate; answer = separate.{function}({address}, {inner:?}, 3)");
+                for _ in 0..3 {
+                    assert_eq!(request(outer, &code).unwrap(), "[]", "{function}: {inner} in {outer:?}");
+                    assert_eq!(request(outer, "import separate; answer = separate.seen()").unwrap(), "[]");
+                }
+            }
+        }
+    }
+}
+
+/// A thread of C that enters Python by PyGILState_Ensure and Apache from there, again and again.
+pub fn ensured() {
+    assert!(request(c"main_interpreter", "import separate").is_some());
+    thread::spawn(|| {
+        let outer = c"import separate; separate.LOCAL.user = 'outer'; separate.decimal.getcontext().prec = 9";
+        let check = c"import separate; assert separate.LOCAL.user == 'outer', vars(separate.LOCAL); \
+            assert separate.decimal.getcontext().prec == 9";
+        let inner = "import separate; answer = separate.seen(); separate.leave('inner')";
+        for round in 0..10 {
+            // SAFETY: a pair, with the GIL held in between where it is not given up.
+            unsafe {
+                let ensured = ffi::PyGILState_Ensure();
+                assert_eq!(ffi::PyRun_SimpleString(outer.as_ptr()), 0);
+                for name in NAMES {
+                    assert_eq!(request(name, inner).unwrap(), "[]", "round {round}");
+                    assert_eq!(ffi::PyRun_SimpleString(check.as_ptr()), 0, "round {round}");
+                    let saved = ffi::PyEval_SaveThread();
+                    assert_eq!(request(name, inner).unwrap(), "[]", "round {round}, without the GIL");
+                    ffi::PyEval_RestoreThread(saved);
+                    assert_eq!(ffi::PyRun_SimpleString(check.as_ptr()), 0, "round {round}, without the GIL");
+                }
+                ffi::PyGILState_Release(ensured);
+            }
+        }
+    })
+    .join()
+    .unwrap();
+}
+
+/// What C code between two requests has left in a thread's state is not seen by the next request.
+pub fn ensured_between_requests() {
+    thread::spawn(|| {
+        for _ in 0..5 {
+            for name in NAMES {
+                assert_eq!(request(name, "import separate; answer = separate.seen()").unwrap(), "[]");
+                // SAFETY: a pair.
+                unsafe {
+                    let ensured = ffi::PyGILState_Ensure();
+                    let left = c"import separate; separate.leave('between')";
+                    assert_eq!(ffi::PyRun_SimpleString(left.as_ptr()), 0);
+                    ffi::PyGILState_Release(ensured);
+                }
+            }
+        }
+    })
+    .join()
+    .unwrap();
+}
+
+/// A state that was made as new is what a new one is, word by word: whatever CPython keeps in it, in whichever version.
+pub fn word_by_word() {
+    let code = "import separate; answer = separate.seen()";
+    assert_eq!(request(c"a", code).unwrap(), "[]");
+    // The words of a state of a thread after `work`; it has served a request before, so that it has its stack.
+    let words = |work: &'static str| {
+        thread::spawn(move || {
+            assert!(request(c"a", code).is_some());
+            assert!(request(c"a", work).is_some());
+            let data = get_interpreter(c"a");
+            // SAFETY: the GIL is held; the state was allocated by malloc, being no interpreter's first.
+            let words = unsafe {
+                let state: *const usize = ffi::PyThreadState_Get().cast_const().cast();
+                let size = libc::malloc_usable_size(state.cast_mut().cast()) / size_of::<usize>();
+                std::slice::from_raw_parts(state, size).to_vec()
+            };
+            release_interpreter(data);
+            words
+        })
+        .join()
+        .unwrap()
+    };
+    let plain: Vec<_> = (0..4).map(|_| words("answer = 1")).collect();
+    let used = words("import separate; separate.leave('somebody', 1); answer = 1");
+    let is_same = |word: usize| plain.iter().all(|other| other[word] == plain[0][word]);
+    let differing: Vec<_> = (0..used.len()).filter(|word| is_same(*word) && used[*word] != plain[0][*word]).collect();
+    assert!(differing.is_empty(), "words that differ from those of plain requests: {differing:?}\n{used:x?}\n{plain:x?}");
+    let compared = (0..used.len()).filter(|word| is_same(*word)).count();
+    assert!(compared > used.len() / 2, "only {compared} of {} words are the same in all plain ones", used.len());
+}
+
+static SERVED: AtomicUsize = AtomicUsize::new(0);
+static REFUSED: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn on_term(_: c_int) {
+    let data = get_interpreter(c"a");
+    if data.is_null() {
+        REFUSED.fetch_add(1, Ordering::Relaxed);
+    } else {
+        release_interpreter(data);
+        SERVED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// prefork's child runs Python's cleanups in the handler of SIGTERM, whatever that has interrupted.
+pub fn signals() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    for name in NAMES {
+        assert!(request(name, "answer = 1").is_some());
+        // Two nested ones, so that nothing is made in the handler: it may have interrupted the allocator.
+        let outer = get_interpreter(name);
+        assert!(request(c"a", "answer = 1").is_some());
+        release_interpreter(outer);
+    }
+    // SAFETY: a handler for this process alone, which the threads of the test harness do not get.
+    let target = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_term as *const () as usize;
+        libc::sigaction(libc::SIGTERM, &action, std::ptr::null_mut());
+        libc::pthread_self()
+    };
+    let killer = thread::spawn(move || {
+        let mut seed = 12345_u32;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while ![&SERVED, &REFUSED].iter().all(|count| count.load(Ordering::Relaxed) >= 300) && Instant::now() < deadline {
+            // SAFETY: the target waits for this thread.
+            unsafe { libc::pthread_kill(target, libc::SIGTERM) };
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (0..seed % 5000).for_each(|_| std::hint::spin_loop());
+        }
+        DONE.store(true, Ordering::Relaxed);
+    });
+    while !DONE.load(Ordering::Relaxed) {
+        for name in NAMES {
+            let data = get_interpreter(name);
+            assert!(!data.is_null());
+            release_interpreter(data);
+        }
+    }
+    killer.join().unwrap();
+    let (served, refused) = (SERVED.load(Ordering::Relaxed), REFUSED.load(Ordering::Relaxed));
+    assert!(served >= 300 && refused >= 300, "{served} served, {refused} refused: the signals came at one place only");
+    let data = get_interpreter(c"a");
+    assert_eq!(run(data, "import separate; answer = separate.seen()"), "[]");
+    release_interpreter(data);
+}
+
+/// "cycle a" asks for "cycle b" while it starts, and the other way round.
+pub fn cycle() {
+    let both = [c"cycle a", c"cycle b"].map(|name| thread::spawn(move || request(name, "import fake_apache; answer = fake_apache.got")));
+    let got = both.map(|thread| thread.join().unwrap().expect("each is made, whatever it was refused"));
+    let mut sorted = got.clone();
+    sorted.sort();
+    assert_eq!(sorted, ["0", "1"], "one is refused, and the other waits: {got:?}");
+}
