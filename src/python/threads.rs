@@ -118,6 +118,11 @@ impl<P: Cpython, D> Threads<P, D> {
         result
     }
 
+    /// Reads the lists; nothing in a signal handler that has interrupted a change of them.
+    fn look<R>(&self, read: impl FnOnce(&Inner<P, D>) -> R) -> Option<R> {
+        self.closed(|| self.inner.try_borrow().ok().map(|inner| read(&inner)))
+    }
+
     fn lists<R>(&self, work: impl FnOnce(&mut Inner<P, D>) -> R) -> R {
         self.closed(|| work(&mut self.inner.borrow_mut()))
     }
@@ -289,15 +294,18 @@ impl<P: Cpython, D> Threads<P, D> {
 
     /// The innermost acquisition of this thread.
     pub fn innermost(&self) -> Option<Rc<Kept<D>>> {
-        let inner = self.inner.try_borrow().ok()?;
-        inner.held.last().map(|held| Rc::clone(&held.kept))
+        self.look(|inner| inner.held.last().map(|held| Rc::clone(&held.kept))).flatten()
     }
 
     /// Whether the innermost acquisition runs on this state.
     #[inline]
     pub fn runs_on(&self, state: ThreadState) -> bool {
-        let Ok(inner) = self.inner.try_borrow() else { return false };
-        inner.held.last().is_some_and(|held| held.kept.state.get() == state)
+        self.look(|inner| inner.held.last().is_some_and(|held| held.kept.state.get() == state)) == Some(true)
+    }
+
+    /// Whether the state is one that this thread goes on using, or will delete itself.
+    pub fn keeps(&self, state: ThreadState) -> bool {
+        self.look(|inner| inner.kept.iter().chain(&inner.surplus).any(|kept| kept.state.get() == state)) == Some(true)
     }
 
     /// Ends the innermost acquisition, which is returned, and gives the GIL up. Nothing is done on an empty stack.

@@ -14,6 +14,11 @@ use std::{
 
 const NAMES: [&CStr; 3] = [c"a", c"b", c"main_interpreter"];
 
+unsafe extern "C" {
+    fn PyThreadState_SetAsyncExc(thread: libc::pthread_t, exception: *mut ffi::PyObject) -> c_int;
+    static PyExc_KeyboardInterrupt: *mut ffi::PyObject;
+}
+
 /// Called from Python: a request in the request that calls it. 1 if there was an interpreter.
 unsafe extern "C" fn nested(name: *const c_char, code: *const c_char, answer: *mut c_char, room: c_int) -> c_int {
     // SAFETY: ctypes passes C strings, and room for as many bytes as it says.
@@ -63,8 +68,7 @@ pub fn thrown() {
             let data = get_interpreter(name);
             // SAFETY: the GIL is held.
             unsafe {
-                let ident = libc::pthread_self() as _;
-                assert_eq!(ffi::PyThreadState_SetAsyncExc(ident, ffi::PyExc_KeyboardInterrupt), 1);
+                assert_eq!(PyThreadState_SetAsyncExc(libc::pthread_self(), PyExc_KeyboardInterrupt), 1);
             }
             release_interpreter(data);
             assert_eq!(request(name, "answer = len(list(range(1000)))").unwrap(), "1000");
@@ -168,35 +172,43 @@ pub fn ensured_between_requests() {
     .unwrap();
 }
 
-/// A state that was made as new is what a new one is, word by word: whatever CPython keeps in it, in whichever version.
+/// A state that was made as new is what it was before, word by word: whatever CPython keeps in it, in whichever version.
 pub fn word_by_word() {
     let code = "import separate; answer = separate.seen()";
     assert_eq!(request(c"a", code).unwrap(), "[]");
-    // The words of a state of a thread after `work`; it has served a request before, so that it has its stack.
-    let words = |work: &'static str| {
+    let words = || {
+        let data = get_interpreter(c"a");
+        // SAFETY: the GIL is held; the state was allocated by malloc, being no interpreter's first.
+        let words = unsafe {
+            let state: *const usize = ffi::PyThreadState_Get().cast_const().cast();
+            let size = libc::malloc_usable_size(state.cast_mut().cast()) / size_of::<usize>();
+            std::slice::from_raw_parts(state, size).to_vec()
+        };
+        release_interpreter(data);
+        words
+    };
+    // The words of a thread's state that are others after `work`.
+    let changed_by = |work: &'static str| {
         thread::spawn(move || {
+            // It has served before, so that it has its stack.
             assert!(request(c"a", code).is_some());
+            let before = words();
             assert!(request(c"a", work).is_some());
-            let data = get_interpreter(c"a");
-            // SAFETY: the GIL is held; the state was allocated by malloc, being no interpreter's first.
-            let words = unsafe {
-                let state: *const usize = ffi::PyThreadState_Get().cast_const().cast();
-                let size = libc::malloc_usable_size(state.cast_mut().cast()) / size_of::<usize>();
-                std::slice::from_raw_parts(state, size).to_vec()
-            };
-            release_interpreter(data);
-            words
+            let after = words();
+            (0..before.len()).filter(|word| before[*word] != after[*word]).collect::<Vec<_>>()
         })
         .join()
         .unwrap()
     };
-    let plain: Vec<_> = (0..4).map(|_| words("answer = 1")).collect();
-    let used = words("import separate; separate.leave('somebody', 1); answer = 1");
-    let is_same = |word: usize| plain.iter().all(|other| other[word] == plain[0][word]);
-    let differing: Vec<_> = (0..used.len()).filter(|word| is_same(*word) && used[*word] != plain[0][*word]).collect();
-    assert!(differing.is_empty(), "words that differ from those of plain requests: {differing:?}\n{used:x?}\n{plain:x?}");
-    let compared = (0..used.len()).filter(|word| is_same(*word)).count();
-    assert!(compared > used.len() / 2, "only {compared} of {} words are the same in all plain ones", used.len());
+    let mut plain: Vec<_> = (0..4).flat_map(|_| changed_by("answer = 1")).collect();
+    if cfg!(Py_3_13) {
+        // eval_breaker, whose upper half counts what has been instrumented in the whole interpreter.
+        plain.push(3);
+    }
+    let used = changed_by("import separate; separate.leave('somebody', 1); answer = 1");
+    let left: Vec<_> = used.iter().filter(|word| !plain.contains(word)).collect();
+    assert!(left.is_empty(), "words that only this request changes: {left:?}; every one does: {plain:?}");
+    assert!(plain.len() < 4 * 4, "most words are compared, but for {plain:?}");
 }
 
 static SERVED: AtomicUsize = AtomicUsize::new(0);

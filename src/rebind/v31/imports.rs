@@ -239,11 +239,12 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseThread(state: *mut c_void) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyThreadState_Delete(state: *mut c_void) {
     let ours = here(|thread| {
-        let ours = thread.released.get() == state;
-        if ours {
+        // A signal handler that came in between has released something else last.
+        let released = thread.released.get() == state;
+        if released {
             thread.released.set(ptr::null_mut());
         }
-        ours
+        released || ThreadState::new(state).is_some_and(|state| thread.threads.keeps(state))
     });
     if ours != Some(true) {
         // SAFETY: as the module called it.
