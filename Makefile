@@ -93,7 +93,7 @@ $(SHARED): $(SHIP)/stamp target/shared/modpython_core.map
 	$(CC) -shared -o $@ \
 	  -Wl,--whole-archive $(SHIP)/libmodpython_core.a -Wl,--no-whole-archive -Wl,--gc-sections \
 	  -Wl,--version-script=target/shared/modpython_core.map -Wl,-soname=$(SONAME) \
-	  -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--build-id \
+	  -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--build-id \
 	  -L$(PYLIBDIR) -l:$(PYLIB) -lpthread -ldl -lm $(LDFLAGS)
 
 # install, not cp: a server that runs with the old file would find its mapped pages rewritten.

@@ -1,5 +1,6 @@
 //! The built-in module `_apache` of generation 3.5, in Python's table of built-in modules.
 
+use super::host;
 use crate::python::{Cpython, Python};
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -16,7 +17,8 @@ unsafe extern "C" {
 
 /// `PyImport_AppendInittab` of `_apache`, which newer builds call before each Py_Initialize. After initialisation it
 /// would be fatal from 3.12 on, and before that leave a pointer into the unloaded module in front: so the name is
-/// registered once, with a function that calls the newest load's.
+/// registered once, with a function that calls the newest load's. Where libpython outlives the module this library does
+/// too ([`super::lifetime`]).
 ///
 /// # Safety
 ///
@@ -24,8 +26,10 @@ unsafe extern "C" {
 pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
     static NEWEST: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
     unsafe extern "C" fn call_newest() -> *mut c_void {
-        let newest = NEWEST.load(Ordering::Relaxed);
-        // SAFETY: only functions of that type are stored, and the module that exports the newest one is loaded.
+        // The stock module, where it has taken the relinked one's place, is not told apart by any call to us.
+        let exported = host::symbol(if cfg!(feature = "python3") { c"PyInit_apache" } else { c"init_apache" });
+        let newest = if exported.is_null() { NEWEST.load(Ordering::Relaxed) } else { exported };
+        // SAFETY: a function of that type, of the module that is loaded: by its exported name, or as it has passed it.
         unsafe { std::mem::transmute::<*mut c_void, InitFunction>(newest)() }
     }
     // SAFETY: the module passes a NUL-terminated name.

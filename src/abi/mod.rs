@@ -9,6 +9,7 @@
 //! | `data` | `interpreterdata`, by generation, and what else is kept beside a thread's state |
 //! | `references` | references that mod_python gives up without the GIL |
 //! | `start`, `inittab` | the start of Python in the server, and of a child; the table of built-in modules |
+//! | `lifetime` | how long the library stays in memory |
 //! | `thread` | what is kept per thread |
 //! | `host` | functions of Apache and APR, which come in through the glue in `capi` |
 //!
@@ -21,6 +22,7 @@ pub mod data;
 pub mod host;
 mod host_calls;
 pub mod inittab;
+pub mod lifetime;
 pub mod references;
 pub mod start;
 pub mod thread;

@@ -1,6 +1,6 @@
 //! The start of Python in the server, and of a child.
 
-use super::data::Block;
+use super::{data::Block, lifetime};
 use crate::{
     extension, log,
     process::{self, MAIN_INTERPRETER},
@@ -40,6 +40,7 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
         unsafe { extension::prepare() };
     }
     guard_forks();
+    lifetime::stay_if_python_stays();
 }
 
 fn guard_forks() {

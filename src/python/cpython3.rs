@@ -160,6 +160,19 @@ unsafe impl Cpython for Cpython3 {
         unsafe { ffi::PyOS_AfterFork_Child() }
     }
 
+    unsafe fn has_other_states(state: ThreadState) -> bool {
+        // SAFETY: alive, says the caller, as is its interpreter; each call reads a pointer.
+        unsafe {
+            let first = ffi::PyInterpreterState_ThreadHead(Self::interpreter_of(state).as_ptr());
+            first != state.as_ptr() || !ffi::PyThreadState_Next(first).is_null()
+        }
+    }
+
+    unsafe fn finalize() {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::Py_FinalizeEx() };
+    }
+
     unsafe fn new_interpreter() -> Option<ThreadState> {
         // SAFETY: the caller holds the GIL.
         ThreadState::new(unsafe { ffi::Py_NewInterpreter() })

@@ -31,9 +31,8 @@ pub fn announce(
         [(None, None, Some(count_fork as _)), (Some(prepare as _), Some(parent as _), Some(child as _))]
     {
         if error == 0 {
-            // SAFETY: pthread_atfork only stores the functions. They live as long as the process, because the shared
-            // library is linked with -z nodelete; or as long as mod_python.so, linked into which they go with it: the C
-            // library forgets the handlers of what it unloads.
+            // SAFETY: pthread_atfork only stores the functions. They live as long as the
+            // library they are in: the C library forgets the handlers of what it unloads.
             error = unsafe { libc::pthread_atfork(prepare, parent, child) };
         }
     }

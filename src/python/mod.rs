@@ -192,6 +192,18 @@ pub unsafe trait Cpython: 'static {
     /// This thread must hold the GIL, with a state that is current.
     unsafe fn after_fork();
 
+    /// Whether the interpreter of `state` has other states, of threads that somebody has started.
+    ///
+    /// # Safety
+    /// The state must be alive, and no other thread may be ending.
+    unsafe fn has_other_states(state: ThreadState) -> bool;
+
+    /// Ends Python.
+    ///
+    /// # Safety
+    /// This thread must hold the GIL with the state that started Python.
+    unsafe fn finalize();
+
     /// A new sub-interpreter; its first state is current afterwards. Nothing if it cannot be made; then the state that
     /// was current is current again. The GIL is dropped meanwhile, now and then.
     ///

@@ -227,8 +227,7 @@ impl<P: Cpython, D> Threads<P, D> {
     /// holds a second reference, too) nor C code between PyGILState_Ensure and PyGILState_Release.
     fn is_idle(kept: &Rc<Kept<D>>) -> bool {
         // SAFETY: a state that is kept and not borrowed is alive, and only this thread changes what is read.
-        Rc::strong_count(kept) == 1
-            && (kept.origin == Origin::Borrowed || !unsafe { P::is_ensured(kept.state.get()) })
+        Rc::strong_count(kept) == 1 && (kept.origin == Origin::Borrowed || !unsafe { P::is_ensured(kept.state.get()) })
     }
 
     fn keep(&self, interpreter: Interpreter, state: ThreadState, origin: Origin, data: D) -> Rc<Kept<D>> {
@@ -237,9 +236,10 @@ impl<P: Cpython, D> Threads<P, D> {
             inner.uses += 1;
             let Inner { kept: list, surplus, uses, .. } = inner;
             if list.len() >= KEPT_AT_MOST {
-                let idle = list.iter().enumerate().filter(|(_, kept)| {
-                    kept.origin == Origin::Ours && kept.interpreter != main && Self::is_idle(kept)
-                });
+                let idle = list
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, kept)| kept.origin == Origin::Ours && kept.interpreter != main && Self::is_idle(kept));
                 if let Some((oldest, _)) = idle.min_by_key(|(_, kept)| kept.last_use.get()) {
                     surplus.push(list.swap_remove(oldest));
                 }

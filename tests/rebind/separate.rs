@@ -244,7 +244,8 @@ pub fn signals() {
     let killer = thread::spawn(move || {
         let mut seed = 12345_u32;
         let deadline = Instant::now() + Duration::from_secs(20);
-        while ![&SERVED, &REFUSED].iter().all(|count| count.load(Ordering::Relaxed) >= 300) && Instant::now() < deadline {
+        while ![&SERVED, &REFUSED].iter().all(|count| count.load(Ordering::Relaxed) >= 300) && Instant::now() < deadline
+        {
             // SAFETY: the target waits for this thread.
             unsafe { libc::pthread_kill(target, libc::SIGTERM) };
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -269,7 +270,8 @@ pub fn signals() {
 
 /// "cycle a" asks for "cycle b" while it starts, and the other way round.
 pub fn cycle() {
-    let both = [c"cycle a", c"cycle b"].map(|name| thread::spawn(move || request(name, "import fake_apache; answer = fake_apache.got")));
+    let both = [c"cycle a", c"cycle b"]
+        .map(|name| thread::spawn(move || request(name, "import fake_apache; answer = fake_apache.got")));
     let got = both.map(|thread| thread.join().unwrap().expect("each is made, whatever it was refused"));
     let mut sorted = got.clone();
     sorted.sort();

@@ -13,6 +13,7 @@ unsafe extern "C" {
     pub fn PyErr_Print();
     pub fn Py_CompileString(source: *const c_char, file: *const c_char, start: c_int) -> *mut PyObject;
     pub fn PyOS_AfterFork();
+    pub fn Py_Finalize();
 }
 
 /// The grammar's start for a whole file.

@@ -9,7 +9,7 @@ use crate::{
         acquire::{self, Choice},
         host::{self, Cleanup},
         inittab::{self, InitFunction},
-        references, start,
+        lifetime, references, start,
         thread::{Start, Step, Thread, here},
     },
     process,
@@ -47,6 +47,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c
     let hash = unsafe { host::mpc_host_hash_make(pool) };
     if Start::reached() == Start::Initialized {
         learn::interpreters_are(hash);
+        lifetime::register(pool);
         Start::TableMade.reach();
     }
     hash
@@ -62,7 +63,10 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
     }
     let start = Start::reached();
     match start {
-        Start::TableMade => global::is(state),
+        Start::TableMade => {
+            global::is(state);
+            lifetime::stay_if_python_stays();
+        }
         Start::ChildEntered | Start::MainEntered if global::state() == Some(state) => {
             if process::settings().off {
                 start::announce(GENERATION, start::OFF);

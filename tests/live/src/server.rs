@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::config::Module;
 use crate::wait::wait_until;
 
 const START: Duration = Duration::from_secs(20);
@@ -26,6 +27,8 @@ const BUSY: [&str; 2] = ["01", "08"];
 const CRASHES: [&str; 3] = ["exit signal", "Fatal Python error", "Segmentation fault"];
 /// What httpd logs when a child survived its SIGTERM and had to be killed.
 const KILLED: &str = "AH00046";
+/// The folder of a module and a library of the server's own.
+const OWN: &str = "own";
 const SERVING: &str = "resuming normal operations";
 
 /// How a server stopped.
@@ -120,23 +123,74 @@ impl Server {
 
     /// Sends a graceful restart and waits until httpd says that it serves again.
     pub fn graceful(&mut self) -> Result<()> {
+        self.restart(libc::SIGUSR1)
+    }
+
+    /// Puts a copy of the module in another place, and that place into the configuration.
+    pub fn move_module(&self) -> Result<()> {
+        let moved = self.root.join("moved.so");
+        fs::copy(self.loaded_module()?, &moved)?;
+        self.load_module_from(&moved)
+    }
+
+    /// The module in the configuration.
+    fn loaded_module(&self) -> Result<PathBuf> {
+        let text = fs::read_to_string(self.root.join("httpd.conf"))?;
+        let line = text.lines().find(|line| line.starts_with("LoadModule python_module "));
+        let module = line.and_then(|line| line.split('"').nth(1));
+        module.map(PathBuf::from).ok_or_else(|| Error::other("no LoadModule line"))
+    }
+
+    fn load_module_from(&self, place: &Path) -> Result<()> {
+        let (file, before) = (self.root.join("httpd.conf"), self.loaded_module()?);
+        let text = fs::read_to_string(&file)?;
+        fs::write(&file, text.replace(&before.display().to_string(), &place.display().to_string()))
+    }
+
+    /// Sends a hard restart, at which httpd ends its children, and waits until httpd says that it serves again.
+    pub fn hard_restart(&mut self) -> Result<()> {
+        self.restart(libc::SIGHUP)
+    }
+
+    fn restart(&mut self, signal: libc::c_int) -> Result<()> {
         let before = self.logged(SERVING).len();
-        self.signal(libc::SIGUSR1);
-        wait_until("the end of a graceful restart", RESTART, || {
+        self.signal(signal);
+        wait_until("the end of a restart", RESTART, || {
             self.still_running()?;
             Ok((self.logged(SERVING).len() > before).then_some(()))
         })
     }
 
-    /// Puts a copy of the module in another place, and that place into the configuration.
-    pub fn move_module(&self) -> Result<()> {
-        let file = self.root.join("httpd.conf");
-        let text = fs::read_to_string(&file)?;
-        let line = text.lines().find(|line| line.starts_with("LoadModule python_module "));
-        let module = line.and_then(|line| line.split('"').nth(1)).ok_or_else(|| Error::other("no LoadModule line"))?;
-        let moved = self.root.join("moved.so");
-        fs::copy(module, &moved)?;
-        fs::write(&file, text.replace(module, &moved.display().to_string()))
+    /// Gives the server a module and a library of its own, which may be replaced; for the next restart.
+    pub fn own_module(&self) -> Result<()> {
+        fs::create_dir(self.root.join(OWN))?;
+        self.put_own_library(true)?;
+        self.put_own_module(Module::Relinked)?;
+        self.load_module_from(&self.root.join(OWN).join("mod_python.so"))
+    }
+
+    /// Replaces the server's own module, as a package manager does: by a new file of the same name.
+    pub fn put_own_module(&self, module: Module) -> Result<()> {
+        replace(&module.path()?, &self.root.join(OWN).join("mod_python.so"))
+    }
+
+    /// Replaces the server's own library, or removes it.
+    pub fn put_own_library(&self, there: bool) -> Result<()> {
+        let from = crate::prerequisites::relinked()?;
+        let folder = from.parent().ok_or_else(|| Error::other("a module in no folder"))?;
+        for entry in fs::read_dir(folder)? {
+            let name = entry?.file_name();
+            if !name.to_string_lossy().starts_with("libmodpython-core-") {
+                continue;
+            }
+            let own = self.root.join(OWN).join(&name);
+            if there {
+                replace(&folder.join(&name), &own)?;
+            } else if own.exists() {
+                fs::remove_file(&own)?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until no connection is left that a client has closed and httpd has not.
@@ -227,6 +281,13 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Puts a copy of a file in the place of another in one step.
+fn replace(from: &Path, to: &Path) -> Result<()> {
+    let new = to.with_extension("new");
+    fs::copy(from, &new)?;
+    fs::rename(new, to)
 }
 
 fn read_lossy(path: &Path) -> String {

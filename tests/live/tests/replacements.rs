@@ -1,0 +1,172 @@
+//! What package managers and log rotation do to a running server: the module or the library replaced, upgraded, restored
+//! or removed on disk, then a restart (R13). No order of these may end the server, as none does with stock alone.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use modpython_live::expect::{alone, clean_stop};
+use modpython_live::http::Client;
+use modpython_live::load::Load;
+use modpython_live::subject::only_where;
+use modpython_live::wait::wait_until;
+use modpython_live::{Module, Mpm, Server, Setup, site, subject};
+
+/// Something that happens to the files of a server that runs.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// The package is upgraded, or `--restore`: the stock module is back, the library stays.
+    StockModule,
+    /// The module is relinked, and the library is there.
+    RelinkedModule,
+    /// The library is replaced by a new file.
+    NewLibrary,
+    /// The stock module is back, and the library is removed.
+    AllRemoved,
+    /// The library is removed under a module that needs it.
+    LibraryGone,
+    /// Nothing, as every night.
+    Nothing,
+}
+
+use Change::{AllRemoved, LibraryGone, NewLibrary, Nothing, RelinkedModule, StockModule};
+
+const CHANGES: [Change; 6] = [StockModule, RelinkedModule, NewLibrary, AllRemoved, LibraryGone, Nothing];
+
+/// The files of a server that has a module and a library of its own.
+struct Files<'a> {
+    server: &'a mut Server,
+    relinked: bool,
+    library: bool,
+}
+
+impl Files<'_> {
+    fn change(&mut self, change: Change) {
+        match change {
+            StockModule => self.module(Module::Stock),
+            RelinkedModule => {
+                self.library(true);
+                self.module(Module::Relinked);
+            }
+            NewLibrary => self.library(true),
+            AllRemoved => {
+                self.module(Module::Stock);
+                self.library(false);
+            }
+            LibraryGone => self.library(false),
+            Nothing => {}
+        }
+    }
+
+    fn module(&mut self, module: Module) {
+        self.server.put_own_module(module).expect("the module is replaced");
+        self.relinked = module == Module::Relinked;
+    }
+
+    fn library(&mut self, there: bool) {
+        self.server.put_own_library(there).expect("the library is replaced");
+        self.library = there;
+    }
+}
+
+/// Restarts, and waits until a process answers that was not there before.
+fn restart(server: &mut Server, hard: bool, after: &str) {
+    let before: BTreeSet<_> = server.children().expect("the children").into_iter().collect();
+    let result = if hard { server.hard_restart() } else { server.graceful() };
+    result.unwrap_or_else(|error| panic!("after {after}: {error}\n{}", server.error_log()));
+    let mut client = Client::new(server.port(), false, Duration::from_secs(5));
+    wait_until("an answer of a new process", Duration::from_secs(30), || {
+        // A hard restart ends connections, and stock's first requests may fail: neither is the end of the server.
+        let Ok(answer) = client.get("/who") else { return Ok(None) };
+        let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+        let pid = body.and_then(|body| body["pid"].as_u64()).and_then(|pid| u32::try_from(pid).ok());
+        Ok(pid.filter(|pid| !before.contains(pid)))
+    })
+    .unwrap_or_else(|error| panic!("after {after}: {error}\n{}", server.error_log()));
+}
+
+fn start(extension: bool) -> Server {
+    let mut setup = Setup::new(Module::Relinked)
+        .mpm(Mpm::Worker, 32)
+        .two_processes()
+        .preload("who")
+        .directives(&site::handler("who"));
+    if extension {
+        setup = setup.environment(site::EXTENSION_VARIABLE, "_json");
+    }
+    let mut server = setup.start().expect("a server");
+    server.own_module().expect("a module of its own");
+    restart(&mut server, false, "the move to a module of its own");
+    server
+}
+
+fn survives(extension: bool, changes: impl Iterator<Item = (Change, bool)>) {
+    let mut server = start(extension);
+    // Requests are under way at each restart. Some fail: a hard restart ends their connections, and stock loses its races.
+    let (load, over) = (Load::new(server.port(), 4).closing(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            load.run(|_, _, _| {
+                if over.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue("/who".to_owned())
+                }
+            })
+        });
+        // Also when a restart fails: the clients would go on for good.
+        let _over = Over(&over);
+        change_and_restart(&mut server, changes);
+    });
+    clean_stop(server);
+}
+
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn change_and_restart(server: &mut Server, changes: impl Iterator<Item = (Change, bool)>) {
+    let mut files = Files { server, relinked: true, library: true };
+    let mut after = String::new();
+    for (change, hard) in changes {
+        files.change(change);
+        after.push_str(&format!("{change:?} {} ", if hard { "hard" } else { "graceful" }));
+        // Without any library in memory a relinked module cannot be loaded, as stock cannot once its own file is gone.
+        if files.relinked && !files.library && !after.contains("LibraryGone") {
+            files.change(RelinkedModule);
+        }
+        restart(files.server, hard, &after);
+        let notices = files.server.logged("modpython-core: version").len();
+        assert!(notices > 0, "the relinked module has run at first");
+    }
+    println!("survived: {after}");
+}
+
+#[test]
+fn the_package_is_upgraded_and_the_log_rotated() {
+    only_where(!subject().is_host(), "the test host's stock module hangs after a graceful restart by itself");
+    let _alone = alone();
+    survives(false, [(StockModule, false), (Nothing, false), (RelinkedModule, false), (Nothing, false)].into_iter());
+    // With an extension module in the parent stock does not survive the restart after that one, all by itself.
+    survives(true, [(Nothing, false), (NewLibrary, false), (StockModule, false)].into_iter());
+}
+
+#[test]
+fn no_order_of_replacements_and_restarts_ends_the_server() {
+    only_where(!subject().is_host(), "the test host's stock module hangs after a graceful restart by itself");
+    let _alone = alone();
+    // The same orders in each run, so that a failure can be repeated.
+    let mut seed = 20_u32;
+    let mut next = move |below: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 16) as usize % below
+    };
+    let changes: Vec<_> = (0..20).map(|_| (CHANGES[next(CHANGES.len())], next(2) == 1)).collect();
+    survives(false, changes.into_iter());
+}
