@@ -39,7 +39,7 @@ fn long() -> bool {
 }
 
 fn duration() -> Duration {
-    Duration::from_secs(if long() { 60 } else { 8 })
+    Duration::from_secs(if long() { 60 } else { 6 })
 }
 
 /// Stock fails, and only shows its figures. Ours must not.

@@ -16,9 +16,13 @@ use crate::{prerequisites, site};
 /// The distribution's Python, for which its packages are.
 const PYTHON: &str = "/usr/bin/python3";
 /// Python files that are loaded again when they are touched.
-const RELOADED: [&str; 3] = ["flask_site.py", "django_site.py", "nested_site.py"];
+const RELOADED: [&str; 6] =
+    ["flask_site.py", "django_site.py", "bottle_site.py", "cherrypy_site.py", "falcon_site.py", "nested_site.py"];
+/// Pages below the document root, which are loaded again too.
+const PAGES: [(&str, &str); 2] =
+    [("pages/pages.py", include_str!("../../apps/pages.py")), ("psp/page.psp", include_str!("../../apps/page.psp"))];
 /// Sites that mod_python.wsgi serves, each below its name.
-const WSGI: [&str; 2] = ["flask", "django"];
+const WSGI: [&str; 5] = ["flask", "django", "bottle", "cherrypy", "falcon"];
 /// Functions of `nested_site`, each below its name in two interpreters, with more directives.
 const NESTED: [(&str, &str); 6] = [
     ("plain", ""),
@@ -122,9 +126,15 @@ impl Ground {
                 ));
             }
         }
-        Setup::new(module)
-            .mpm(mpm, workers)
-            .bare()
+        for (directory, handler) in [("pages", "mod_python.publisher"), ("psp", "mod_python.psp")] {
+            directives.push_str(&format!(
+                "<Directory \"${{HTDOCS}}/{directory}\">\nSetHandler mod_python\nPythonHandler {handler}\n</Directory>\n"
+            ));
+        }
+        let setup = Setup::new(module).mpm(mpm, workers).bare();
+        PAGES
+            .iter()
+            .fold(setup, |setup, (path, text)| setup.file(path, text))
             .load("include")
             .environment("PYTHONPATH", &self.apps().display().to_string())
             .environment("BED_DATA", &self.data().display().to_string())
@@ -133,9 +143,10 @@ impl Ground {
     }
 
     /// Touches every file that is loaded again for that.
-    pub fn touch(&self) -> Result<()> {
-        for name in RELOADED {
-            File::options().append(true).open(self.apps().join(name))?.set_modified(SystemTime::now())?;
+    pub fn touch(&self, htdocs: &Path) -> Result<()> {
+        let files = RELOADED.iter().map(|name| self.apps().join(name));
+        for path in files.chain(PAGES.iter().map(|(path, _)| htdocs.join(path))) {
+            File::options().append(true).open(path)?.set_modified(SystemTime::now())?;
         }
         Ok(())
     }

@@ -17,8 +17,8 @@ use crate::server::Server;
 
 /// How many clients ask at once, and how many threads a child has.
 pub const CLIENTS: u32 = 32;
-/// Children of prefork.
-const PROCESSES: u32 = 8;
+/// Children of prefork: each loads all sites.
+const PROCESSES: u32 = 4;
 /// No answer of the sites takes that long, a cold start of all of them on a slow machine with a debugging allocator
 /// included.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -132,7 +132,8 @@ impl Run {
     /// If the server cannot be started or asked about.
     pub fn run(&self, ground: &Ground, visits: &[Visit], expected: &Answers) -> Result<Outcome> {
         ground.take_notes()?;
-        let workers = if self.mpm == Mpm::Prefork { PROCESSES } else { CLIENTS };
+        let threads = self.mpm != Mpm::Prefork;
+        let workers = if threads { CLIENTS } else { PROCESSES };
         let mut setup = ground.setup(self.module, self.mpm, workers, self.kind).two_processes();
         if self.debug_malloc {
             setup = setup.environment("PYTHONMALLOC", "debug");
@@ -145,8 +146,8 @@ impl Run {
             for client in 0..CLIENTS as usize {
                 let (counter, over, barrier, port) = (&counter, &over, &barrier, server.port());
                 scope.spawn(move || {
-                    // Half of them keep their connections.
-                    let connection = Client::new(port, client % 2 == 0, PATIENCE);
+                    // Half of them keep their connections; in prefork that would keep all children from the others.
+                    let connection = Client::new(port, client % 2 == 0 && threads, PATIENCE);
                     barrier.wait();
                     counter.ask(connection, client, over);
                 });
@@ -179,13 +180,13 @@ impl Run {
         };
         for part in [0.2, 0.35] {
             wait(part);
-            ground.touch()?;
+            ground.touch(&server.htdocs())?;
         }
         wait(0.5);
         server.graceful()?;
         for part in [0.7, 0.85] {
             wait(part);
-            ground.touch()?;
+            ground.touch(&server.htdocs())?;
         }
         wait(1.0);
         Ok(())

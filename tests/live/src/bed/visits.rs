@@ -20,6 +20,10 @@ pub fn all() -> Vec<Visit> {
         visits.push(flask_features(visitor, language));
         visits.push(django_features(visitor, language));
         visits.push(django_forms(visitor, language));
+        visits.push(bottle(visitor, language));
+        visits.push(cherrypy(visitor, language));
+        visits.push(falcon(visitor, language));
+        visits.push(pages(visitor, language));
     }
     visits.extend((0..NESTED_VISITORS).map(nested));
     visits
@@ -108,6 +112,63 @@ fn django_forms(visitor: usize, language: &'static str) -> Visit {
         .get("/django/admin/auth/user/?o=1")
         .get("/django/admin/auth/user/add/")
         .get("/django/admin/logout/")
+}
+
+fn bottle(visitor: usize, language: &'static str) -> Visit {
+    Visit::new("bottle", language)
+        .get(format!("/bottle/?q=before{visitor}"))
+        .post("/bottle/sign", format!("name=guest{visitor}"))
+        .get(format!("/bottle/?q=%3Cq{visitor}%3E"))
+        .get(format!("/bottle/sum/{}/{}", visitor + 2, visitor % 5 + 4))
+        .get(format!("/bottle/stream/guest{visitor}"))
+        .get("/bottle/gone")
+        .get("/bottle/away")
+        .post("/bottle/sign", format!("name=other{visitor}"))
+        .get("/bottle/")
+        .get("/bottle/nowhere")
+}
+
+fn cherrypy(visitor: usize, language: &'static str) -> Visit {
+    let rounding = ROUNDINGS[visitor % ROUNDINGS.len()];
+    Visit::new("cherrypy", language)
+        .get(format!("/cherrypy/?name=kim{visitor}&more={visitor}"))
+        .post("/cherrypy/", format!("name=kim{visitor}&text=posted"))
+        .get(format!(
+            "/cherrypy/money/share?name=kim{visitor}&amount=10.{visitor}&precision={}&rounding={rounding}",
+            visitor % 5 + 4
+        ))
+        .get(format!("/cherrypy/worked?name=kim{visitor}"))
+        .get(format!("/cherrypy/stream?name=kim{visitor}"))
+        .get(format!("/cherrypy/away?name=kim{visitor}"))
+        .get(format!("/cherrypy/refused?name=kim{visitor}"))
+        .get(format!("/cherrypy/tagged?name=kim{visitor}"))
+        .get("/cherrypy/nowhere")
+}
+
+fn falcon(visitor: usize, language: &'static str) -> Visit {
+    Visit::new("falcon", language)
+        .get(format!("/falcon/matrix/{}?name=lee{visitor}", visitor % 6 + 2))
+        .post(format!("/falcon/transformed?name=lee{visitor}"), format!("tea={visitor}.5&coffee=3&cake=2"))
+        .get(format!("/falcon/parsed/{visitor}"))
+        .get(format!("/falcon/gathered/lee{visitor}?name=own{visitor}"))
+        .get(format!("/falcon/failing?name=lee{visitor}"))
+        .get("/falcon/nowhere")
+}
+
+fn pages(visitor: usize, language: &'static str) -> Visit {
+    Visit::new("pages", language)
+        .get(format!("/pages/pages/?name=pat{visitor}"))
+        .get("/pages/pages/recall")
+        .get(format!("/pages/pages/remember?name=pat{visitor}"))
+        .get("/pages/pages/recall")
+        .post("/pages/pages/add", format!("numbers=1.5&numbers={visitor}.123456789&precision={}", visitor % 4 + 3))
+        .post("/pages/pages/fields", format!("b={visitor}&a=2&b=3"))
+        .get(format!("/pages/pages/shelf/book?title=t{visitor}"))
+        .get(format!("/pages/pages/shelf?name=t{visitor}"))
+        .get("/pages/pages/away")
+        .get(format!("/psp/page.psp?name=pat{visitor}"))
+        .post("/psp/page.psp", format!("name=posted{visitor}"))
+        .get("/pages/pages/nowhere")
 }
 
 fn nested(visitor: usize) -> Visit {
