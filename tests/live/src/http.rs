@@ -1,14 +1,29 @@
-//! As much of an HTTP/1.1 client as the tests need: GET over one connection that may be kept.
+//! As much of an HTTP/1.1 client as the tests need: requests over one connection that may be kept.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
 use std::time::Duration;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// GET or POST.
+    pub method: &'a str,
+    /// The path, with its query.
+    pub path: &'a str,
+    /// More headers than those every request has.
+    pub headers: &'a [(String, String)],
+    /// What is sent along, or nothing.
+    pub body: &'a str,
+}
 
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
+    /// The headers in their order, their names in lower case.
+    pub headers: Vec<(String, String)>,
     /// The body, chunks put together.
     pub body: Vec<u8>,
     keep: bool,
@@ -35,10 +50,15 @@ impl Client {
         Self { port, keep_alive, timeout, stream: None }
     }
 
-    /// One request and its answer.
+    /// One GET and its answer.
     pub fn get(&mut self, path: &str) -> Result<Response> {
+        self.send(&Request { method: "GET", path, headers: &[], body: "" })
+    }
+
+    /// One request and its answer.
+    pub fn send(&mut self, request: &Request<'_>) -> Result<Response> {
         if let Some(stream) = self.stream.take() {
-            match self.exchange(stream, path) {
+            match self.exchange(stream, request) {
                 // The server may close a kept connection at any time, and a client then asks again on a new one.
                 Err(error) if closed_unanswered(&error) => {}
                 answer => return answer,
@@ -48,13 +68,20 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(self.timeout))?;
         stream.set_write_timeout(Some(self.timeout))?;
-        self.exchange(BufReader::new(stream), path)
+        self.exchange(BufReader::new(stream), request)
     }
 
-    fn exchange(&mut self, mut stream: BufReader<TcpStream>, path: &str) -> Result<Response> {
+    fn exchange(&mut self, mut stream: BufReader<TcpStream>, request: &Request<'_>) -> Result<Response> {
         let connection = if self.keep_alive { "keep-alive" } else { "close" };
-        let request = format!("GET {path} HTTP/1.1\r\nHost: live.test\r\nConnection: {connection}\r\n\r\n");
-        stream.get_mut().write_all(request.as_bytes())?;
+        let Request { method, path, headers, body } = request;
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: live.test\r\nConnection: {connection}\r\n");
+        if !body.is_empty() {
+            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        text.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
+        text.push_str("\r\n");
+        text.push_str(body);
+        stream.get_mut().write_all(text.as_bytes())?;
         let response = read_response(&mut stream)?;
         if response.keep && self.keep_alive {
             self.stream = Some(stream);
@@ -96,17 +123,20 @@ fn read_response(stream: &mut impl BufRead) -> Result<Response> {
         .and_then(|code| code.parse().ok())
         .ok_or_else(|| malformed("status line"))?;
     let (mut length, mut chunked, mut keep) = (None, false, true);
+    let mut headers = Vec::new();
     loop {
-        let line = read_line(stream)?.to_ascii_lowercase();
+        let line = read_line(stream)?;
         let Some((name, value)) = line.split_once(':') else {
             break;
         };
-        match (name, value.trim()) {
+        let (name, value) = (name.to_ascii_lowercase(), value.trim());
+        match (name.as_str(), value.to_ascii_lowercase().as_str()) {
             ("content-length", value) => length = Some(value.parse().map_err(|_| malformed("length"))?),
             ("transfer-encoding", "chunked") => chunked = true,
             ("connection", "close") => keep = false,
             _ => {}
         }
+        headers.push((name, value.to_owned()));
     }
     let mut body = Vec::new();
     if chunked {
@@ -118,7 +148,7 @@ fn read_response(stream: &mut impl BufRead) -> Result<Response> {
         keep = false;
         stream.read_to_end(&mut body)?;
     }
-    Ok(Response { status, body, keep })
+    Ok(Response { status, headers, body, keep })
 }
 
 fn read_chunks(stream: &mut impl BufRead, body: &mut Vec<u8>) -> Result<()> {

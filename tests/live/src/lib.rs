@@ -12,6 +12,7 @@
 //! | `site` | the Python files that answer, and those that take notes |
 //! | `http`, `load` | the client: one connection, and many of them at one moment |
 //! | `meanwhile` | doing something to a server while clients ask it |
+//! | `bed` | real applications, and whether each of their answers is the one it should be |
 //! | `observe` | notes and answers, counted |
 //! | `loads` | runs of handlers' module code |
 //! | `versions` | handlers that change while the server runs |
@@ -21,6 +22,7 @@
 //!
 //! The demo and the benchmarks are the two programs of this package, the live tests its integration tests.
 
+pub mod bed;
 pub mod coldstart;
 pub mod config;
 pub mod expect;

@@ -1,0 +1,79 @@
+//! What a child keeps of many requests.
+
+use std::fmt;
+use std::fs;
+use std::io::{Error, Result};
+
+use super::ground::{Ground, Kind};
+use super::run::CLIENTS;
+use crate::config::{Module, Mpm};
+use crate::load::Load;
+use crate::server::Server;
+
+/// So many requests fill every cache, in every thread.
+pub const FIRST: usize = 10_000;
+
+/// Private memory of the one child, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Growth {
+    /// Which mod_python.
+    pub module: Module,
+    /// How many requests came after the first ones.
+    pub requests: usize,
+    /// What it was after the first requests.
+    pub before: u64,
+    /// What it was in the end.
+    pub after: u64,
+}
+
+impl Growth {
+    /// How many bytes have come.
+    pub fn bytes(&self) -> u64 {
+        self.after.saturating_sub(self.before)
+    }
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { module, requests, before, after } = self;
+        let (grown, before) = ((*after as f64 - *before as f64) / 1024.0, before >> 10);
+        write!(f, "{module}: {grown:+.0} KiB in {requests} requests after the first {FIRST}, from {before} KiB")
+    }
+}
+
+/// Asks one child of the worker MPM again and again for what `path(turn)` says, on all of its threads.
+///
+/// # Errors
+///
+/// If the relinked module's answers are not all 200s: stock's may be what they are.
+pub fn growth(ground: &Ground, module: Module, requests: usize, path: fn(usize) -> String) -> Result<Growth> {
+    let mut server = ground.setup(module, Mpm::Worker, CLIENTS, Kind::Named).start()?;
+    let clients = CLIENTS as usize;
+    let ask = |requests: usize| -> Result<()> {
+        let record = Load::new(server.port(), clients).run_times(requests.div_ceil(clients), |_, turn| path(turn));
+        match record.answers.iter().find(|answer| !answer.is_good()) {
+            Some(bad) if module == Module::Relinked => Err(Error::other(format!("{bad:?}"))),
+            _ => Ok(()),
+        }
+    };
+    ask(FIRST)?;
+    let before = private(&server)?;
+    ask(requests)?;
+    let after = private(&server)?;
+    server.settle()?;
+    server.stop()?;
+    Ok(Growth { module, requests, before, after })
+}
+
+fn private(server: &Server) -> Result<u64> {
+    let children = server.children()?;
+    let [child] = children[..] else {
+        return Err(Error::other(format!("not one child: {children:?}")));
+    };
+    let rollup = fs::read_to_string(format!("/proc/{child}/smaps_rollup"))?;
+    let kilobytes = rollup
+        .lines()
+        .filter(|line| line.starts_with("Private_"))
+        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    Ok(kilobytes.sum::<u64>() * 1024)
+}

@@ -1,0 +1,263 @@
+//! A cold start and a mixed load, counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Result;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::ground::{Ground, Kind};
+use super::oracle::Answers;
+use super::visit::{Seen, Visit, is_late};
+use crate::config::{Module, Mpm};
+use crate::http::Client;
+use crate::server::Server;
+
+/// How many clients ask at once, and how many threads a child has.
+pub const CLIENTS: u32 = 32;
+/// Children of prefork: each loads all sites.
+const PROCESSES: u32 = 4;
+/// No answer of the sites takes that long, a cold start of all of them on a slow machine with a debugging allocator
+/// included.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Answers of which the whole is shown.
+const EXAMPLES: usize = 4;
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// Which mod_python.
+    pub module: Module,
+    /// Which MPM.
+    pub mpm: Mpm,
+    /// In which kind of interpreter.
+    pub kind: Kind,
+    /// How long the mixed load lasts; the cold start comes before.
+    pub duration: Duration,
+    /// Whether Python's memory is allocated by its debugging allocator.
+    pub debug_malloc: bool,
+}
+
+/// What became of the requests to one site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Answers that were as they should be.
+    pub right: usize,
+    /// Answers with the right status and another text.
+    pub wrong: usize,
+    /// Answers with another status.
+    pub status: usize,
+    /// Connections that ended before the answer.
+    pub broken: usize,
+    /// Answers that did not come in time.
+    pub late: usize,
+}
+
+/// What became of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// For each site.
+    pub sites: BTreeMap<&'static str, Counts>,
+    /// Lines of the error log that speak of a crash.
+    pub crashes: Vec<String>,
+    /// Why the server is said to hang, or to be gone.
+    pub hung: Option<String>,
+    /// How often a request around another one found all as it had been.
+    pub unchanged: u64,
+    /// What it found changed, each time.
+    pub changed: Vec<String>,
+    /// Some answers that were not right.
+    pub examples: Vec<String>,
+}
+
+impl Outcome {
+    /// All sites together.
+    pub fn all(&self) -> Counts {
+        self.sites.values().fold(Counts::default(), |a, b| Counts {
+            right: a.right + b.right,
+            wrong: a.wrong + b.wrong,
+            status: a.status + b.status,
+            broken: a.broken + b.broken,
+            late: a.late + b.late,
+        })
+    }
+
+    /// Whether every answer was right, and nothing crashed or hung.
+    pub fn is_good(&self) -> bool {
+        let all = self.all();
+        let only_right = all == Counts { right: all.right, ..Counts::default() };
+        only_right && self.crashes.is_empty() && self.hung.is_none() && self.changed.is_empty()
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { right, wrong, status, broken, late } = self;
+        write!(f, "{right} right, {wrong} wrong, {status} of another status, {broken} broken, {late} too late")
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let malloc = if self.debug_malloc { ", PYTHONMALLOC=debug" } else { "" };
+        write!(f, "{}, {}, {}{malloc}", self.module, self.mpm, self.kind.interpreter())
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {} crashes, hung: {}", self.all(), self.crashes.len(), self.hung.as_deref().unwrap_or("no"))?;
+        write!(f, "; outer requests unchanged {}, changed {}", self.unchanged, self.changed.len())?;
+        for (site, counts) in &self.sites {
+            write!(f, "\n    {site}: {counts}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts what clients see.
+struct Counter<'a> {
+    visits: &'a [Visit],
+    expected: &'a Answers,
+    outcome: Mutex<Outcome>,
+}
+
+impl Run {
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be started or asked about.
+    pub fn run(&self, ground: &Ground, visits: &[Visit], expected: &Answers) -> Result<Outcome> {
+        ground.take_notes()?;
+        let threads = self.mpm != Mpm::Prefork;
+        let workers = if threads { CLIENTS } else { PROCESSES };
+        let mut setup = ground.setup(self.module, self.mpm, workers, self.kind).two_processes();
+        if self.debug_malloc {
+            setup = setup.environment("PYTHONMALLOC", "debug");
+        }
+        let mut server = setup.start()?;
+        let counter = Counter { visits, expected, outcome: Mutex::default() };
+        let over = AtomicBool::new(false);
+        let barrier = Barrier::new(CLIENTS as usize);
+        let gone = thread::scope(|scope| {
+            for client in 0..CLIENTS as usize {
+                let (counter, over, barrier, port) = (&counter, &over, &barrier, server.port());
+                scope.spawn(move || {
+                    // Half of them keep their connections; in prefork that would keep all children from the others.
+                    let connection = Client::new(port, client % 2 == 0 && threads, PATIENCE);
+                    barrier.wait();
+                    counter.ask(connection, client, over);
+                });
+            }
+            let gone = self.disturb(ground, &mut server);
+            over.store(true, Ordering::Relaxed);
+            gone
+        });
+        let mut outcome = counter.outcome.into_inner().unwrap_or_default();
+        outcome.hung = match gone {
+            Err(error) => Some(error.to_string()),
+            Ok(()) => Self::end(&mut server),
+        };
+        outcome.crashes = server.crashes();
+        // One line may speak of a crash in two ways.
+        outcome.crashes.sort();
+        outcome.crashes.dedup();
+        (outcome.unchanged, outcome.changed) = ground.take_notes()?;
+        if !outcome.is_good() {
+            outcome.examples.push(last_lines(&server.error_log()));
+        }
+        Ok(outcome)
+    }
+
+    /// What happens to the server while it is asked: its files are touched, it is restarted, they are touched again.
+    fn disturb(&self, ground: &Ground, server: &mut Server) -> Result<()> {
+        let begin = Instant::now();
+        let wait = |part: f64| {
+            thread::sleep(self.duration.mul_f64(part).saturating_sub(begin.elapsed()));
+        };
+        for part in [0.2, 0.35] {
+            wait(part);
+            ground.touch(&server.htdocs())?;
+        }
+        wait(0.5);
+        server.graceful()?;
+        for part in [0.7, 0.85] {
+            wait(part);
+            ground.touch(&server.htdocs())?;
+        }
+        wait(1.0);
+        Ok(())
+    }
+
+    /// Stops the server, which may hang at that.
+    fn end(server: &mut Server) -> Option<String> {
+        if let Err(error) = server.settle() {
+            return Some(error.to_string());
+        }
+        match server.stop() {
+            Ok(stop) if stop.hung => Some(format!("at its end: {stop:?}")),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+impl Counter<'_> {
+    /// One client, visit after visit, until it is over; the first one is made in any case.
+    fn ask(&self, mut connection: Client, client: usize, over: &AtomicBool) {
+        // Numbers that look random, the same ones in every run.
+        let mut number = client as u64;
+        let mut next = || {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // One in four is of the few that are about requests within requests.
+            let (few, many): (Vec<_>, Vec<_>) =
+                (0..self.visits.len()).partition(|index| self.visits[*index].is_lonely());
+            let (chosen, random) = (if number >> 62 == 0 { few } else { many }, usize::try_from(number >> 33));
+            chosen[random.unwrap_or(0) % chosen.len()]
+        };
+        let mut turn = next();
+        loop {
+            let mut late = false;
+            self.visits[turn].walk(&mut connection, |step, seen| {
+                late = matches!(&seen, Err(error) if is_late(error));
+                self.judge(turn, step, seen) && !over.load(Ordering::Relaxed)
+            });
+            // Where one answer does not come, the next ones may not either, and a test has to end.
+            if late || over.load(Ordering::Relaxed) {
+                return;
+            }
+            turn = next();
+        }
+    }
+
+    /// Counts an answer; says whether the visit goes on. What follows a wrong one may be wrong for that, except where
+    /// each request stands for itself.
+    fn judge(&self, visit: usize, step: usize, seen: Result<Seen>) -> bool {
+        let expected = &self.expected[visit][step];
+        let mut outcome = self.outcome.lock().expect("no client panics");
+        let counts = outcome.sites.entry(self.visits[visit].site).or_default();
+        match &seen {
+            Ok(seen) if seen == expected => {
+                counts.right += 1;
+                return true;
+            }
+            Ok(seen) if seen.status == expected.status => counts.wrong += 1,
+            Ok(_) => counts.status += 1,
+            Err(error) if is_late(error) => counts.late += 1,
+            Err(_) => counts.broken += 1,
+        }
+        if outcome.examples.len() < EXAMPLES {
+            let what = self.visits[visit].describe(step);
+            outcome.examples.push(format!("{what}\n  expected {expected:?}\n  got {seen:?}"));
+        }
+        seen.is_ok() && self.visits[visit].is_lonely()
+    }
+}
+
+fn last_lines(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

@@ -1,0 +1,50 @@
+//! What a child keeps of many requests to real applications: next to nothing, or no more than stock keeps.
+//! `MODPYTHON_LIVE_LONG=1` makes it long.
+
+use std::env;
+
+use modpython_live::bed::ground::Ground;
+use modpython_live::bed::memory::{FIRST, Growth, growth};
+use modpython_live::expect::alone;
+use modpython_live::subject::only_where;
+use modpython_live::{Module, subject};
+
+/// The long form asks for so many after the first ones, and allows one MiB more of memory for all of them.
+const LONG: usize = 90_000;
+const LIMIT: u64 = 1 << 20;
+
+fn keeps_no_memory(site: &str, path: fn(usize) -> String) {
+    only_where(!subject().is_host(), "the applications are the distribution's");
+    let _alone = alone();
+    let requests = if env::var_os("MODPYTHON_LIVE_LONG").is_some() { LONG } else { FIRST };
+    let ground = Ground::new().expect("the applications");
+    let measure = |module| -> Growth {
+        let growth = growth(&ground, module, requests, path).unwrap_or_else(|error| panic!("{module}: {error}"));
+        println!("{site}: {growth}");
+        growth
+    };
+    let ours = measure(Module::Relinked);
+    let limit = LIMIT * requests as u64 / LONG as u64;
+    if ours.bytes() >= limit {
+        // Not so little as it should be, but it may be the application's own.
+        let stock = measure(Module::Stock);
+        assert!(ours.bytes() <= stock.bytes(), "{site}: more than {limit} bytes, and more than stock");
+    }
+}
+
+#[test]
+fn applications_keep_no_memory_of_requests_to_flask() {
+    keeps_no_memory("flask", |turn| {
+        match turn % 10 {
+            0 => "/flask/",
+            5 => "/flask/money/100.55/6/down",
+            _ => "/flask/warn/eve",
+        }
+        .to_owned()
+    });
+}
+
+#[test]
+fn applications_keep_no_memory_of_requests_to_a_handler() {
+    keeps_no_memory("a handler", |turn| if turn % 2 == 0 { "/nested/inner?i" } else { "/nested/sets?s" }.to_owned());
+}
