@@ -118,3 +118,23 @@ impl<T> Drop for PublishOnce<T> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+
+    #[test]
+    fn of_two_that_publish_at_once_one_is_turned_away() {
+        loom::model(|| {
+            let cell = Arc::new(PublishOnce::new());
+            let other = {
+                let cell = Arc::clone(&cell);
+                thread::spawn(move || cell.publish(1).is_ok())
+            };
+            let here = cell.publish(2).is_ok();
+            let there = other.join().unwrap();
+            assert!(here != there, "each cell is written once");
+            assert_eq!(cell.get(), Some(if here { &2 } else { &1 }));
+        });
+    }
+}

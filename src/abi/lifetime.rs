@@ -97,7 +97,11 @@ fn end_python() {
 }
 
 /// Has [`before_unloading`] called at the end of that pool.
-pub fn register(pool: *mut c_void) {
+///
+/// # Safety
+///
+/// The pool is alive.
+pub unsafe fn register(pool: *mut c_void) {
     PARENT.store(process::id(), Ordering::Relaxed);
     unsafe extern "C" fn nothing(_: *mut c_void) -> c_int {
         0
@@ -128,8 +132,8 @@ fn stay() {
         return;
     };
     // The handle is not closed: it is what keeps the library.
-    // SAFETY: the library is loaded, so that this only marks it.
     let path: *const c_char = path.as_ptr();
+    // SAFETY: a C string; the library is loaded, so that this only marks it.
     let handle = unsafe { libc::dlopen(path, libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
     STAYS.store(!handle.is_null(), Ordering::Relaxed);
 }

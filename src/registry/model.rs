@@ -203,3 +203,120 @@ fn names_of_one_bucket_do_not_lose_each_other() {
         }
     });
 }
+
+/// How one claim came out, for threads that only look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Came {
+    Ready(usize),
+    Refused(Refusal),
+    ToCreate,
+}
+
+/// Claims, and gives up what it is to make.
+fn look(registry: &Model, name: &[u8], me: u64) -> Came {
+    match registry.claim(name, ThreadKey(me)) {
+        Claim::Ready(entry) => Came::Ready(*entry.interpreter()),
+        Claim::Refused(refusal) => Came::Refused(refusal),
+        Claim::Create(attempt) | Claim::Finish(attempt, _) => {
+            registry.fail(attempt);
+            Came::ToCreate
+        }
+    }
+}
+
+/// Each attempt has a gate of its own, and who waited for one makes none.
+#[test]
+fn a_waiter_learns_of_the_end_of_its_own_attempt_while_the_next_one_runs() {
+    loom::model(|| {
+        let registry = Arc::new(Model::new(None));
+        let Claim::Create(first) = registry.claim(b"a", ThreadKey(1)) else { panic!("nobody else is there") };
+        let waiter = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || look(&registry, b"a", 2))
+        };
+        let waits = registry.waiters() == 1;
+        registry.fail(first);
+        let second = match registry.claim(b"a", ThreadKey(1)) {
+            Claim::Create(second) => Some(second),
+            // It has waited for the one that the other thread has given up.
+            Claim::Refused(Refusal::AttemptFailed) => None,
+            _ => panic!("nothing is there"),
+        };
+        if waits {
+            // Its answer does not depend on the second attempt, which has not ended.
+            assert_eq!(waiter.join().unwrap(), Came::Refused(Refusal::AttemptFailed));
+            second.into_iter().for_each(|second| registry.fail(second));
+        } else {
+            second.into_iter().for_each(|second| registry.fail(second));
+            assert!(matches!(waiter.join().unwrap(), Came::Refused(Refusal::AttemptFailed) | Came::ToCreate));
+        }
+    });
+}
+
+#[test]
+fn a_waiter_that_wakes_for_no_reason_waits_on() {
+    loom::model(|| {
+        let registry = Arc::new(Model::new(None));
+        let Claim::Create(attempt) = registry.claim(b"a", ThreadKey(1)) else { panic!("nobody else is there") };
+        let waiter = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || look(&registry, b"a", 2))
+        };
+        let gate = Arc::clone(&registry.freeze().pending[&b"a"[..]].gate);
+        gate.opened.notify_all();
+        registry.publish(attempt, 7, 8);
+        assert_eq!(waiter.join().unwrap(), Came::Ready(7));
+    });
+}
+
+/// What a fork finds, which takes the lock: a name is in one place, whatever is published or adopted at that moment.
+#[test]
+fn a_fork_finds_a_name_in_one_place() {
+    loom::model(|| {
+        let registry = Arc::new(Model::new(None));
+        let Claim::Create(attempt) = registry.claim(b"a", ThreadKey(1)) else { panic!("nobody else is there") };
+        let adopting = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || registry.adopt(b"a", 9))
+        };
+        let forking = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let guard = registry.freeze();
+                let (is_pending, is_ready) = (guard.pending.contains_key(&b"a"[..]), registry.get(b"a").is_some());
+                assert!(is_pending != is_ready, "pending: {is_pending}, ready: {is_ready}");
+            })
+        };
+        registry.publish(attempt, 7, 8);
+        adopting.join().unwrap();
+        forking.join().unwrap();
+        assert_eq!(look(&registry, b"a", 3), Came::Ready(7));
+        assert!(registry.freeze().pending.is_empty(), "what is ready is not adopted again");
+    });
+}
+
+/// Threads that are creating and ask for each other's: one is refused, before anybody waits for good.
+#[test]
+fn a_cycle_of_creations_is_refused() {
+    loom::model(|| {
+        let registry = Arc::new(Model::new(None));
+        let claims = [(b"a", 1), (b"b", 2)].map(|(name, me)| match registry.claim(name, ThreadKey(me)) {
+            Claim::Create(attempt) => attempt,
+            _ => panic!("nobody else is there"),
+        });
+        let [first, second] = claims;
+        let other = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let came = look(&registry, b"a", 2);
+                registry.publish(second, 2, 0);
+                came
+            })
+        };
+        let came = look(&registry, b"b", 1);
+        registry.publish(first, 1, 0);
+        let both = [came, other.join().unwrap()];
+        let refused = both.iter().filter(|came| **came == Came::Refused(Refusal::Cycle)).count();
+        assert_eq!(refused, 1, "{both:?}");
+    });
+}

@@ -47,7 +47,8 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c
     let hash = unsafe { host::mpc_host_hash_make(pool) };
     if Start::reached() == Start::Initialized {
         learn::interpreters_are(hash);
-        lifetime::register(pool);
+        // SAFETY: the pool of the configuration, in which the module has just made its table.
+        unsafe { lifetime::register(pool) };
         Start::TableMade.reach();
     }
     hash
