@@ -45,7 +45,7 @@ SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-pythons check-python2 check-consumer check-host bench bench-pair install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-long check-pythons check-python2 check-consumer check-host bench bench-pair install clean $(PREREQUISITES)
 
 all: build
 
@@ -56,6 +56,7 @@ help:
 	@echo 'make relink TREE=D OBJECTS=only   the same without compiling anything, of the objects alone'
 	@echo 'make demo                 stock and relinked module side by side in a real Apache (under 2 minutes)'
 	@echo 'make check                all tests'
+	@echo 'make check-long           real applications under load, every answer compared, for long'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
@@ -144,6 +145,11 @@ PYTHON2 ?= $(shell for python in python2.7 $(or $(PYENV_ROOT),$(HOME)/.pyenv)/ve
 CARGO2 = LD_LIBRARY_PATH=$(call ask2,sysconfig.get_config_var("LIBDIR")) PYTHONHOME=$(call ask2,sys.prefix) \
   PYO3_PYTHON=$(PYTHON2) $(CARGO)
 ask2 = $(shell $(PYTHON2) -c 'import sys, sysconfig; print($(1))')
+# Real applications, for as long as it takes to see what is rare: stock's figures beside ours in every MPM.
+check-long: prerequisites-check relink
+	MODPYTHON_LIVE_LONG=1 $(CARGO) test --release --locked -p modpython-live --test apps --test apps_memory -- \
+	  --test-threads=1 --nocapture
+
 check-python2: prerequisites-check
 ifeq ($(strip $(PYTHON2)),)
 	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
@@ -166,7 +172,8 @@ check-consumer: prerequisites-check build
 NOT_ON_HOST := stock_makes_more_even_without_a_race psp_and_publisher_pages_answer_under_load \
   published_pages_of_one_name_answer_each_for_its_directory wsgi_applications_of_one_name_answer_each_for_its_directory \
   stock_answers_from_the_other_directorys_wsgi_application stock_never_sees_a_new_version \
-  stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded stock_shows_one_users_data_to_the_next
+  stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded stock_shows_one_users_data_to_the_next \
+  applications_
 # The stock host is the same one for all ways; the others cannot be had without the source.
 NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives handlers_in_six_phases_keep_no_memory
 LIVE_HOSTS = target/live-hosts

@@ -57,6 +57,10 @@ look() {
     # Without it valgrind cannot follow Debian's stripped loader.
     need libc6-dbg valgrind -q true
     need libapache2-mod-wsgi-py3 test -e /usr/lib/apache2/modules/mod_wsgi.so
+    # The application bed.
+    for name in flask flask_babel:flask-babel django sqlalchemy numpy lxml babel bottle cherrypy:cherrypy3 falcon; do
+        need "python3-${name#*:}" /usr/bin/python3 -c "import ${name%%:*}"
+    done
 }
 
 look

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Result;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{Error, Result};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use super::visit::{Seen, Visit, is_late};
 use crate::config::{Module, Mpm};
 use crate::http::Client;
 use crate::server::Server;
+use crate::wait::wait_until;
 
 /// How many clients ask at once, and how many threads a child has.
 pub const CLIENTS: u32 = 32;
@@ -34,7 +35,7 @@ pub struct Run {
     pub mpm: Mpm,
     /// In which kind of interpreter.
     pub kind: Kind,
-    /// How long the mixed load lasts; the cold start comes before.
+    /// How long the mixed load lasts, without the cold starts before it and in its middle.
     pub duration: Duration,
     /// Whether Python's memory is allocated by its debugging allocator.
     pub debug_malloc: bool,
@@ -70,6 +71,8 @@ pub struct Outcome {
     pub changed: Vec<String>,
     /// Some answers that were not right.
     pub examples: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl Outcome {
@@ -110,6 +113,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {} crashes, hung: {}", self.all(), self.crashes.len(), self.hung.as_deref().unwrap_or("no"))?;
         write!(f, "; outer requests unchanged {}, changed {}", self.unchanged, self.changed.len())?;
+        write!(f, "; {:.0} s", self.took.as_secs_f64())?;
         for (site, counts) in &self.sites {
             write!(f, "\n    {site}: {counts}")?;
         }
@@ -122,6 +126,9 @@ struct Counter<'a> {
     visits: &'a [Visit],
     expected: &'a Answers,
     outcome: Mutex<Outcome>,
+    /// Clients that have come to the end of their first request, and answers.
+    begun: AtomicUsize,
+    answers: AtomicUsize,
 }
 
 impl Run {
@@ -131,6 +138,7 @@ impl Run {
     ///
     /// If the server cannot be started or asked about.
     pub fn run(&self, ground: &Ground, visits: &[Visit], expected: &Answers) -> Result<Outcome> {
+        let begin = Instant::now();
         ground.take_notes()?;
         let threads = self.mpm != Mpm::Prefork;
         let workers = if threads { CLIENTS } else { PROCESSES };
@@ -139,7 +147,13 @@ impl Run {
             setup = setup.environment("PYTHONMALLOC", "debug");
         }
         let mut server = setup.start()?;
-        let counter = Counter { visits, expected, outcome: Mutex::default() };
+        let counter = Counter {
+            visits,
+            expected,
+            outcome: Mutex::default(),
+            begun: AtomicUsize::new(0),
+            answers: AtomicUsize::new(0),
+        };
         let over = AtomicBool::new(false);
         let barrier = Barrier::new(CLIENTS as usize);
         let gone = thread::scope(|scope| {
@@ -152,7 +166,7 @@ impl Run {
                     counter.ask(connection, client, over);
                 });
             }
-            let gone = self.disturb(ground, &mut server);
+            let gone = self.disturb(ground, &mut server, &counter);
             over.store(true, Ordering::Relaxed);
             gone
         });
@@ -166,30 +180,34 @@ impl Run {
         outcome.crashes.sort();
         outcome.crashes.dedup();
         (outcome.unchanged, outcome.changed) = ground.take_notes()?;
+        outcome.took = begin.elapsed();
         if !outcome.is_good() {
             outcome.examples.push(last_lines(&server.error_log()));
         }
         Ok(outcome)
     }
 
-    /// What happens to the server while it is asked: its files are touched, it is restarted, they are touched again.
-    fn disturb(&self, ground: &Ground, server: &mut Server) -> Result<()> {
-        let begin = Instant::now();
-        let wait = |part: f64| {
-            thread::sleep(self.duration.mul_f64(part).saturating_sub(begin.elapsed()));
+    /// What happens to the server while it is asked: when all clients have had an answer its files are touched, it is
+    /// restarted, and when it answers again they are touched again.
+    fn disturb(&self, ground: &Ground, server: &mut Server, counter: &Counter<'_>) -> Result<()> {
+        let all = CLIENTS as usize;
+        let reached = |count: &AtomicUsize, goal| {
+            wait_until("answers", PATIENCE, || Ok((count.load(Ordering::Relaxed) >= goal).then_some(())))
         };
-        for part in [0.2, 0.35] {
-            wait(part);
-            ground.touch(&server.htdocs())?;
-        }
-        wait(0.5);
+        let half = |server: &Server| {
+            for _ in 0..2 {
+                thread::sleep(self.duration / 6);
+                ground.touch(&server.htdocs())?;
+            }
+            thread::sleep(self.duration / 6);
+            Ok::<_, Error>(())
+        };
+        reached(&counter.begun, all)?;
+        half(server)?;
         server.graceful()?;
-        for part in [0.7, 0.85] {
-            wait(part);
-            ground.touch(&server.htdocs())?;
-        }
-        wait(1.0);
-        Ok(())
+        // Old children still answer some of these, but no more than they have threads.
+        reached(&counter.answers, counter.answers.load(Ordering::Relaxed) + 4 * all)?;
+        half(server)
     }
 
     /// Stops the server, which may hang at that.
@@ -218,11 +236,12 @@ impl Counter<'_> {
             let (chosen, random) = (if number >> 62 == 0 { few } else { many }, usize::try_from(number >> 33));
             chosen[random.unwrap_or(0) % chosen.len()]
         };
-        let mut turn = next();
+        let (mut turn, mut first) = (next(), true);
         loop {
             let mut late = false;
             self.visits[turn].walk(&mut connection, |step, seen| {
                 late = matches!(&seen, Err(error) if is_late(error));
+                self.begun.fetch_add(usize::from(std::mem::take(&mut first)), Ordering::Relaxed);
                 self.judge(turn, step, seen) && !over.load(Ordering::Relaxed)
             });
             // Where one answer does not come, the next ones may not either, and a test has to end.
@@ -236,6 +255,7 @@ impl Counter<'_> {
     /// Counts an answer; says whether the visit goes on. What follows a wrong one may be wrong for that, except where
     /// each request stands for itself.
     fn judge(&self, visit: usize, step: usize, seen: Result<Seen>) -> bool {
+        self.answers.fetch_add(1, Ordering::Relaxed);
         let expected = &self.expected[visit][step];
         let mut outcome = self.outcome.lock().expect("no client panics");
         let counts = outcome.sites.entry(self.visits[visit].site).or_default();

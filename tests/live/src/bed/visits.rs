@@ -6,7 +6,7 @@ use super::visit::Visit;
 pub const NESTED: &str = "nested";
 
 /// The oracle needs a process for each of their requests.
-const NESTED_VISITORS: usize = 3;
+const NESTED_VISITORS: usize = 2;
 
 const LANGUAGES: [&str; 6] = ["en", "de-DE,de;q=0.8", "fr;q=0.9,en;q=0.1", "pl", "ja,en;q=0.5", "xx"];
 const ROUNDINGS: [&str; 4] = ["down", "up", "half-even", "half-up"];
