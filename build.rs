@@ -39,7 +39,6 @@ fn configure(python: &str) {
     for minor in 9..=15 {
         println!("cargo:rustc-check-cfg=cfg(Py_3_{minor})");
     }
-    println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
     println!("cargo:rerun-if-env-changed=PYO3_BUILD_EXTENSION_MODULE");
     if env::var_os("PYO3_BUILD_EXTENSION_MODULE").is_none() {
         let library = ask(python, "sysconfig.get_config_var('INSTSONAME')");
@@ -54,6 +53,8 @@ fn configure(python: &str) {
 
 fn main() {
     println!("cargo:rerun-if-changed=capi");
+    // What else decides what comes out. Without this line one Python's code was shipped under another one's name.
+    println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
     let python = python();
     configure(&python);
     let version = ask(&python, "'%d.%d' % sys.version_info[:2]");
