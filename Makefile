@@ -10,8 +10,8 @@ endif
 # `make install` is for the Python that `make` was for.
 PYTHON ?= $(or $(if $(filter install,$(MAKECMDGOALS)),$(shell cat target/python 2>/dev/null)),/usr/bin/python3)
 CARGO ?= cargo
-# Given to each call of cargo that builds; CARGO_FLAGS= does without the lock file, CARGO_FLAGS='--locked --offline' without
-# the network.
+# Given to each call of cargo that builds; CARGO_FLAGS= does without the lock file, CARGO_FLAGS='--locked --offline'
+# without the network.
 CARGO_FLAGS ?= --locked
 CC ?= cc
 INSTALL ?= install
@@ -45,7 +45,8 @@ BUILT = PYTHON=$(PYTHON) LIBDIR=$(LIBDIR)
 FEATURES = $(if $(filter 2.%,$(PYVER)),--no-default-features)
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build compile link relink header demo check check-build check-pythons check-python2 check-consumer check-host bench bench-pair install clean $(PREREQUISITES)
+.PHONY: all help build compile link relink header demo test lint check check-suites check-build check-pythons check-python2 check-consumer check-host \
+  bench bench-pair install clean $(PREREQUISITES)
 
 all: build
 
@@ -55,7 +56,10 @@ help:
 	@echo 'make relink TREE=D        relink a configured and built tree of mod_python, in a copy, into $(OUT)/'
 	@echo 'make relink TREE=D OBJECTS=only   the same without compiling anything, of the objects alone'
 	@echo 'make demo                 stock and relinked module side by side in a real Apache (under 2 minutes)'
-	@echo 'make check                all tests'
+	@echo 'make test                 the tests that need no Apache, and the lints; "cargo test NAME" runs one'
+	@echo 'make lint                 the lints: Rust, its documentation, Python, shell'
+	@echo 'make check                all tests, in about half an hour'
+	@echo 'make check-suites         Debian bookworm, bullseye and sid in debootstrap folders, as root (SUITES="...")'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
@@ -68,11 +72,11 @@ help:
 	@echo 'make clean'
 	@echo 'PYTHON=/path/to/python    the Python that the module was built for, 2.7 or 3.9 to 3.14 (default $(PYTHON))'
 
-# A static pattern: make does not look for pattern rules of phony targets. Under make -j the goal's own, which are the most,
-# come first.
+# A static pattern: make does not look for pattern rules of phony targets. Under make -j the goal's own, which are the
+# most, come first.
 $(PREREQUISITES): prerequisites-%:
 	@CC='$(CC)' CARGO='$(CARGO)' sh packaging/prerequisites.sh $* $(PYTHON)
-prerequisites-build prerequisites-tree: $(if $(filter check%,$(MAKECMDGOALS)),prerequisites-check)
+prerequisites-build prerequisites-tree: $(if $(filter check check-python% check-consumer check-host,$(MAKECMDGOALS)),prerequisites-check)
 prerequisites-build prerequisites-tree: $(if $(filter demo bench,$(MAKECMDGOALS)),prerequisites-demo)
 
 # The build: the static library and the command, then the shared library out of the former.
@@ -133,17 +137,36 @@ header: prerequisites-build
 comma := ,
 if-there = if $(1) >/dev/null 2>&1; then set -x; $(3); else echo 'NOT RUN: $(2)'; test -z "$$CI"; fi
 
-# `make check` prints the runners' own lines, and ends at the first that fails.
-check: prerequisites-check relink
+# Comment lines of more than 120 columns that there still are; no more of them.
+TOO_WIDE := 68
+SHELL_FILES = .ci/run $(wildcard packaging/*.sh tests/*/*.sh)
+PYTHON_FILES = python tests/python tests/live/python
+lint: prerequisites-build
 	@$(call if-there,$(CARGO) fmt --version,the formatting: no rustfmt,$(CARGO) fmt --all --check)
 	@$(call if-there,$(CARGO) clippy --version,the lints: no clippy,\
 	  $(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings)
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc $(CARGO_FLAGS) --workspace --no-deps --document-private-items
+	@$(call if-there,shellcheck --version,the lints of the shell scripts: no shellcheck,shellcheck -S warning $(SHELL_FILES))
+	@PYTHON=$(PYTHON) sh tests/build/python-lint.sh $(PYTHON_FILES)
+	@sh tests/build/width.sh $(TOO_WIDE)
+
+# The model-checked parts once more as they are, the interpreter path in an embedded Python, the command on files.
+STOCK_MODULE := $(wildcard /usr/lib/apache2/modules/mod_python.so)
+test: build
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS) \
+	  $(if $(STOCK_MODULE),,--lib --bins $(patsubst tests/%.rs,--test %,$(filter-out tests/relink.rs,$(wildcard tests/*.rs))))
+	@$(if $(STOCK_MODULE),,echo 'NOT RUN: the tests of the command (libapache2-mod-python is not installed)'; test -z "$$CI")
+	@sh tests/build/prerequisites.sh
+	@$(MAKE) --no-print-directory lint
+
+# `make check` prints the runners' own lines, and ends at the first that fails.
+check: prerequisites-check relink lint
 	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/loom --lib --test model_pathlock
 	@$(call if-there,rustc --version | awk '{ split($$2$(comma) v$(comma) "."); exit v[1] == 1 && v[2] < 87 }',\
 	  random schedules: shuttle needs Rust 1.87,\
 	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/shuttle \
 	  --test model_pathlock_shuttle)
-	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) $(CARGO) test $(CARGO_FLAGS)
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS)
 	@$(MAKE) --no-print-directory check-consumer
 	$(CARGO) test --release $(CARGO_FLAGS) -p modpython-live -- --test-threads=1
 	@$(MAKE) --no-print-directory check-python2
@@ -212,6 +235,11 @@ else
 	$(call live-host,$(PYTHON2),target/py2.7,O,py2.7-O,$(NOT_BY_S_ALONE))
 	$(call live-host,$(PYTHON2),target/py2.7,F,py2.7-F,$(NOT_BY_S_ALONE))
 endif
+
+# Each release with what it brings, in a folder that is made anew.
+SUITES ?= bookworm-root bookworm-user bookworm bullseye sid
+check-suites:
+	sh tests/suites/run.sh $(SUITES)
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
 PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))

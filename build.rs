@@ -67,6 +67,8 @@ fn main() {
     let headers = ask(&python, "sysconfig.get_paths()['include']");
     let libpython = ask(&python, "sysconfig.get_config_var('INSTSONAME') or ''");
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
+    // For tests, which have make build with the same one.
+    println!("cargo:rustc-env=MODPYTHON_CORE_INTERPRETER={python}");
     let mut glue = cc::Build::new();
     glue.files(["capi/glue.c", "capi/frame.c"]);
     // The rooms of rebind that there are for this Python.

@@ -1,5 +1,7 @@
 #!/bin/sh
-# Installs the packages that a make target needs (as root), or names them: prerequisites.sh tree|build|demo|check|rust PYTHON
+# Installs the packages that a make target needs (as root), or names them: usage: prerequisites.sh TARGET PYTHON
+#
+# TARGET is tree, build, demo or check; or rust, which only asks whether there is a Rust to build with.
 #
 # As root on Debian what is missing is installed by apt, and nothing is removed for it; anybody else is told the exact
 # command. In the environment: CC, CARGO. Exit code 1 if something is missing afterwards.
@@ -61,6 +63,11 @@ folders = [folder, os.path.join(folder, sysconfig.get_config_var("MULTIARCH") or
 assert name.startswith("libpython") and any(os.path.exists(os.path.join(f, name)) for f in folders)'
 }
 
+# Of the system's Python, whichever one is built for.
+has_python_lints() {
+    ruff --version || /usr/bin/python3 -m pyflakes --version
+}
+
 look() {
     missing=
     need RUST has_rust
@@ -84,6 +91,8 @@ look() {
     need valgrind valgrind --version
     # Without it valgrind cannot follow Debian's stripped loader.
     need libc6-dbg valgrind -q true
+    need shellcheck shellcheck --version
+    need pyflakes3 has_python_lints
     need libapache2-mod-wsgi-py3 test -e /usr/lib/apache2/modules/mod_wsgi.so
 }
 
@@ -93,7 +102,8 @@ release() {
     (. "${OS_RELEASE:-/etc/os-release}" 2>/dev/null && echo "${ID:-} ${VERSION_ID:-}") || true
 }
 
-# The packages with a Rust that is new enough; nothing if the release has none. Debian 12 has its newer Rust as rustc-web.
+# The packages with a Rust that is new enough; nothing if the release has none. Debian 12 has its newer Rust as
+# rustc-web.
 rust_packages() {
     for rustc in rustc-web rustc; do
         if apt-cache policy "$rustc" 2>/dev/null | sed -n 's/^ *Candidate: //p' | new_enough; then

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Tests the Makefile's ways to build and install, in copies of this folder: usage: run.sh PYTHON OTHER
 #
-# PYTHON and OTHER are two Pythons 3 of different minors. The copies are built without optimisation, but for what is asked
-# of the finished product. Needs the crates that a build has fetched before.
+# PYTHON and OTHER are two Pythons 3 of different minors. The copies are built without optimisation, but for what is
+# asked of the finished product.
 set -eu
 
 python=$1 other=$2
