@@ -8,7 +8,7 @@ ifneq ($(TREE),)
 PYTHON ?= $(or $(shell sed -n 's/^PYTHON_BIN *= *//p' '$(TREE)/Makefile' 2>/dev/null),/usr/bin/python3)
 endif
 # `make install` is for the Python that `make` was for.
-PYTHON ?= $(or $(if $(filter install,$(MAKECMDGOALS)),$(shell cat target/python 2>/dev/null)),/usr/bin/python3)
+PYTHON ?= $(or $(if $(filter install uninstall,$(MAKECMDGOALS)),$(shell cat target/python 2>/dev/null)),/usr/bin/python3)
 CARGO ?= cargo
 # Given to each call of cargo that builds; CARGO_FLAGS= does without the lock file, CARGO_FLAGS='--locked --offline'
 # without the network.
@@ -35,6 +35,9 @@ PYLIBDIR = $(call ask,sysconfig.get_config_var("LIBDIR"))
 PYLIB = $(call ask,sysconfig.get_config_var("INSTSONAME"))
 SONAME = libmodpython-core-py$(PYVER).so.0
 INCLUDEDIR ?= $(PREFIX)/include
+COMPLETIONS = $(PREFIX)/share
+# Installed files have no debugging information; STRIP=: leaves it in them.
+STRIP ?= strip
 
 OUT ?= target/relinked
 # Asked for when a recipe runs: on a bare machine there is no Python before the prerequisites are there.
@@ -46,7 +49,7 @@ FEATURES = $(if $(filter 2.%,$(PYVER)),--no-default-features)
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
 .PHONY: all help build compile link relink header demo test lint check check-suites check-build check-pythons check-python2 check-consumer check-host \
-  bench bench-pair install clean $(PREREQUISITES)
+  bench bench-pair install uninstall clean $(PREREQUISITES)
 
 all: build
 
@@ -68,7 +71,7 @@ help:
 	@echo 'make bench                the figures: ratios measured side by side'
 	@echo 'make bench-pair           get_interpreter and release_interpreter beside the bare calls and stock, for PYTHON=, 2.7 too'
 	@echo 'make header               the C header out of the Rust sources'
-	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]'
+	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]   for the Python that make was for; make uninstall with the same'
 	@echo 'make clean'
 	@echo 'PYTHON=/path/to/python    the Python that the module was built for, 2.7 or 3.9 to 3.14 (default $(PYTHON))'
 
@@ -92,10 +95,14 @@ build: prerequisites-build
 	@$(MAKE) --no-print-directory link
 	$(if $(filter 0,$(MAKELEVEL)),$(if $(filter-out all build,$(MAKECMDGOALS)),,@echo '$(PYTHON)' > target/python))
 
+# The same source gives the same bytes, in whatever folder: no path of this machine goes into them.
+CARGO_HOME_HERE = $(or $(CARGO_HOME),$(HOME)/.cargo)
+REMAP = $(strip $(RUSTFLAGS) --remap-path-prefix=$(CARGO_HOME_HERE)=/cargo --remap-path-prefix=$(CURDIR)=/modpython-core)
+
 compile:
 	@echo "Building for Python $(PYVER), $(PYTHON)"
 	@test -n '$(PYVER)' || { echo "PYTHON=$(PYTHON) is no Python that runs" >&2; exit 1; }
-	PYO3_BUILD_EXTENSION_MODULE=1 MODPYTHON_CORE_LIBDIR=$(LIBDIR) \
+	PYO3_BUILD_EXTENSION_MODULE=1 RUSTFLAGS='$(REMAP)' MODPYTHON_CORE_LIBDIR=$(LIBDIR) \
 	  $(CARGO) build --release $(CARGO_FLAGS) --target-dir $(BUILD) $(FEATURES) --lib --bin modpython-relink
 	@for line in python=$(PYVER) libpython=$(PYLIB); do grep -aqx "$$line" $(SHIP)/libmodpython_core.a || \
 	  { echo "$(SHIP)/libmodpython_core.a is for another Python: $$line is not in its build information" >&2; exit 1; }; done
@@ -176,8 +183,9 @@ check: prerequisites-check relink lint
 # The build and the installation themselves. Two Pythons: the second is any other that there is.
 OTHER ?= $(firstword $(filter-out $(wildcard $(dir $(PYTHON))python$(PYVER)) %/python$(PYVER),\
   $(wildcard $(foreach minor,9 10 11 12 13 14,/usr/bin/python3.$(minor) $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3.$(minor)))))
-check-build: prerequisites-build
+check-build: build
 	sh tests/build/prerequisites.sh
+	sh tests/build/product.sh $(PYTHON)
 ifeq ($(OTHER),)
 	@echo 'NOT RUN: two Pythons in one folder (no second Python 3 with a shared libpython; one can be named by OTHER=)'
 	@test -z "$$CI"
@@ -264,26 +272,48 @@ bench-pair: build
 	  $(CARGO) bench $(CARGO_FLAGS) $(FEATURES) --target-dir $(if $(FEATURES),target/python2,target) --bench pair
 
 # Packagers: DESTDIR= is a prefix for the files alone, LIBDIR= also what modpython-relink looks for and enters into
-# modules; `make install LIBDIR=` after `make` builds the command again for it. With sudo root may have no Rust: then what
-# has been built for these settings is installed.
+# modules; `make install LIBDIR=` after `make` builds the command again for it. With sudo root may have no Rust: then
+# what has been built for these settings is installed.
 install:
 	@if CARGO='$(CARGO)' sh packaging/prerequisites.sh rust $(PYTHON); then $(MAKE) --no-print-directory build PYTHON='$(PYTHON)'; \
 	  else test "$$(cat $(BUILD)/built 2>/dev/null)" = '$(BUILT)' || { \
 	    echo 'There is no Rust here, and the last build was not for $(BUILT):' >&2; \
 	    echo 'run make with the same settings first, as the user who has it.' >&2; exit 1; }; fi
 	@echo 'Installing for Python $(PYVER), $(PYTHON)$(if $(filter file,$(origin PYTHON)),; PYTHON= names another)'
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(LIBDIR)/pkgconfig $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 \
+	  $(INCLUDEDIR)/modpython-core $(dir $(COMPLETED)))
 	$(INSTALL) -m 644 $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	$(STRIP) --strip-unneeded $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmodpython-core-py$(PYVER).so
 	$(INSTALL) -m 644 $(SHIP)/libmodpython_core.a $(DESTDIR)$(LIBDIR)/libmodpython-core-py$(PYVER).a
+	$(STRIP) --strip-debug -D $(DESTDIR)$(LIBDIR)/libmodpython-core-py$(PYVER).a
 	$(INSTALL) -m 755 $(SHIP)/modpython-relink $(DESTDIR)$(BINDIR)/modpython-relink
+	$(STRIP) --strip-unneeded $(DESTDIR)$(BINDIR)/modpython-relink
 	$(INSTALL) -m 644 docs/modpython-relink.1 $(DESTDIR)$(MANDIR)/man1/modpython-relink.1
 	$(INSTALL) -m 644 docs/modpython-core.7 $(DESTDIR)$(MANDIR)/man7/modpython-core.7
-	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/modpython-core
-	$(INSTALL) -m 644 capi/include/modpython-core/*.h $(DESTDIR)$(INCLUDEDIR)/modpython-core
+	$(INSTALL) -m 644 packaging/completions/modpython-relink.bash $(DESTDIR)$(word 1,$(COMPLETED))
+	$(INSTALL) -m 644 packaging/completions/_modpython-relink $(DESTDIR)$(word 2,$(COMPLETED))
+	$(INSTALL) -m 644 packaging/completions/modpython-relink.fish $(DESTDIR)$(word 3,$(COMPLETED))
+	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/modpython-core
 	sed -e 's|@LIBDIR@|$(LIBDIR)|;s|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@PYVER@|$(PYVER)|g;s|@VERSION@|$(VERSION)|' \
+	  -e 's|@RPATH@|$(if $(filter /usr/lib /usr/lib/% /usr/lib64,$(LIBDIR)),, -Wl,-rpath,$(LIBDIR))|' \
 	  capi/modpython-core.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core-py$(PYVER).pc
 	ln -sf modpython-core-py$(PYVER).pc $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core.pc
+
+HEADERS = $(wildcard capi/include/modpython-core/*.h)
+COMPLETED = $(COMPLETIONS)/bash-completion/completions/modpython-relink $(COMPLETIONS)/zsh/site-functions/_modpython-relink \
+  $(COMPLETIONS)/fish/vendor_completions.d/modpython-relink.fish
+# What is one Python's, and what all share: that goes with the last of them. modpython-core.pc is for one that is there.
+OF_PYTHON = $(addprefix $(LIBDIR)/,$(SONAME) libmodpython-core-py$(PYVER).so libmodpython-core-py$(PYVER).a \
+  pkgconfig/modpython-core-py$(PYVER).pc)
+OF_ALL = $(LIBDIR)/pkgconfig/modpython-core.pc $(BINDIR)/modpython-relink $(MANDIR)/man1/modpython-relink.1 \
+  $(MANDIR)/man7/modpython-core.7 $(COMPLETED) $(addprefix $(INCLUDEDIR)/modpython-core/,$(notdir $(HEADERS)))
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(OF_PYTHON))
+	@cd $(DESTDIR)$(LIBDIR)/pkgconfig 2>/dev/null || exit 0; \
+	other=$$(ls modpython-core-py*.pc 2>/dev/null | head -n 1); \
+	if [ -n "$$other" ]; then ln -sf "$$other" modpython-core.pc; echo "The command and the headers stay for $$other"; \
+	else set -x; rm -f $(addprefix $(DESTDIR),$(OF_ALL)); rmdir $(DESTDIR)$(INCLUDEDIR)/modpython-core; fi
 
 clean:
 	rm -rf target

@@ -69,7 +69,13 @@ fn main() {
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
     // For tests, which have make build with the same one.
     println!("cargo:rustc-env=MODPYTHON_CORE_INTERPRETER={python}");
+    println!("cargo:rerun-if-env-changed=CFLAGS");
     let mut glue = cc::Build::new();
+    // As distributions build, unless they say themselves how.
+    let optimised = env::var("OPT_LEVEL").is_ok_and(|level| level != "0");
+    if optimised && !env::var("CFLAGS").is_ok_and(|flags| flags.contains("_FORTIFY_SOURCE")) {
+        glue.flag("-U_FORTIFY_SOURCE").define("_FORTIFY_SOURCE", "2");
+    }
     glue.files(["capi/glue.c", "capi/frame.c"]);
     // The rooms of rebind that there are for this Python.
     if three {
@@ -81,6 +87,9 @@ fn main() {
         .warnings(true)
         .warnings_into_errors(true)
         .flag("-fno-strict-aliasing")
+        // No path of this machine, as in the Rust parts.
+        .flag(format!("-ffile-prefix-map={}=/modpython-core", env!("CARGO_MANIFEST_DIR")))
+        .flag("-fstack-protector-strong")
         .define("MPC_VERSION", format!("\"{}\"", env!("CARGO_PKG_VERSION")).as_str())
         .define("MPC_PYTHON", format!("\"{version}\"").as_str())
         .define("MPC_LIBPYTHON", format!("\"{libpython}\"").as_str())
