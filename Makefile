@@ -145,7 +145,7 @@ comma := ,
 if-there = if $(1) >/dev/null 2>&1; then set -x; $(3); else echo 'NOT RUN: $(2)'; test -z "$$CI"; fi
 
 # Comment lines of more than 120 columns that there still are; no more of them.
-TOO_WIDE := 68
+TOO_WIDE := 60
 SHELL_FILES = .ci/run $(wildcard packaging/*.sh tests/*/*.sh)
 PYTHON_FILES = python tests/python tests/live/python
 lint: prerequisites-build
@@ -217,7 +217,8 @@ check-consumer: prerequisites-check build
 	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)
 
 # The live tests on the test host, relinked from source (S), and for Python 2.7 also from objects (O) and as a finished
-# module (F): 3.1.x is finished for Python 2 alone. Tests that say nothing of the subject fail where they run; these are:
+# module (F): 3.1.x is finished for Python 2 alone. Tests that say nothing of the subject fail where they run; these
+# are:
 NOT_ON_HOST := stock_makes_more_even_without_a_race psp_and_publisher_pages_answer_under_load \
   published_pages_of_one_name_answer_each_for_its_directory wsgi_applications_of_one_name_answer_each_for_its_directory \
   stock_answers_from_the_other_directorys_wsgi_application stock_never_sees_a_new_version \

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Comment lines of more than 120 columns in what is written by hand: usage: width.sh MOST. No more than MOST may be there.
+# Comment lines of more than 120 columns in what is written by hand: usage: width.sh MOST. No more than MOST may be
+# there.
 set -eu
 
 cd "$(dirname "$0")/../.."

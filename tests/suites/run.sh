@@ -1,10 +1,12 @@
 #!/bin/sh
-# Runs the project on releases of Debian, each in a debootstrap folder that is removed at the end; as root: run.sh SUITE...
+# Runs the project on releases of Debian, each in a debootstrap folder that is removed at the end; as root: run.sh
+# SUITE...
 #
-#     bookworm-root   README's first command on a bare machine, as root
-#     bookworm-user   the same as a user, with the command that the user is told to have run as root
-#     bookworm bullseye sid   with the release's own Apache, mod_python and Python: cold starts, changed files, files of one
-#                     name, graceful restarts, a Flask application. bullseye's Rust is too old: this machine's is lent to it.
+#     bookworm-root           README's first command on a bare machine, as root
+#     bookworm-user           the same as a user, with what the user is told to have root run
+#     bookworm bullseye sid   with the release's own Apache, mod_python and Python: cold starts, changed files, files of
+#                             one name, graceful restarts, a Flask application; bullseye's Rust is too old, and this
+#                             machine's is lent to it
 #
 # The mirror, its key and how it is reached are those of this machine's apt; the crates are fetched with this machine's
 # cargo settings. FOLDER= names where the folders are made (default: a temporary one), KEEP=1 keeps them.
@@ -36,7 +38,8 @@ passed() {
 }
 
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-# What apt on this machine knows of the release: lines of `address release source-file:line`, this machine's own release's.
+# What apt on this machine knows of the release: lines of `address release source-file:line`, this machine's own
+# release's.
 own_targets() {
     # shellcheck disable=SC2016
     apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(SOURCESENTRY)' "Created-By: Packages" "Origin: Debian" |
