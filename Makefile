@@ -7,8 +7,12 @@ OBJECTS ?=
 ifneq ($(TREE),)
 PYTHON ?= $(or $(shell sed -n 's/^PYTHON_BIN *= *//p' '$(TREE)/Makefile' 2>/dev/null),/usr/bin/python3)
 endif
-PYTHON ?= /usr/bin/python3
+# `make install` is for the Python that `make` was for.
+PYTHON ?= $(or $(if $(filter install uninstall,$(MAKECMDGOALS)),$(shell cat target/python 2>/dev/null)),/usr/bin/python3)
 CARGO ?= cargo
+# Given to each call of cargo that builds; CARGO_FLAGS= does without the lock file, CARGO_FLAGS='--locked --offline'
+# without the network.
+CARGO_FLAGS ?= --locked
 CC ?= cc
 INSTALL ?= install
 APXS ?= $(firstword $(wildcard /usr/bin/apxs2 /usr/bin/apxs /usr/sbin/apxs))
@@ -18,8 +22,8 @@ LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 
-# The Python of this build: its minor is part of the library's name, and a module must need its libpython. Python 2.7 is
-# built without the default features, in a target directory of its own.
+# The Python of this build: its minor is part of the library's name, and a module must need its libpython. Each has a
+# target folder of its own, and Python 2.7 is built without the default features.
 export PYO3_PYTHON := $(PYTHON)
 # What an embedding interpreter would otherwise take from a shell: stale bytecode must not hide, and no other Python's
 # folder may come in.
@@ -31,21 +35,21 @@ PYLIBDIR = $(call ask,sysconfig.get_config_var("LIBDIR"))
 PYLIB = $(call ask,sysconfig.get_config_var("INSTSONAME"))
 SONAME = libmodpython-core-py$(PYVER).so.0
 INCLUDEDIR ?= $(PREFIX)/include
+COMPLETIONS = $(PREFIX)/share
+# Installed files have no debugging information; STRIP=: leaves it in them.
+STRIP ?= strip
 
 OUT ?= target/relinked
-ifeq ($(filter 2.%,$(PYVER)),)
-SHIP_TARGET := target/ship
-FEATURES :=
-else
-SHIP_TARGET := target/ship-py$(PYVER)
-FEATURES := --no-default-features
-endif
-SHIP := $(SHIP_TARGET)/release
-SHARED = target/shared/$(SONAME)
-SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
+# Asked for when a recipe runs: on a bare machine there is no Python before the prerequisites are there.
+BUILD = target/py$(PYVER)
+SHIP = $(BUILD)/release
+SHARED = $(BUILD)/$(SONAME)
+BUILT = PYTHON=$(PYTHON) LIBDIR=$(LIBDIR)
+FEATURES = $(if $(filter 2.%,$(PYVER)),--no-default-features)
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-long check-pythons check-python2 check-consumer check-host bench bench-pair install clean $(PREREQUISITES)
+.PHONY: all help build compile link relink header demo test lint check check-long check-suites check-build check-pythons check-python2 check-consumer check-host \
+  bench bench-pair install uninstall clean $(PREREQUISITES)
 
 all: build
 
@@ -55,47 +59,65 @@ help:
 	@echo 'make relink TREE=D        relink a configured and built tree of mod_python, in a copy, into $(OUT)/'
 	@echo 'make relink TREE=D OBJECTS=only   the same without compiling anything, of the objects alone'
 	@echo 'make demo                 stock and relinked module side by side in a real Apache (under 2 minutes)'
-	@echo 'make check                all tests'
+	@echo 'make test                 the tests that need no Apache, and the lints; "cargo test NAME" runs one'
+	@echo 'make lint                 the lints: Rust, its documentation, Python, shell'
+	@echo 'make check                all tests, in about half an hour'
 	@echo 'make check-long           real applications under load, every answer compared, for long'
+	@echo 'make check-suites         Debian bookworm, bullseye and sid in debootstrap folders, as root (SUITES="...")'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
 	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check'
+	@echo 'make check-build          the build and the installation, with two Pythons; part of make check'
 	@echo 'make bench                the figures: ratios measured side by side'
 	@echo 'make bench-pair           get_interpreter and release_interpreter beside the bare calls and stock, for PYTHON=, 2.7 too'
 	@echo 'make header               the C header out of the Rust sources'
-	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]'
+	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]   for the Python that make was for; make uninstall with the same'
 	@echo 'make clean'
 	@echo 'PYTHON=/path/to/python    the Python that the module was built for, 2.7 or 3.9 to 3.14 (default $(PYTHON))'
 
-# A static pattern: make does not look for pattern rules of phony targets.
+# A static pattern: make does not look for pattern rules of phony targets. Under make -j the goal's own, which are the
+# most, come first.
 $(PREREQUISITES): prerequisites-%:
-	@sh packaging/prerequisites.sh $* $(PYTHON)
+	@CC='$(CC)' CARGO='$(CARGO)' sh packaging/prerequisites.sh $* $(PYTHON)
+prerequisites-build prerequisites-tree: $(if $(filter check check-python% check-consumer check-host,$(MAKECMDGOALS)),prerequisites-check)
+prerequisites-build prerequisites-tree: $(if $(filter demo bench,$(MAKECMDGOALS)),prerequisites-demo)
 
 # The build: the static library and the command, then the shared library out of the former.
 #
+# cargo decides what is stale: it knows the sources, the Python (PYO3_PYTHON) and the folder that goes into the command
+# (MODPYTHON_CORE_LIBDIR). So it runs each time, and what it leaves is linked each time; a file that comes out the same
+# stays, with its time.
+#
 # pyo3-ffi must not link libpython into the static library (PYO3_BUILD_EXTENSION_MODULE), but the tests need it, hence
-# a target directory of its own. The shared library names libpython itself: it stays loaded when Apache unloads
-# mod_python.so at a restart, and what it uses must stay with it.
+# they have another target folder. The shared library names libpython itself, so that it can be loaded before the
+# module.
 build: prerequisites-build
-	@$(MAKE) --no-print-directory $(SHARED)
+	@$(MAKE) --no-print-directory link
+	$(if $(filter 0,$(MAKELEVEL)),$(if $(filter-out all build,$(MAKECMDGOALS)),,@echo '$(PYTHON)' > target/python))
 
-$(SHIP)/stamp: $(SOURCES)
+# The same source gives the same bytes, in whatever folder: no path of this machine goes into them.
+CARGO_HOME_HERE = $(or $(CARGO_HOME),$(HOME)/.cargo)
+REMAP = $(strip $(RUSTFLAGS) --remap-path-prefix=$(CARGO_HOME_HERE)=/cargo --remap-path-prefix=$(CURDIR)=/modpython-core)
+
+compile:
 	@echo "Building for Python $(PYVER), $(PYTHON)"
-	PYO3_BUILD_EXTENSION_MODULE=1 MODPYTHON_CORE_LIBDIR=$(LIBDIR) \
-	  $(CARGO) build --release --locked --target-dir $(SHIP_TARGET) $(FEATURES) --lib --bin modpython-relink
-	@touch $@
+	@test -n '$(PYVER)' || { echo "PYTHON=$(PYTHON) is no Python that runs" >&2; exit 1; }
+	PYO3_BUILD_EXTENSION_MODULE=1 RUSTFLAGS='$(REMAP)' MODPYTHON_CORE_LIBDIR=$(LIBDIR) \
+	  $(CARGO) build --release $(CARGO_FLAGS) --target-dir $(BUILD) $(FEATURES) --lib --bin modpython-relink
+	@for line in python=$(PYVER) libpython=$(PYLIB); do grep -aqx "$$line" $(SHIP)/libmodpython_core.a || \
+	  { echo "$(SHIP)/libmodpython_core.a is for another Python: $$line is not in its build information" >&2; exit 1; }; done
+	@echo '$(BUILT)' > $(BUILD)/built
 
-target/shared/modpython_core.map: capi/modpython_core.symbols
-	@mkdir -p $(@D)
-	@{ echo 'MODPYTHON_CORE_0 { global:'; sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\).*/  \1;/p' $<; echo 'local: *; };'; } > $@
-
-$(SHARED): $(SHIP)/stamp target/shared/modpython_core.map
-	$(CC) -shared -o $@ \
+link: compile
+	@{ echo 'MODPYTHON_CORE_0 { global:'; sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\).*/  \1;/p' capi/modpython_core.symbols; \
+	  echo 'local: *; };'; } > $(BUILD)/modpython_core.map
+	$(CC) -shared -o $(SHARED).new \
 	  -Wl,--whole-archive $(SHIP)/libmodpython_core.a -Wl,--no-whole-archive -Wl,--gc-sections \
-	  -Wl,--version-script=target/shared/modpython_core.map -Wl,-soname=$(SONAME) \
+	  -Wl,--version-script=$(BUILD)/modpython_core.map -Wl,-soname=$(SONAME) \
 	  -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--build-id \
 	  -L$(PYLIBDIR) -l:$(PYLIB) -lpthread -ldl -lm $(LDFLAGS)
+	@if cmp -s $(SHARED).new $(SHARED); then rm $(SHARED).new; else mv $(SHARED).new $(SHARED); fi
 
 # install, not cp: a server that runs with the old file would find its mapped pages rewritten.
 ifeq ($(TREE),)
@@ -108,36 +130,69 @@ RELINK_TREE = PYTHON='$(PYTHON)' CC='$(CC)' MAKE='$(MAKE)' OBJECTS='$(OBJECTS)' 
 relink:
 	@$(RELINK_TREE) check '$(TREE)'
 	@$(MAKE) --no-print-directory prerequisites-tree
-	@$(MAKE) --no-print-directory $(if $(FEATURES),$(SHIP)/stamp,build)
+	@$(MAKE) --no-print-directory $(if $(FEATURES),compile,link)
 	@$(RELINK_TREE) link '$(TREE)' $(SHIP) target/relink-tree '$(OUT)'
 endif
 
 demo: prerequisites-demo relink
-	@$(CARGO) run --release --locked --quiet -p modpython-live --bin demo
+	@$(CARGO) run --release $(CARGO_FLAGS) --quiet -p modpython-live --bin demo
 
 # The C header out of the sources; tests/header.rs fails where it is not up to date.
 header: prerequisites-build
-	MODPYTHON_CORE_WRITE_HEADER=1 $(CARGO) test --locked --test header
+	MODPYTHON_CORE_WRITE_HEADER=1 $(CARGO) test $(CARGO_FLAGS) --test header
 
 # Debian's Rust comes without rustfmt and clippy. What cannot be run for that reason is said, and is an error in CI.
 comma := ,
 if-there = if $(1) >/dev/null 2>&1; then set -x; $(3); else echo 'NOT RUN: $(2)'; test -z "$$CI"; fi
 
-# `make check` prints the runners' own lines, and ends at the first that fails.
-check: prerequisites-check relink
+# Comment lines of more than 120 columns that there still are; no more of them.
+TOO_WIDE := 60
+SHELL_FILES = .ci/run $(wildcard packaging/*.sh tests/*/*.sh)
+PYTHON_FILES = python tests/python tests/live/python
+lint: prerequisites-build
 	@$(call if-there,$(CARGO) fmt --version,the formatting: no rustfmt,$(CARGO) fmt --all --check)
 	@$(call if-there,$(CARGO) clippy --version,the lints: no clippy,\
-	  $(CARGO) clippy --workspace --all-targets --locked -- -D warnings)
-	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model --locked --target-dir target/loom --lib --test model_pathlock
+	  $(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings)
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc $(CARGO_FLAGS) --workspace --no-deps --document-private-items
+	@$(call if-there,shellcheck --version,the lints of the shell scripts: no shellcheck,shellcheck -S warning $(SHELL_FILES))
+	@PYTHON=$(PYTHON) sh tests/build/python-lint.sh $(PYTHON_FILES)
+	@sh tests/build/width.sh $(TOO_WIDE)
+
+# The model-checked parts once more as they are, the interpreter path in an embedded Python, the command on files.
+STOCK_MODULE := $(wildcard /usr/lib/apache2/modules/mod_python.so)
+test: build
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS) \
+	  $(if $(STOCK_MODULE),,--lib --bins $(patsubst tests/%.rs,--test %,$(filter-out tests/relink.rs,$(wildcard tests/*.rs))))
+	@$(if $(STOCK_MODULE),,echo 'NOT RUN: the tests of the command (libapache2-mod-python is not installed)'; test -z "$$CI")
+	@sh tests/build/prerequisites.sh
+	@$(MAKE) --no-print-directory lint
+
+# `make check` prints the runners' own lines, and ends at the first that fails.
+check: prerequisites-check relink lint
+	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/loom --lib --test model_pathlock
 	@$(call if-there,rustc --version | awk '{ split($$2$(comma) v$(comma) "."); exit v[1] == 1 && v[2] < 87 }',\
 	  random schedules: shuttle needs Rust 1.87,\
-	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model --locked --target-dir target/shuttle \
+	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/shuttle \
 	  --test model_pathlock_shuttle)
-	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) $(CARGO) test --locked
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS)
 	@$(MAKE) --no-print-directory check-consumer
-	$(CARGO) test --release --locked -p modpython-live -- --test-threads=1
+	$(CARGO) test --release $(CARGO_FLAGS) -p modpython-live -- --test-threads=1
 	@$(MAKE) --no-print-directory check-python2
 	@$(MAKE) --no-print-directory check-host
+	@$(MAKE) --no-print-directory check-build
+
+# The build and the installation themselves. Two Pythons: the second is any other that there is.
+OTHER ?= $(firstword $(filter-out $(wildcard $(dir $(PYTHON))python$(PYVER)) %/python$(PYVER),\
+  $(wildcard $(foreach minor,9 10 11 12 13 14,/usr/bin/python3.$(minor) $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3.$(minor)))))
+check-build: build
+	sh tests/build/prerequisites.sh
+	sh tests/build/product.sh $(PYTHON)
+ifeq ($(OTHER),)
+	@echo 'NOT RUN: two Pythons in one folder (no second Python 3 with a shared libpython; one can be named by OTHER=)'
+	@test -z "$$CI"
+else
+	sh tests/build/run.sh $(PYTHON) $(OTHER)
+endif
 
 # Python 2.7, which mod_python 3.1 runs on; no release of Debian has it any more.
 PYTHON2 ?= $(shell for python in python2.7 $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/2.7.*/bin/python2.7; do \
@@ -156,9 +211,9 @@ ifeq ($(strip $(PYTHON2)),)
 	@test -z "$$CI"
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
-	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy --locked \
+	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy $(CARGO_FLAGS) \
 	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module --bench pair -- -D warnings)
-	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/shared/libmodpython-core-py2.7.so.0 $(CARGO2) test --locked \
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/py2.7/libmodpython-core-py2.7.so.0 $(CARGO2) test $(CARGO_FLAGS) \
 	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
 	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)
 endif
@@ -168,7 +223,8 @@ check-consumer: prerequisites-check build
 	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)
 
 # The live tests on the test host, relinked from source (S), and for Python 2.7 also from objects (O) and as a finished
-# module (F): 3.1.x is finished for Python 2 alone. Tests that say nothing of the subject fail where they run; these are:
+# module (F): 3.1.x is finished for Python 2 alone. Tests that say nothing of the subject fail where they run; these
+# are:
 NOT_ON_HOST := stock_makes_more_even_without_a_race psp_and_publisher_pages_answer_under_load \
   published_pages_of_one_name_answer_each_for_its_directory wsgi_applications_of_one_name_answer_each_for_its_directory \
   stock_answers_from_the_other_directorys_wsgi_application stock_never_sees_a_new_version \
@@ -179,22 +235,27 @@ NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives handle
 LIVE_HOSTS = target/live-hosts
 # $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,TESTS TO LEAVE OUT)
 define live-host
-	SHARED=target/shared/libmodpython-core-py2.7.so.0 CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
+	SHARED=target/py2.7/libmodpython-core-py2.7.so.0 CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
 	  sh tests/live/build-host.sh $(1) $(3) $(2)/release $(LIVE_HOSTS)/$(4)
-	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(CARGO) test --release --locked -p modpython-live --tests -- \
+	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live --tests -- \
 	  --test-threads=1 --include-ignored $(addprefix --skip ,$(NOT_ON_HOST) $(5))
 endef
 check-host: prerequisites-check build
-	$(call live-host,$(PYTHON),$(SHIP_TARGET),S,py$(PYVER)-S)
+	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S)
 ifeq ($(strip $(PYTHON2)),)
 	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
 	@test -z "$$CI"
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
-	$(call live-host,$(PYTHON2),target/ship-py2.7,S,py2.7-S)
-	$(call live-host,$(PYTHON2),target/ship-py2.7,O,py2.7-O,$(NOT_BY_S_ALONE))
-	$(call live-host,$(PYTHON2),target/ship-py2.7,F,py2.7-F,$(NOT_BY_S_ALONE))
+	$(call live-host,$(PYTHON2),target/py2.7,S,py2.7-S)
+	$(call live-host,$(PYTHON2),target/py2.7,O,py2.7-O,$(NOT_BY_S_ALONE))
+	$(call live-host,$(PYTHON2),target/py2.7,F,py2.7-F,$(NOT_BY_S_ALONE))
 endif
+
+# Each release with what it brings, in a folder that is made anew.
+SUITES ?= bookworm-root bookworm-user bookworm bullseye sid
+check-suites:
+	sh tests/suites/run.sh $(SUITES)
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
 PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))
@@ -203,36 +264,64 @@ check-pythons: prerequisites-check
 	set -e; for python in $(PYTHONS); do echo "== $$python"; \
 	  lib=$$($$python -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))'); \
 	  home=$$($$python -c 'import sys; print(sys.base_prefix)'); \
-	  LD_LIBRARY_PATH=$$lib PYTHONHOME=$$home PYO3_PYTHON=$$python $(CARGO) test --locked --target-dir target/pythons \
+	  LD_LIBRARY_PATH=$$lib PYTHONHOME=$$home PYO3_PYTHON=$$python $(CARGO) test $(CARGO_FLAGS) --target-dir target/pythons \
 	    --test rebind35 --test import_module; \
 	done
 
 bench: prerequisites-demo relink
-	$(CARGO) bench --locked --bench registry
-	$(CARGO) bench --locked --bench acquire
+	$(CARGO) bench $(CARGO_FLAGS) --bench registry
+	$(CARGO) bench $(CARGO_FLAGS) --bench acquire
 	@$(MAKE) --no-print-directory bench-pair
-	$(CARGO) bench --locked --bench import_hit
-	$(CARGO) run --release --locked --quiet -p modpython-live --bin bench
+	$(CARGO) bench $(CARGO_FLAGS) --bench import_hit
+	$(CARGO) run --release $(CARGO_FLAGS) --quiet -p modpython-live --bin bench
 
 bench-pair: build
 	LD_LIBRARY_PATH=$(PYLIBDIR) PYTHONHOME=$(call ask,sys.prefix) MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) \
-	  $(CARGO) bench --locked $(FEATURES) --target-dir $(if $(FEATURES),target/python2,target) --bench pair
+	  $(CARGO) bench $(CARGO_FLAGS) $(FEATURES) --target-dir $(if $(FEATURES),target/python2,target) --bench pair
 
 # Packagers: DESTDIR= is a prefix for the files alone, LIBDIR= also what modpython-relink looks for and enters into
-# modules, so it is the same in `make` and in `make install`.
-install: build
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+# modules; `make install LIBDIR=` after `make` builds the command again for it. With sudo root may have no Rust: then
+# what has been built for these settings is installed.
+install:
+	@if CARGO='$(CARGO)' sh packaging/prerequisites.sh rust $(PYTHON); then $(MAKE) --no-print-directory build PYTHON='$(PYTHON)'; \
+	  else test "$$(cat $(BUILD)/built 2>/dev/null)" = '$(BUILT)' || { \
+	    echo 'There is no Rust here, and the last build was not for $(BUILT):' >&2; \
+	    echo 'run make with the same settings first, as the user who has it.' >&2; exit 1; }; fi
+	@echo 'Installing for Python $(PYVER), $(PYTHON)$(if $(filter file,$(origin PYTHON)),; PYTHON= names another)'
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(LIBDIR)/pkgconfig $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 \
+	  $(INCLUDEDIR)/modpython-core $(dir $(COMPLETED)))
 	$(INSTALL) -m 644 $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	$(STRIP) --strip-unneeded $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmodpython-core-py$(PYVER).so
 	$(INSTALL) -m 644 $(SHIP)/libmodpython_core.a $(DESTDIR)$(LIBDIR)/libmodpython-core-py$(PYVER).a
+	$(STRIP) --strip-debug -D $(DESTDIR)$(LIBDIR)/libmodpython-core-py$(PYVER).a
 	$(INSTALL) -m 755 $(SHIP)/modpython-relink $(DESTDIR)$(BINDIR)/modpython-relink
+	$(STRIP) --strip-unneeded $(DESTDIR)$(BINDIR)/modpython-relink
 	$(INSTALL) -m 644 docs/modpython-relink.1 $(DESTDIR)$(MANDIR)/man1/modpython-relink.1
 	$(INSTALL) -m 644 docs/modpython-core.7 $(DESTDIR)$(MANDIR)/man7/modpython-core.7
-	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/modpython-core
-	$(INSTALL) -m 644 capi/include/modpython-core/*.h $(DESTDIR)$(INCLUDEDIR)/modpython-core
+	$(INSTALL) -m 644 packaging/completions/modpython-relink.bash $(DESTDIR)$(word 1,$(COMPLETED))
+	$(INSTALL) -m 644 packaging/completions/_modpython-relink $(DESTDIR)$(word 2,$(COMPLETED))
+	$(INSTALL) -m 644 packaging/completions/modpython-relink.fish $(DESTDIR)$(word 3,$(COMPLETED))
+	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/modpython-core
 	sed -e 's|@LIBDIR@|$(LIBDIR)|;s|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@PYVER@|$(PYVER)|g;s|@VERSION@|$(VERSION)|' \
+	  -e 's|@RPATH@|$(if $(filter /usr/lib /usr/lib/% /usr/lib64,$(LIBDIR)),, -Wl,-rpath,$(LIBDIR))|' \
 	  capi/modpython-core.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core-py$(PYVER).pc
 	ln -sf modpython-core-py$(PYVER).pc $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core.pc
+
+HEADERS = $(wildcard capi/include/modpython-core/*.h)
+COMPLETED = $(COMPLETIONS)/bash-completion/completions/modpython-relink $(COMPLETIONS)/zsh/site-functions/_modpython-relink \
+  $(COMPLETIONS)/fish/vendor_completions.d/modpython-relink.fish
+# What is one Python's, and what all share: that goes with the last of them. modpython-core.pc is for one that is there.
+OF_PYTHON = $(addprefix $(LIBDIR)/,$(SONAME) libmodpython-core-py$(PYVER).so libmodpython-core-py$(PYVER).a \
+  pkgconfig/modpython-core-py$(PYVER).pc)
+OF_ALL = $(LIBDIR)/pkgconfig/modpython-core.pc $(BINDIR)/modpython-relink $(MANDIR)/man1/modpython-relink.1 \
+  $(MANDIR)/man7/modpython-core.7 $(COMPLETED) $(addprefix $(INCLUDEDIR)/modpython-core/,$(notdir $(HEADERS)))
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(OF_PYTHON))
+	@cd $(DESTDIR)$(LIBDIR)/pkgconfig 2>/dev/null || exit 0; \
+	other=$$(ls modpython-core-py*.pc 2>/dev/null | head -n 1); \
+	if [ -n "$$other" ]; then ln -sf "$$other" modpython-core.pc; echo "The command and the headers stay for $$other"; \
+	else set -x; rm -f $(addprefix $(DESTDIR),$(OF_ALL)); rmdir $(DESTDIR)$(INCLUDEDIR)/modpython-core; fi
 
 clean:
 	rm -rf target

@@ -39,7 +39,6 @@ fn configure(python: &str) {
     for minor in 9..=15 {
         println!("cargo:rustc-check-cfg=cfg(Py_3_{minor})");
     }
-    println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
     println!("cargo:rerun-if-env-changed=PYO3_BUILD_EXTENSION_MODULE");
     if env::var_os("PYO3_BUILD_EXTENSION_MODULE").is_none() {
         let library = ask(python, "sysconfig.get_config_var('INSTSONAME')");
@@ -54,6 +53,8 @@ fn configure(python: &str) {
 
 fn main() {
     println!("cargo:rerun-if-changed=capi");
+    // What else decides what comes out. Without this line one Python's code was shipped under another one's name.
+    println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
     let python = python();
     configure(&python);
     let version = ask(&python, "'%d.%d' % sys.version_info[:2]");
@@ -66,7 +67,15 @@ fn main() {
     let headers = ask(&python, "sysconfig.get_paths()['include']");
     let libpython = ask(&python, "sysconfig.get_config_var('INSTSONAME') or ''");
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
+    // For tests, which have make build with the same one.
+    println!("cargo:rustc-env=MODPYTHON_CORE_INTERPRETER={python}");
+    println!("cargo:rerun-if-env-changed=CFLAGS");
     let mut glue = cc::Build::new();
+    // As distributions build, unless they say themselves how.
+    let optimised = env::var("OPT_LEVEL").is_ok_and(|level| level != "0");
+    if optimised && !env::var("CFLAGS").is_ok_and(|flags| flags.contains("_FORTIFY_SOURCE")) {
+        glue.flag("-U_FORTIFY_SOURCE").define("_FORTIFY_SOURCE", "2");
+    }
     glue.files(["capi/glue.c", "capi/frame.c", "capi/states.c"]);
     // The rooms of rebind that there are for this Python.
     if three {
@@ -78,6 +87,9 @@ fn main() {
         .warnings(true)
         .warnings_into_errors(true)
         .flag("-fno-strict-aliasing")
+        // No path of this machine, as in the Rust parts.
+        .flag(format!("-ffile-prefix-map={}=/modpython-core", env!("CARGO_MANIFEST_DIR")))
+        .flag("-fstack-protector-strong")
         .define("MPC_VERSION", format!("\"{}\"", env!("CARGO_PKG_VERSION")).as_str())
         .define("MPC_PYTHON", format!("\"{version}\"").as_str())
         .define("MPC_LIBPYTHON", format!("\"{libpython}\"").as_str())

@@ -4,10 +4,10 @@
 #     relink-tree.sh check TREE              is the tree one that can be relinked? Before anything is built.
 #     relink-tree.sh link TREE SHIP WORK OUT
 #
-# SHIP has the static library and the command, WORK gets the copy that is worked on, OUT the module, the Python files and
-# the LoadModule line. In the environment: PYTHON, the one the library is for; CC; MAKE; SHARED, the shared library, with
-# which a tree of 3.5 is linked; and OBJECTS: if it is "only", nothing is compiled, no source is needed, and the objects'
-# imports are replaced.
+# SHIP has the static library and the command, WORK gets the copy that is worked on, OUT the module, the Python files
+# and the LoadModule line. In the environment: PYTHON, the one the library is for; CC; MAKE; SHARED, the shared
+# library, with which a tree of 3.5 is linked; and OBJECTS: if it is "only", nothing is compiled, no source is needed,
+# and the objects' imports are replaced.
 set -eu
 
 job=$1 tree=${2%/}
@@ -142,9 +142,9 @@ wrap() {
 
 # The static library, inside the module.
 put_inside() {
-    # The library's symbols, by its own names and by how Rust mangles, are no business of httpd's other modules, but for the
-    # one by which the module is known. All else is exported as before: of a static libpython too, which extension modules
-    # look for there.
+    # The library's symbols, by its own names and by how Rust mangles, are no business of httpd's other modules, but
+    # for the one by which the module is known. All else is exported as before: of a static libpython too, which
+    # extension modules look for there.
     {
         echo '{ global: modpython_core_build_info;'
         echo 'local: _R*; _ZN*; rust_*; mpc*; modpython_core_*;'
@@ -157,8 +157,9 @@ put_inside() {
     where="the library is in it; nothing else has to be installed"
 }
 
-# The shared library, beside the module. 3.5 gives Python the address of a function before Python starts, and Python 3 goes
-# on calling it when a graceful restart has loaded the module anew: the library has to stay, which the module must not.
+# The shared library, beside the module. 3.5 gives Python the address of a function before Python starts, and Python 3
+# goes on calling it when a graceful restart has loaded the module anew: the library has to stay, which the module must
+# not.
 put_beside() {
     library=$(basename "$SHARED")
     install -m 755 "$SHARED" "$out/$library"

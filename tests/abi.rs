@@ -4,13 +4,27 @@ use object::{
     Object, ObjectSymbol, elf,
     read::elf::{Dyn, ElfFile64, FileHeader},
 };
-use std::{collections::BTreeSet, env, fs};
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
 
-/// The shared library under test; `make check` builds it and names it.
+/// The shared library under test: `make` names it; for `cargo test` alone it is built as `make` would.
 fn library() -> Vec<u8> {
-    let path = env::var("MODPYTHON_CORE_LIBRARY")
-        .expect("MODPYTHON_CORE_LIBRARY names the shared library under test: run `make check`, or set it");
-    fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    static PATH: LazyLock<PathBuf> =
+        LazyLock::new(|| env::var_os("MODPYTHON_CORE_LIBRARY").map_or_else(built, PathBuf::from));
+    fs::read(&*PATH).unwrap_or_else(|error| panic!("{}: {error}", PATH.display()))
+}
+
+fn built() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = concat!("PYTHON=", env!("MODPYTHON_CORE_INTERPRETER"));
+    let make = Command::new("make").args(["link", python]).current_dir(root).output().expect("make runs");
+    assert!(make.status.success(), "make link {python}: {}", String::from_utf8_lossy(&make.stderr));
+    root.join(format!("target/py{0}/libmodpython-core-py{0}.so.0", env!("MODPYTHON_CORE_PYTHON")))
 }
 
 /// The names that this Python's library has; after a name may stand which Pythons' have it.

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from harness import PYTHON2, Directory, apache, case, core, import_module, lines, raises, ran, run, runs
+from harness import PYTHON2, Directory, apache, case, import_module, lines, raises, run, runs
 
 
 @case

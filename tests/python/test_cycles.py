@@ -4,7 +4,7 @@ import sys
 import threading
 
 import harness
-from harness import PYTHON2, Barrier, Directory, apache, case, core, import_module, lines, ran, run, runs, together, until
+from harness import PYTHON2, Barrier, Directory, case, core, import_module, run, runs, together, until
 
 # In the place of a sleep: both threads are inside their first module before either goes on to the second.
 MEET = 'import harness\nharness.ran(__name__)\nharness.meet()\n'

@@ -5,7 +5,7 @@ import sys
 import threading
 
 import harness
-from harness import PYTHON2, Directory, apache, case, core, import_module, lines, raises, ran, run, runs, together, until
+from harness import PYTHON2, Directory, apache, case, core, import_module, lines, raises, run, runs, together, until
 
 THREADS = 12
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 
 from harness import case, import_module, run, together
 

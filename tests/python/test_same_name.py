@@ -3,7 +3,7 @@
 import os
 import sys
 
-from harness import Directory, apache, case, core, import_module, raises, ran, run, runs, together
+from harness import Directory, apache, case, import_module, raises, run, runs, together
 from mod_python import wsgi
 
 SOURCE = 'import harness\nharness.ran(__file__)\nwhere = __file__\n'

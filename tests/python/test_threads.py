@@ -1,11 +1,10 @@
 """Many threads at once: one run per version, nothing half-made handed out, files in parallel (I1, I2, I3, I9)."""
 
-import sys
 import threading
 import time
 
 import harness
-from harness import Barrier, Directory, case, core, import_module, ran, run, runs, together, until
+from harness import Barrier, Directory, case, core, import_module, run, runs, together, until
 
 
 @case
@@ -136,7 +135,6 @@ def a_fork_while_another_thread_loads():
 
 def _is_main_interpreter():
     try:
-        import _thread
         import _xxsubinterpreters as interpreters
     except ImportError:
         try:

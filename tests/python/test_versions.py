@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from harness import PYTHON2, Directory, case, import_module, raises, ran, run, runs, set_time
+from harness import PYTHON2, Directory, case, import_module, raises, run, runs, set_time
 
 
 def value_after(here, name, text, stamp=None):
