@@ -76,6 +76,91 @@ fn a_link_is_followed() {
     assert_eq!(place.names(), ["link.so", "mod_python.so"]);
 }
 
+/// As Debian's `sites-enabled` and `current` folders have them: a chain of links, and links to folders.
+#[test]
+fn a_chain_of_links_across_folders_is_followed_and_stays() {
+    let place = Place::new();
+    for folder in ["real", "etc"] {
+        fs::create_dir(place.path(folder)).unwrap();
+    }
+    fs::rename(place.path("mod_python.so"), place.path("real/mod_python.so")).unwrap();
+    symlink("real", place.path("current")).unwrap();
+    symlink("../current/mod_python.so", place.path("etc/second.so")).unwrap();
+    symlink("etc/second.so", place.path("first.so")).unwrap();
+    let content = place.read("real/mod_python.so");
+    let links = || ["first.so", "etc/second.so", "current"].map(|name| fs::read_link(place.path(name)).unwrap());
+    let (before, beside) = (links(), format!("real/{BACKUP}"));
+    place.run(&["--in-place", "first.so"]).assert_exit(0);
+    assert_ne!(place.read("real/mod_python.so"), content);
+    assert_eq!((place.read(&beside), links()), (content.clone(), before.clone()));
+    assert_eq!(fs::read_dir(place.path("etc")).unwrap().count(), 1);
+    place.run_bare(&["--check", "etc/second.so"]).assert_exit(0);
+    place.run(&["--restore", "current/mod_python.so"]).assert_exit(0);
+    assert_eq!((place.read("first.so"), links()), (content, before));
+    assert!(!place.path(&beside).exists());
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_refused_and_stays() {
+    let place = Place::new();
+    symlink("absent.so", place.path("dangling.so")).unwrap();
+    symlink("loop.so", place.path("loop.so")).unwrap();
+    for link in ["dangling.so", "loop.so"] {
+        for action in ["--in-place", "--restore"] {
+            place.run(&[action, link]).assert_exit(20);
+        }
+        assert!(fs::symlink_metadata(place.path(link)).unwrap().is_symlink());
+    }
+    assert_eq!(place.names(), ["dangling.so", "loop.so", "mod_python.so"]);
+}
+
+/// `make relink` on a server whose module is relinked already: it stopped with 28.
+#[test]
+fn a_module_relinked_in_place_is_relinked_again_from_its_stock_file() {
+    let place = Place::new();
+    place.run(&["--output", "fresh.so", "mod_python.so"]).assert_exit(0);
+    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    symlink("mod_python.so", place.path("link.so")).unwrap();
+    for module in ["mod_python.so", "link.so"] {
+        let ran = place.run(&["--output", "again.so", "--json", module]);
+        let json = ran.assert_exit(0).json();
+        assert_eq!(json["source"].as_str(), place.path(BACKUP).to_str());
+        assert_eq!(json["way_back"], format!("LoadModule python_module {}", place.path(BACKUP).display()));
+        assert_eq!(place.read("again.so"), place.read("fresh.so"));
+    }
+    // The backup is no place for the output either.
+    place.run(&["--output", BACKUP, "mod_python.so"]).assert_exit(31);
+    place.write(BACKUP, b"not a stock module");
+    place.run(&["--output", "again.so", "mod_python.so"]).assert_exit(28);
+}
+
+/// With `dpkg-divert` an upgrade goes to the backup's name. It said 28 and gave advice made of dpkg's words.
+#[test]
+fn in_place_again_takes_a_newer_stock_file_from_the_backup() {
+    let place = Place::new();
+    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    let (relinked, inode) = (place.read("mod_python.so"), inode(&place.path("mod_python.so")));
+    let current = place.run(&["--in-place", "--json", "mod_python.so"]);
+    assert_eq!(current.assert_exit(0).json()["changed"], false);
+    assert_eq!(self::inode(&place.path("mod_python.so")), inode);
+
+    let upgraded = place.craft("upgraded.so", &Recipe { build: 2, ..Recipe::generation_35() });
+    fs::rename(&upgraded, place.path(BACKUP)).unwrap();
+    let stock = place.read(BACKUP);
+    place.run_bare(&["--check", "mod_python.so"]).assert_exit(11);
+    let again = place.run(&["--in-place", "--json", "mod_python.so"]);
+    assert_eq!(again.assert_exit(0).json()["changed"], true);
+    assert_ne!(place.read("mod_python.so"), relinked);
+    assert_eq!(place.read(BACKUP), stock);
+    place.run_bare(&["--check", "mod_python.so"]).assert_exit(0);
+    place.run(&["--restore", "mod_python.so"]).assert_exit(0);
+    assert_eq!((place.read("mod_python.so"), place.names()), (stock, vec!["mod_python.so".to_owned()]));
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().ino()
+}
+
 /// The package was upgraded over a module relinked in place: the older backup gives way to the newer stock file.
 #[test]
 fn an_upgrade_over_a_relinked_module_is_relinked_again() {

@@ -45,12 +45,7 @@ pub fn replace(module: &Path, backup: &Path, content: &[u8], stock: &[u8], seen:
     // Apache that starts at that moment fails.
     let kept = stage(module, stock, module).map_err(refuse)?;
     keep_times(&kept, seen).map_err(refuse)?;
-    let now = fs::metadata(module).map_err(refuse)?;
-    if (now.dev(), now.ino(), now.mtime(), now.mtime_nsec(), now.len())
-        != (seen.dev(), seen.ino(), seen.mtime(), seen.mtime_nsec(), seen.len())
-    {
-        return Err(Failure::unwritable(module, "it was replaced while it was being relinked: run again"));
-    }
+    ensure_unchanged(module, seen)?;
     let older_backup = set_aside(backup).map_err(refuse)?;
     let outcome = kept
         .persist(backup)
@@ -65,6 +60,26 @@ pub fn replace(module: &Path, backup: &Path, content: &[u8], stock: &[u8], seen:
         let _ = fs::rename(backup, module);
         put_back(backup, older_backup);
         return Err(refuse(error));
+    }
+    Ok(())
+}
+
+/// Replace a module that was relinked in place before by one that is relinked anew. Its backup is what it was made of,
+/// and stays.
+pub fn renew(module: &Path, content: &[u8], seen: &Metadata) -> Result<(), Failure> {
+    let refuse = |error: std::io::Error| Failure::unwritable(module, error);
+    let relinked = stage(module, content, module).map_err(refuse)?;
+    ensure_unchanged(module, seen)?;
+    relinked.persist(module).map_err(|error| refuse(error.error))?;
+    sync_directory(module).map_err(refuse)
+}
+
+/// Is the module the file that was read?
+fn ensure_unchanged(module: &Path, seen: &Metadata) -> Result<(), Failure> {
+    let now = fs::metadata(module).map_err(|error| Failure::unwritable(module, error))?;
+    let state = |of: &Metadata| (of.dev(), of.ino(), of.mtime(), of.mtime_nsec(), of.len());
+    if state(&now) != state(seen) {
+        return Err(Failure::unwritable(module, "it was replaced while it was being relinked: run again"));
     }
     Ok(())
 }

@@ -25,26 +25,43 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
         // A link stays a link; what it leads to is replaced.
         module.path = fs::canonicalize(&named).map_err(|error| Failure::unwritable(&named, error))?;
     }
-    let facts = module.facts()?;
-    let (generation, library) = accept(&module.path, &facts, cli.library.as_deref())?;
-    let plan = plan(cli, &module, &facts, generation, &library)?;
-    let layout = |detail| Failure::Layout { path: module.path.clone(), detail };
-    let output = rewrite(&module.bytes, &plan).map_err(layout)?;
+    // A module that was relinked in place is made anew from the stock file beside it.
+    let kept = match relinked_by(&module.facts()?) {
+        Some(_) => stock_beside(&module.path),
+        None => None,
+    };
+    let source = kept.as_ref().unwrap_or(&module);
+    let facts = source.facts()?;
+    let (generation, library) = accept(&source.path, &facts, cli.library.as_deref())?;
+    let plan = plan(cli, source, &facts, generation, &library)?;
+    let layout = |detail| Failure::Layout { path: source.path.clone(), detail };
+    let output = rewrite(&source.bytes, &plan).map_err(layout)?;
     verify::verify(&facts, &output, &plan).map_err(layout)?;
 
-    let target = if cli.in_place { module.path.clone() } else { output_path(&cli.output, &module)? };
+    let target = if cli.in_place { module.path.clone() } else { output_path(&cli.output, &[&module, source])? };
     let backup = install::backup_of(&module.path);
     if cli.in_place {
         ensure_replaceable(&backup)?;
     }
-    if cli.dry_run {
+    let current = cli.in_place && output == module.bytes;
+    if cli.dry_run || current {
         install::check_writable(&target)?;
+    } else if cli.in_place && kept.is_some() {
+        install::renew(&module.path, &output, &module.metadata)?;
     } else if cli.in_place {
         install::replace(&module.path, &backup, &output, &module.bytes, &module.metadata)?;
     } else {
-        install::write_new(&target, &output, &module.metadata)?;
+        install::write_new(&target, &output, &source.metadata)?;
     }
-    let mut report = describe(cli, &module, &facts, &plan, &library, &target);
+    let what = match (current, cli.dry_run) {
+        (true, _) => "relinked already, and current:",
+        (_, true) => "would relink",
+        _ => "relinked",
+    };
+    let done =
+        Done { cli, what, module: &module, source, facts: &facts, plan: &plan, library: &library, target: &target };
+    let mut report = done.report();
+    report.json["changed"] = json!(!current && !cli.dry_run);
     if cli.in_place {
         report.json["backup"] = json!(backup);
         warn_of_package(&mut report, &module.path);
@@ -56,6 +73,17 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
         report.warnings.push(warning);
     }
     Ok(report)
+}
+
+/// The stock file that `--in-place` has kept beside a module, if it is one.
+fn stock_beside(module: &Path) -> Option<Module> {
+    let backup = install::backup_of(&fs::canonicalize(module).ok()?);
+    if !fs::symlink_metadata(&backup).ok()?.is_file() {
+        return None;
+    }
+    let kept = Module::read(&backup).ok()?;
+    let is_stock = relinked_by(&kept.facts().ok()?).is_none();
+    is_stock.then_some(kept)
 }
 
 /// Everything a module must be to be relinked, in the order in which a refusal helps most.
@@ -119,7 +147,7 @@ fn plan(cli: &Cli, module: &Module, facts: &Facts<'_>, generation: &str, library
 }
 
 /// The output's absolute path, if it is one that may be written.
-fn output_path(output: &Path, module: &Module) -> Result<PathBuf, Failure> {
+fn output_path(output: &Path, sources: &[&Module]) -> Result<PathBuf, Failure> {
     let refuse = |error: std::io::Error| Failure::unwritable(output, error);
     let Ok(link) = fs::symlink_metadata(output) else {
         // The directory's real name, so that the LoadModule line has no `..` in it.
@@ -134,7 +162,9 @@ fn output_path(output: &Path, module: &Module) -> Result<PathBuf, Failure> {
     if !metadata.is_file() {
         return Err(Failure::unwritable(output, "it is not a regular file"));
     }
-    if (metadata.dev(), metadata.ino()) == (module.metadata.dev(), module.metadata.ino()) {
+    let is_source =
+        |module: &&Module| (metadata.dev(), metadata.ino()) == (module.metadata.dev(), module.metadata.ino());
+    if sources.iter().any(is_source) {
         return Err(Failure::unwritable(output, "it is the stock module itself: use --in-place, which keeps a backup"));
     }
     // A relinked file can be made again. Anything else there, a stock module above all, may be the only copy.
@@ -175,53 +205,77 @@ fn warn_of_package(report: &mut Report, module: &Path) {
     report.warnings.push("the running server still has the old module: stop it and start it".into());
 }
 
-fn describe(cli: &Cli, module: &Module, facts: &Facts<'_>, plan: &Plan, library: &Library, target: &Path) -> Report {
-    let stock = std::path::absolute(&module.path).unwrap_or_else(|_| module.path.clone());
-    let line = load_module(target);
-    let way_back =
-        if cli.in_place { format!("modpython-relink --restore {}", stock.display()) } else { load_module(&stock) };
-    let done = if cli.dry_run { "would relink" } else { "relinked" };
-    let build_id = facts.build_id.as_deref().unwrap_or("none");
-    let generation = &plan.stamp.generation;
-    let step = if cli.in_place {
-        "To use it, stop the server and start it. The LoadModule line stays:"
-    } else {
-        "To use it, put this line in the place of mod_python's LoadModule line, and stop and start the server:"
-    };
-    let back = if cli.in_place {
-        "The way back (then stop and start the server):"
-    } else {
-        "The way back is the old line (then stop and start the server):"
-    };
-    let place = if cli.in_place {
-        format!("in place; the stock file is {}", install::backup_of(target).display())
-    } else {
-        format!("to {}", target.display())
-    };
-    let text = format!(
-        "{done} {}\n  {place}\nmod_python {generation}, {}, build-id {build_id}\n{} imports go to {} {}, looked for in {}\n\n{step}\n  {line}\n{back}\n  {way_back}\n",
-        stock.display(),
-        library.libpython,
-        plan.renames.len(),
-        library.soname,
-        library.version,
-        plan.runpath
-    );
-    let json = json!({
-        "module": stock,
-        "output": target,
-        "dry_run": cli.dry_run,
-        "in_place": cli.in_place,
-        "generation": generation,
-        "libpython": library.libpython,
-        "build_id": facts.build_id,
-        "source_sha256": plan.stamp.source_sha256,
-        "version": plan.stamp.version,
-        "library": { "path": library.path, "soname": library.soname, "version": library.version },
-        "runpath": plan.runpath,
-        "renamed": plan.renames,
-        "load_module": line,
-        "way_back": way_back,
-    });
-    Report::new("ok", text, json)
+/// What a run has done, for the report.
+struct Done<'run> {
+    cli: &'run Cli,
+    /// In words.
+    what: &'static str,
+    /// The module that was named, and the one that was read: the same, or the stock file beside it.
+    module: &'run Module,
+    source: &'run Module,
+    facts: &'run Facts<'run>,
+    plan: &'run Plan,
+    library: &'run Library,
+    target: &'run Path,
+}
+
+impl Done<'_> {
+    fn report(&self) -> Report {
+        let (cli, plan, library) = (self.cli, self.plan, self.library);
+        let absolute = |module: &Module| std::path::absolute(&module.path).unwrap_or_else(|_| module.path.clone());
+        let (module, source) = (absolute(self.module), absolute(self.source));
+        let line = load_module(self.target);
+        let way_back = if cli.in_place {
+            format!("modpython-relink --restore {}", module.display())
+        } else {
+            load_module(&source)
+        };
+        let build_id = self.facts.build_id.as_deref().unwrap_or("none");
+        let generation = &plan.stamp.generation;
+        let step = if cli.in_place {
+            "To use it, stop the server and start it. The LoadModule line stays:"
+        } else {
+            "To use it, put this line in the place of mod_python's LoadModule line, and stop and start the server:"
+        };
+        let back = if cli.in_place {
+            "The way back (then stop and start the server):"
+        } else {
+            "The way back is the old line (then stop and start the server):"
+        };
+        let place = if cli.in_place {
+            format!("in place; the stock file is {}", install::backup_of(self.target).display())
+        } else if source == module {
+            format!("to {}", self.target.display())
+        } else {
+            format!("to {}, from its stock file {}", self.target.display(), source.display())
+        };
+        let text = format!(
+            "{} {}\n  {place}\nmod_python {generation}, {}, build-id {build_id}\n{} imports go to {} {}, looked for in {}\n\n{step}\n  {line}\n{back}\n  {way_back}\n",
+            self.what,
+            module.display(),
+            library.libpython,
+            plan.renames.len(),
+            library.soname,
+            library.version,
+            plan.runpath
+        );
+        let json = json!({
+            "module": module,
+            "source": source,
+            "output": self.target,
+            "dry_run": cli.dry_run,
+            "in_place": cli.in_place,
+            "generation": generation,
+            "libpython": library.libpython,
+            "build_id": self.facts.build_id,
+            "source_sha256": plan.stamp.source_sha256,
+            "version": plan.stamp.version,
+            "library": { "path": library.path, "soname": library.soname, "version": library.version },
+            "runpath": plan.runpath,
+            "renamed": plan.renames,
+            "load_module": line,
+            "way_back": way_back,
+        });
+        Report::new("ok", text, json)
+    }
 }
