@@ -42,7 +42,7 @@ FEATURES := --no-default-features
 endif
 SHIP := $(SHIP_TARGET)/release
 SHARED = target/shared/$(SONAME)
-SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
+SOURCES := $(shell find src relink/src relink/Cargo.toml capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
 .PHONY: all help build relink header demo check check-pythons check-python2 check-consumer check-host bench bench-pair install clean $(PREREQUISITES)

@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the library must export, from the same list the command reads.
-pub const SYMBOLS: &str = include_str!("../../capi/modpython_core.symbols");
+pub const SYMBOLS: &str = include_str!("../../../capi/modpython_core.symbols");
 
-pub const LIBPYTHON: &str = "libpython3.11.so.1.0";
-pub const LIBRARY: &str = "libmodpython-core-py3.11.so.0";
+/// A Python that no system has: a library of ours that is installed there must not be found in the place of the tests'.
+pub const LIBPYTHON: &str = "libpython3.77.so.1.0";
+pub const LIBRARY: &str = "libmodpython-core-py3.77.so.0";
+
+/// What Debian 12's module needs.
+pub const DEBIANS_LIBPYTHON: &str = "libpython3.11.so.1.0";
+pub const DEBIANS_LIBRARY: &str = "libmodpython-core-py3.11.so.0";
 
 /// The names in the list that replace imports of mod_python 3.5.
 pub fn replacements() -> Vec<&'static str> {

@@ -19,7 +19,7 @@ struct Tree {
 impl Tree {
     fn new() -> Tree {
         let tree = Tree { place: Place::new() };
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host"), &tree.top());
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/host"), &tree.top());
         tree
     }
 

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::cli::Cli;
-use crate::failure::{Failure, exit_of};
+use crate::cli::{Action, Cli};
+use crate::exit_status::ExitStatus;
+use crate::failure::Failure;
 
 /// The outcome of an action.
 #[derive(Debug)]
 pub struct Report {
-    /// The stable word of the ending.
-    pub word: &'static str,
+    pub status: ExitStatus,
     /// For people, on standard output.
     pub text: String,
     /// For people, on standard error; in JSON the list `warnings`.
@@ -23,20 +23,22 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn new(word: &'static str, text: String, json: Value) -> Report {
-        Report { word, text, warnings: Vec::new(), json }
+    pub fn new(status: ExitStatus, text: String, json: Value) -> Report {
+        Report { status, text, warnings: Vec::new(), json }
     }
 }
 
 /// Print an action's outcome. What cannot be printed (a closed pipe) is no reason for another exit code.
-pub fn print(cli: &Cli, outcome: Result<Report, Failure>) -> ExitCode {
+pub fn print(cli: &Cli, action: Action<'_>, outcome: Result<Report, Failure>) -> ExitCode {
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     match outcome {
         Ok(report) => {
-            let exit = exit_of(report.word);
             if cli.wants_json() {
                 let mut object = json!({
-                    "action": cli.action(), "state": report.word, "exit_code": exit, "warnings": report.warnings,
+                    "action": action.word(),
+                    "state": report.status.word(),
+                    "exit_code": report.status.code(),
+                    "warnings": report.warnings,
                 });
                 merge(&mut object, report.json);
                 let _ = writeln!(out, "{object:#}");
@@ -46,14 +48,14 @@ pub fn print(cli: &Cli, outcome: Result<Report, Failure>) -> ExitCode {
                     let _ = writeln!(err, "modpython-relink: warning: {warning}");
                 }
             }
-            ExitCode::from(exit)
+            ExitCode::from(report.status.code())
         }
         Err(failure) => {
             if cli.wants_json() {
-                let _ = writeln!(out, "{:#}", error_object(cli.action(), failure.word(), &failure.to_string()));
+                let _ = writeln!(out, "{:#}", error_object(action.word(), failure.status(), &failure.to_string()));
             }
             let _ = writeln!(err, "modpython-relink: error: {failure}");
-            ExitCode::from(failure.exit())
+            ExitCode::from(failure.status().code())
         }
     }
 }
@@ -65,12 +67,12 @@ pub fn print_usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if std::env::args_os().any(|argument| argument == "--json") {
-        let object = error_object("usage", "usage", error.render().to_string().trim_end());
+        let object = error_object("usage", ExitStatus::Usage, error.render().to_string().trim_end());
         let _ = writeln!(std::io::stdout(), "{object:#}");
     }
     let text = error.render().to_string();
     let _ = write!(std::io::stderr(), "modpython-relink: {text}");
-    ExitCode::from(exit_of("usage"))
+    ExitCode::from(ExitStatus::Usage.code())
 }
 
 /// Apache's line for a module, quoted where the path asks for it.
@@ -83,8 +85,8 @@ pub fn load_module(path: &Path) -> String {
     }
 }
 
-fn error_object(action: &str, word: &str, message: &str) -> Value {
-    json!({ "action": action, "error": word, "exit_code": exit_of(word), "message": message })
+fn error_object(action: &str, status: ExitStatus, message: &str) -> Value {
+    json!({ "action": action, "error": status.word(), "exit_code": status.code(), "message": message })
 }
 
 fn merge(object: &mut Value, more: Value) {

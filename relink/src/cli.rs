@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::failure::ENDINGS;
+use crate::exit_status::ExitStatus;
 
 /// Relink an installed mod_python.so so that its interpreter path goes through modpython-core.
 ///
@@ -101,6 +101,27 @@ pub struct PatchArguments {
     pub dry_run: bool,
 }
 
+/// What a run does.
+#[derive(Debug, Clone, Copy)]
+pub enum Action<'cli> {
+    Relink,
+    Restore,
+    Check,
+    Patch(&'cli PatchArguments),
+}
+
+impl Action<'_> {
+    /// As `--json` names it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Relink => "relink",
+            Action::Restore => "restore",
+            Action::Check => "check",
+            Action::Patch(_) => "patch",
+        }
+    }
+}
+
 impl Cli {
     /// Parse the process's arguments.
     pub fn parse_arguments() -> Result<Cli, clap::Error> {
@@ -108,13 +129,13 @@ impl Cli {
         Cli::from_arg_matches(&matches)
     }
 
-    /// What is asked for, as `--json` names it.
-    pub fn action(&self) -> &'static str {
+    /// What is asked for.
+    pub fn action(&self) -> Action<'_> {
         match (&self.command, self.check, self.restore) {
-            (Some(Command::Patch(_)), ..) => "patch",
-            (_, true, _) => "check",
-            (_, _, true) => "restore",
-            _ => "relink",
+            (Some(Command::Patch(arguments)), ..) => Action::Patch(arguments),
+            (None, true, _) => Action::Check,
+            (None, _, true) => Action::Restore,
+            (None, ..) => Action::Relink,
         }
     }
 
@@ -139,8 +160,8 @@ fn search_path(text: &str) -> Result<String, String> {
 
 fn exit_codes() -> String {
     let mut text = String::from("Exit codes (and the words --json uses):\n");
-    for ending in ENDINGS {
-        let _ = writeln!(text, "  {:>3}  {:<16}  {}", ending.exit, ending.word, ending.meaning);
+    for status in ExitStatus::ALL {
+        let _ = writeln!(text, "  {:>3}  {:<16}  {}", status.code(), status.word(), status.meaning());
     }
     text.push_str("\nThe running server keeps what it has loaded: stop it and start it after every change. (A restart keeps its process, and\nwith it the Python in there.)");
     text

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::run::Place;
 
-const PAGE: &str = include_str!("../../docs/modpython-relink.1");
+const PAGE: &str = include_str!("../../../docs/modpython-relink.1");
 
 /// The long options in a text.
 fn options(text: &str) -> BTreeSet<String> {

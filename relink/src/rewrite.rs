@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use object::build::elf::{Builder, Dynamic, Section, SectionData, SectionId, VersionId};
 use object::elf;
 
-use crate::guard::guarded;
+use crate::elf::guard::guarded;
 use crate::stamp::{self, Stamp};
 
 /// What is to be changed.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::elf::Facts;
 
 /// The list of exported symbols, which is also the list of what is replaced in which generation.
-const SYMBOLS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/capi/modpython_core.symbols"));
+const SYMBOLS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../capi/modpython_core.symbols"));
 
 /// The marks of one generation. All of `exports` and `imports` must be there, none of the `without` ones.
 struct Marks {

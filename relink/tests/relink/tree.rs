@@ -61,7 +61,7 @@ impl Tree {
 }
 
 fn check(tree: &Path, python: &Path, objects: &str) -> Ran {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/relink-tree.sh");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/relink-tree.sh");
     let mut command = Command::new("sh");
     command.arg(script).arg("check").arg(tree).env("PYTHON", python).env("OBJECTS", objects).env("CC", "cc");
     command.output().unwrap().into()

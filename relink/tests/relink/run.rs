@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::craft::{self, LIBPYTHON, LIBRARY, Recipe};
+use crate::craft::{self, DEBIANS_LIBPYTHON, DEBIANS_LIBRARY, LIBPYTHON, LIBRARY, Recipe};
 
 /// Debian's module, the real input. It must be there: the tests on it are the point of the others.
 pub const STOCK: &str = "/usr/lib/apache2/modules/mod_python.so";
@@ -74,6 +74,14 @@ impl Place {
         fs::create_dir(place.path("lib")).unwrap();
         craft::library(&place.path("lib").join(LIBRARY), LIBPYTHON, &craft::replacements(), &[]);
         place.craft("mod_python.so", &Recipe::generation_35());
+        place
+    }
+
+    /// With a library like ours for Debian's module as well.
+    pub fn for_debian() -> Place {
+        let place = Place::new();
+        let library = place.path("lib").join(DEBIANS_LIBRARY);
+        craft::library(&library, DEBIANS_LIBPYTHON, &craft::replacements(), &[]);
         place
     }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::cli::Cli;
 use crate::elf::Facts;
+use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
 use crate::library::{BUILD_INFO, Libpython, Library, build_info, find_as_loader};
 use crate::module::{Module, our_library, relinked_by};
@@ -56,7 +57,7 @@ fn stock(module: &Module, facts: &Facts<'_>) -> Report {
         "build_id": facts.build_id,
         "backup": backup,
     });
-    Report::new("stock", text, json)
+    Report::new(ExitStatus::Stock, text, json)
 }
 
 /// A module that was linked with the static library: there is no file that it could miss.
@@ -65,10 +66,10 @@ fn linked(module: &Module, facts: &Facts<'_>) -> Report {
     let of = |key: &str| info.get(key).map_or("unknown", String::as_str);
     let (version, libpython) = (of("version"), of("libpython"));
     let fits = Libpython::among(&facts.needed).is_none_or(|python| python.name == libpython);
-    let state = if fits { "ok" } else { "broken" };
+    let status = if fits { ExitStatus::Ok } else { ExitStatus::Broken };
     let mut text = format!(
         "{}: {}\nlinked with modpython-core {version} for {libpython}, build-id {}\n",
-        if fits { "relinked and current" } else { state },
+        headline(status),
         module.path.display(),
         facts.build_id.as_deref().unwrap_or("none"),
     );
@@ -81,7 +82,7 @@ fn linked(module: &Module, facts: &Facts<'_>) -> Report {
         "libpython": libpython,
         "build_id": facts.build_id,
     });
-    Report::new(state, text, json)
+    Report::new(status, text, json)
 }
 
 fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Report {
@@ -92,12 +93,12 @@ fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Rep
     let built = facts.stamp.is_none() && generation::of_relinked(facts).is_none();
     let sources = if built { Vec::new() } else { sources(module, facts) };
     let upgraded = sources.iter().find(|source| !source.same).map(|source| source.path.clone());
-    let state = match (&library, &upgraded) {
-        (Err(_), _) => "broken",
-        (Ok(_), Some(_)) => "stale",
-        (Ok(_), None) => "ok",
+    let status = match (&library, &upgraded) {
+        (Err(_), _) => ExitStatus::Broken,
+        (Ok(_), Some(_)) => ExitStatus::Stale,
+        (Ok(_), None) => ExitStatus::Ok,
     };
-    let headline = if state == "ok" { "relinked and current" } else { state };
+    let headline = headline(status);
     let how = match built {
         true => "built with modpython-core".to_owned(),
         false => format!("mod_python {generation}, relinked by modpython-relink {version}"),
@@ -132,7 +133,11 @@ fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Rep
         "library_error": library.as_ref().err(),
         "compared": compared.collect::<Vec<_>>(),
     });
-    Report::new(state, text, json)
+    Report::new(status, text, json)
+}
+
+fn headline(status: ExitStatus) -> &'static str {
+    if status == ExitStatus::Ok { "relinked and current" } else { status.word() }
 }
 
 /// The library this module will be given when Apache loads it, if it fits.

@@ -3,13 +3,15 @@
 //! This is one reader for three questions (may it be relinked? what does the library export? did the rewriting change
 //! only what it should?). It shares no code with the builder that rewrites, so the third answer can fail.
 
+pub mod guard;
+mod validate;
+
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader, Rela as _, SectionHeader, SectionTable, Sym};
 use object::{Endianness, SymbolIndex};
 
-use crate::guard::guarded;
+use self::guard::guarded;
 use crate::stamp::{self, Stamp, hex};
-use crate::validate;
 
 /// What makes two files loadable into one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

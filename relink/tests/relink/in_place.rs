@@ -55,7 +55,7 @@ fn mode_owner_and_extended_attributes_are_kept() {
 
 #[test]
 fn debians_module_goes_there_and_back() {
-    let place = Place::new();
+    let place = Place::for_debian();
     fs::copy(stock(), place.path("mod_python.so")).unwrap();
     place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
     place.run(&["--output", "fresh.so", stock().to_str().unwrap()]).assert_exit(0);

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::cli::PatchArguments;
+use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
 use crate::install;
 use crate::report::Report;
@@ -122,7 +123,7 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
         "dry_run": arguments.dry_run,
         "files": files,
     });
-    Report::new("ok", text, json)
+    Report::new(ExitStatus::Ok, text, json)
 }
 
 #[cfg(test)]
@@ -164,6 +165,6 @@ mod tests {
     #[test]
     fn a_result_that_is_not_the_one_of_the_set_is_refused() {
         let refused = edits(&tree(CORE), &set("0")).unwrap_err();
-        assert_eq!(refused.word(), "anchor");
+        assert_eq!(refused.status(), ExitStatus::Anchor);
     }
 }

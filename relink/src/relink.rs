@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::Cli;
 use crate::elf::Facts;
+use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
 use crate::library::{self, Libpython, Library};
 use crate::module::{Module, relinked_by};
@@ -276,6 +277,6 @@ impl Done<'_> {
             "load_module": line,
             "way_back": way_back,
         });
-        Report::new("ok", text, json)
+        Report::new(ExitStatus::Ok, text, json)
     }
 }

@@ -111,12 +111,12 @@ fn a_generation_is_supported_exactly_when_the_list_has_it() {
 fn another_libpython_than_the_librarys() {
     let place = Place::new();
     // No library for that Python, but one for another: named as such by --library.
-    place.craft("m.so", &Recipe { libpython: Some("libpython3.9.so.1.0"), ..Recipe::generation_35() });
+    place.craft("m.so", &Recipe { libpython: Some("libpython3.76.so.1.0"), ..Recipe::generation_35() });
     let library = format!("lib/{LIBRARY}");
-    assert_refused(&place, &["--library", &library, "m.so"], "libpython", 26, "libpython3.9.so.1.0");
+    assert_refused(&place, &["--library", &library, "m.so"], "libpython", 26, "libpython3.76.so.1.0");
     // The same minor, another ABI.
-    place.craft("m.so", &Recipe { libpython: Some("libpython3.11d.so.1.0"), ..Recipe::generation_35() });
-    assert_refused(&place, &["m.so"], "libpython", 26, "libpython3.11d.so.1.0");
+    place.craft("m.so", &Recipe { libpython: Some("libpython3.77d.so.1.0"), ..Recipe::generation_35() });
+    assert_refused(&place, &["m.so"], "libpython", 26, "libpython3.77d.so.1.0");
     place.craft("m.so", &Recipe { libpython: None, ..Recipe::generation_35() });
     assert_refused(&place, &["m.so"], "libpython", 26, "shared libpython");
 }
@@ -186,7 +186,7 @@ fn a_library_for_another_python_is_named() {
     let beside = place.path("bin");
     fs::create_dir(&beside).unwrap();
     fs::copy(command(), beside.join("modpython-relink")).unwrap();
-    place.craft("m.so", &Recipe { libpython: Some("libpython3.9.so.1.0"), ..Recipe::generation_35() });
+    place.craft("m.so", &Recipe { libpython: Some("libpython3.76.so.1.0"), ..Recipe::generation_35() });
     let run = |arguments: &[&str]| -> Ran {
         let program = beside.join("modpython-relink");
         Command::new(program).args(arguments).current_dir(place.path("")).output().unwrap().into()
@@ -196,7 +196,7 @@ fn a_library_for_another_python_is_named() {
     assert_eq!(found.assert_exit(0).json()["runpath"], place.path("lib").to_str().unwrap());
     let refused = run(&["m.so"]);
     refused.assert_exit(26);
-    assert!(refused.stderr.contains("libpython3.9") && refused.stderr.contains(LIBPYTHON), "{}", refused.stderr);
+    assert!(refused.stderr.contains("libpython3.76") && refused.stderr.contains(LIBPYTHON), "{}", refused.stderr);
 }
 
 #[test]

@@ -25,7 +25,7 @@ macro_rules! releases {
     ($($version:literal: $($file:literal),+;)+) => {
         &[$(Release {
             version: $version,
-            diffs: &[$(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/patches/", $version, "/", $file, ".diff"))),+],
+            diffs: &[$(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../patches/", $version, "/", $file, ".diff"))),+],
         }),+]
     };
 }

@@ -6,6 +6,7 @@ use super::anchors::Target;
 use super::edit::{lines, text};
 use super::tree::Tree;
 use crate::cli::PatchArguments;
+use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::stamp::sha256;
@@ -28,7 +29,7 @@ pub fn reverse(arguments: &PatchArguments, tree: &Tree) -> Result<Report, Failur
     }
     super::change(arguments, &changes)?;
     let json = json!({ "tree": tree.top, "version": tree.version, "dry_run": arguments.dry_run, "files": files });
-    Ok(Report::new("ok", report, json))
+    Ok(Report::new(ExitStatus::Ok, report, json))
 }
 
 /// The content without our lines, and how many those are. Each group has to be there once and whole, but that a

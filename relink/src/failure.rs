@@ -2,45 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// One way a run can end, as the help, the man page and `--json` name it.
-pub struct Ending {
-    /// The process's exit code.
-    pub exit: u8,
-    /// The stable word: `state` of `--check`, `error` of everything else.
-    pub word: &'static str,
-    /// What it means, for `--help`.
-    pub meaning: &'static str,
-}
-
-/// Every exit code of the command. The help is printed from this list, and tests compare the man page with it.
-pub const ENDINGS: &[Ending] = &[
-    ending(0, "ok", "done; with --check: relinked and current"),
-    ending(2, "usage", "the command line is wrong"),
-    ending(10, "stock", "--check: the module is stock"),
-    ending(11, "stale", "--check: relinked, but its source has been upgraded since"),
-    ending(12, "broken", "--check: relinked, but its library is missing or does not fit"),
-    ending(20, "unreadable", "the module is not found or cannot be read"),
-    ending(21, "not-elf", "the file is not ELF"),
-    ending(22, "damaged", "the file is truncated or damaged"),
-    ending(23, "architecture", "the module is for another architecture than the library"),
-    ending(24, "not-mod-python", "the file is not mod_python"),
-    ending(25, "generation", "this generation of mod_python is not supported"),
-    ending(26, "libpython", "the module uses another libpython than the library"),
-    ending(27, "free-threaded", "the module uses a free-threaded Python"),
-    ending(28, "already-relinked", "the module has been relinked already"),
-    ending(29, "layout", "the file is laid out in a way that cannot be rewritten"),
-    ending(30, "library", "the library of modpython-core is not found or does not fit"),
-    ending(31, "unwritable", "the target cannot be written; nothing was changed"),
-    ending(32, "restore", "--restore: there is nothing that can be put back"),
-    ending(40, "not-a-tree", "patch: the folder is no source tree of mod_python"),
-    ending(41, "anchor", "patch: a place in the tree is missing or doubled; nothing was changed"),
-    ending(42, "already-patched", "patch: the tree has been patched already, wholly or partly"),
-    ending(43, "not-patched", "patch --reverse: the tree is not patched"),
-];
-
-const fn ending(exit: u8, word: &'static str, meaning: &'static str) -> Ending {
-    Ending { exit, word, meaning }
-}
+use crate::exit_status::ExitStatus;
 
 /// Why the command refused or failed. `Display` is the sentence an administrator reads, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -90,42 +52,32 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The stable word of this failure, one of [`ENDINGS`].
-    pub fn word(&self) -> &'static str {
+    /// How the run ends.
+    pub fn status(&self) -> ExitStatus {
         match self {
-            Failure::NoModule { .. } | Failure::Unreadable { .. } => "unreadable",
-            Failure::NotElf { .. } => "not-elf",
-            Failure::Damaged { .. } => "damaged",
-            Failure::Architecture { .. } => "architecture",
-            Failure::NotModPython { .. } => "not-mod-python",
-            Failure::Generation { .. } => "generation",
-            Failure::Libpython { .. } | Failure::StaticPython { .. } => "libpython",
-            Failure::FreeThreaded { .. } => "free-threaded",
-            Failure::AlreadyRelinked { .. } => "already-relinked",
-            Failure::Layout { .. } => "layout",
-            Failure::Library(_) => "library",
-            Failure::Unwritable { .. } => "unwritable",
-            Failure::Restore { .. } => "restore",
-            Failure::NotATree { .. } => "not-a-tree",
-            Failure::TreeGeneration { .. } => "generation",
-            Failure::Anchor { .. } => "anchor",
-            Failure::AlreadyPatched { .. } => "already-patched",
-            Failure::NotPatched { .. } => "not-patched",
+            Failure::NoModule { .. } | Failure::Unreadable { .. } => ExitStatus::Unreadable,
+            Failure::NotElf { .. } => ExitStatus::NotElf,
+            Failure::Damaged { .. } => ExitStatus::Damaged,
+            Failure::Architecture { .. } => ExitStatus::Architecture,
+            Failure::NotModPython { .. } => ExitStatus::NotModPython,
+            Failure::Generation { .. } => ExitStatus::Generation,
+            Failure::Libpython { .. } | Failure::StaticPython { .. } => ExitStatus::Libpython,
+            Failure::FreeThreaded { .. } => ExitStatus::FreeThreaded,
+            Failure::AlreadyRelinked { .. } => ExitStatus::AlreadyRelinked,
+            Failure::Layout { .. } => ExitStatus::Layout,
+            Failure::Library(_) => ExitStatus::Library,
+            Failure::Unwritable { .. } => ExitStatus::Unwritable,
+            Failure::Restore { .. } => ExitStatus::Restore,
+            Failure::NotATree { .. } => ExitStatus::NotATree,
+            Failure::TreeGeneration { .. } => ExitStatus::Generation,
+            Failure::Anchor { .. } => ExitStatus::Anchor,
+            Failure::AlreadyPatched { .. } => ExitStatus::AlreadyPatched,
+            Failure::NotPatched { .. } => ExitStatus::NotPatched,
         }
-    }
-
-    /// The exit code of this failure.
-    pub fn exit(&self) -> u8 {
-        exit_of(self.word())
     }
 
     /// A target that could not be written, with the system's reason.
     pub fn unwritable(path: &Path, reason: impl ToString) -> Failure {
         Failure::Unwritable { path: path.to_owned(), reason: reason.to_string() }
     }
-}
-
-/// The exit code of a stable word. The word is always one of the list's: a unit test holds that for every failure.
-pub fn exit_of(word: &str) -> u8 {
-    ENDINGS.iter().find(|ending| ending.word == word).map_or(2, |ending| ending.exit)
 }

@@ -211,6 +211,7 @@ fn sync_directory(target: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit_status::ExitStatus;
 
     /// A module, its backup's path, and its state, in a directory of their own.
     fn module() -> (tempfile::TempDir, PathBuf, PathBuf, Metadata) {
@@ -249,7 +250,7 @@ mod tests {
         let (place, module, backup, seen) = module();
         fs::write(&module, "stock, upgraded").unwrap();
         let failure = replace(&module, &backup, b"relinked", b"stock", &seen).unwrap_err();
-        assert_eq!(failure.word(), "unwritable");
+        assert_eq!(failure.status(), ExitStatus::Unwritable);
         assert_eq!(fs::read(&module).unwrap(), b"stock, upgraded");
         assert_eq!(names(place.path()), ["mod_python.so"]);
     }
@@ -268,7 +269,7 @@ mod tests {
             let before = names(place.path());
             let seen = fs::metadata(&module).unwrap();
             let failure = replace(&module, &backup, b"relinked", b"stock", &seen).unwrap_err();
-            assert_eq!(failure.word(), "unwritable");
+            assert_eq!(failure.status(), ExitStatus::Unwritable);
             assert_eq!(names(place.path()), before);
             if let Some(content) = older {
                 assert_eq!(fs::read_to_string(&backup).unwrap(), content);

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::cli::Cli;
+use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
 use crate::module::{Module, relinked_by};
 use crate::report::{Report, load_module};
@@ -54,7 +55,7 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
         "build_id": stock.build_id,
         "load_module": load_module(&current.path),
     });
-    let mut report = Report::new("ok", format!("{done} {}\n", current.path.display()), json);
+    let mut report = Report::new(ExitStatus::Ok, format!("{done} {}\n", current.path.display()), json);
     report.warnings = warnings;
     Ok(report)
 }

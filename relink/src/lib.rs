@@ -1,0 +1,47 @@
+//! `modpython-relink`: gives an administrator who has no source a mod_python whose interpreter path is ours.
+//!
+//! [`cli`] says what is asked, [`relink`], [`restore`] and [`check`] are the three answers for a module, [`mod@patch`] is
+//! the one for a source tree, [`report`] prints them, [`failure`] has every way they can fail and [`exit_status`] the
+//! code of each. Below them: [`module`] is a file in memory, [`elf`] its facts, [`generation`] which mod_python it is,
+//! [`library`] what the replacements come from, [`rewrite`] and [`verify`] make the new file and prove it, [`stamp`]
+//! signs it, [`install`] puts it in place. [`elf::guard`] stands between all of them and a panic.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod cli;
+mod elf;
+mod exit_status;
+mod failure;
+mod generation;
+mod install;
+mod library;
+mod module;
+mod patch;
+mod relink;
+mod report;
+mod restore;
+mod rewrite;
+mod stamp;
+mod system;
+mod verify;
+
+use std::process::ExitCode;
+
+use cli::{Action, Cli};
+
+/// Does what the process's arguments ask for, and prints the outcome.
+pub fn main() -> ExitCode {
+    let cli = match Cli::parse_arguments() {
+        Ok(cli) => cli,
+        Err(error) => return report::print_usage(&error),
+    };
+    let action = cli.action();
+    let outcome = match action {
+        Action::Check => check::check(&cli),
+        Action::Restore => restore::restore(&cli),
+        Action::Relink => relink::relink(&cli),
+        Action::Patch(arguments) => patch::patch(arguments),
+    };
+    report::print(&cli, action, outcome)
+}

@@ -1,0 +1,13 @@
+//! `modpython-relink` on Debian's module and on crafted ones: the way there and back, what is refused, what survives.
+
+mod craft;
+mod run;
+
+mod check;
+mod damage;
+mod in_place;
+mod manual;
+mod patch;
+mod refusals;
+mod round_trip;
+mod tree;
