@@ -12,7 +12,7 @@ use crate::library::{BUILD_INFO, Libpython, Library, build_info, find_as_loader}
 use crate::module::{Module, our_library, relinked_by};
 use crate::report::Report;
 use crate::stamp::key_values;
-use crate::{generation, install, system};
+use crate::{files, generation, system};
 
 /// Say what the module is.
 pub fn check(cli: &Cli) -> Result<Report, Failure> {
@@ -31,7 +31,7 @@ fn stock(module: &Module, facts: &Facts<'_>) -> Report {
     let generation = generation::recognise(facts);
     let supported = generation.is_some_and(|name| generation::supported().iter().any(|known| known == name));
     let libpython = Libpython::among(&facts.needed).map(|python| python.name);
-    let backup = real_path(&module.path).map(|path| install::backup_of(&path)).filter(|path| path.exists());
+    let backup = Some(files::backup_of(&module.real_path())).filter(|path| path.symlink_metadata().is_ok());
     let mut text = format!(
         "stock: {}\nmod_python {}, {}, build-id {}\n",
         module.path.display(),
@@ -62,7 +62,7 @@ fn stock(module: &Module, facts: &Facts<'_>) -> Report {
 
 /// A module that was linked with the static library: there is no file that it could miss.
 fn linked(module: &Module, facts: &Facts<'_>) -> Report {
-    let info = build_info(facts, &module.bytes).map(|info| key_values(&info)).unwrap_or_default();
+    let info = build_info(facts, module.bytes()).map(|info| key_values(&info)).unwrap_or_default();
     let of = |key: &str| info.get(key).map_or("unknown", String::as_str);
     let (version, libpython) = (of("version"), of("libpython"));
     let fits = Libpython::among(&facts.needed).is_none_or(|python| python.name == libpython);
@@ -145,7 +145,7 @@ fn loadable_library(cli: &Cli, module: &Module, facts: &Facts<'_>) -> Result<Lib
     let soname = our_library(facts).ok_or("it needs no library of modpython-core: relink the stock module again")?;
     let search = [&facts.runpath, &facts.rpath].into_iter().flatten().next().map_or("", String::as_str);
     // Apache loads by the name the LoadModule line has, and the loader takes $ORIGIN from the real file.
-    let origin = real_path(&module.path).unwrap_or_else(|| module.path.clone());
+    let origin = module.real_path();
     let path = match &cli.library {
         Some(path) if path.is_dir() => Some(path.join(soname)),
         Some(path) => Some(path.clone()),
@@ -178,8 +178,8 @@ struct Source {
 /// The stock file kept beside it, or else the system's module, and whether it is the build this one was made from. A
 /// module relinked in place has its backup: the distribution's own module may be of quite another Apache then.
 fn sources(module: &Module, facts: &Facts<'_>) -> Vec<Source> {
-    let real = real_path(&module.path).unwrap_or_else(|| module.path.clone());
-    let backup = compare(facts, install::backup_of(&real));
+    let real = module.real_path();
+    let backup = compare(facts, files::backup_of(&real));
     let installed = || system::installed_module().filter(|path| real_path(path) != Some(real));
     backup.or_else(|| compare(facts, installed()?)).into_iter().collect()
 }

@@ -37,6 +37,8 @@ pub enum Failure {
     Library(String),
     #[error("{}: cannot be written ({reason}): nothing was changed", .path.display())]
     Unwritable { path: PathBuf, reason: String },
+    #[error("{}: can be written by everybody, who would decide what Apache runs as root: nothing was changed; take that right away (chmod o-w), or use another folder", .path.display())]
+    Exposed { path: PathBuf },
     #[error("{}: {reason}", .path.display())]
     Restore { path: PathBuf, reason: String },
     #[error("{}: no source tree of mod_python ({detail}): name the folder that has src/ and lib/python/ in it", .path.display())]
@@ -67,6 +69,7 @@ impl Failure {
             Failure::Layout { .. } => ExitStatus::Layout,
             Failure::Library(_) => ExitStatus::Library,
             Failure::Unwritable { .. } => ExitStatus::Unwritable,
+            Failure::Exposed { .. } => ExitStatus::Exposed,
             Failure::Restore { .. } => ExitStatus::Restore,
             Failure::NotATree { .. } => ExitStatus::NotATree,
             Failure::TreeGeneration { .. } => ExitStatus::Generation,

@@ -4,7 +4,7 @@
 //! the one for a source tree, [`report`] prints them, [`failure`] has every way they can fail and [`exit_status`] the
 //! code of each. Below them: [`module`] is a file in memory, [`elf`] its facts, [`generation`] which mod_python it is,
 //! [`library`] what the replacements come from, [`rewrite`] and [`verify`] make the new file and prove it, [`stamp`]
-//! signs it, [`install`] puts it in place. [`elf::guard`] stands between all of them and a panic.
+//! signs it, [`files`] puts it in place, and [`exposed`] is what others could exchange. [`elf::guard`] stands between all of them and a panic.
 
 #![forbid(unsafe_code)]
 
@@ -12,9 +12,10 @@ mod check;
 mod cli;
 mod elf;
 mod exit_status;
+mod exposed;
 mod failure;
+mod files;
 mod generation;
-mod install;
 mod library;
 mod module;
 mod patch;

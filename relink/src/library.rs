@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::elf::{Facts, Machine, Unreadable};
 use crate::failure::Failure;
+use crate::files::Original;
 use crate::stamp::key_values;
 
 /// Where `make install` puts the library, unless told otherwise when this command was built.
@@ -36,9 +37,10 @@ impl Library {
     /// Read a library.
     pub fn read(path: &Path) -> Result<Library, Failure> {
         let refuse = |reason: &str| Failure::Library(format!("{}: {reason}", path.display()));
-        let data = std::fs::read(path).map_err(|error| {
+        let original = Original::read(path).map_err(|error| {
             refuse(&format!("the library cannot be read ({error}): install modpython-core, or give --library"))
         })?;
+        let data = original.content;
         let facts = Facts::read(&data).map_err(|error| match error {
             Unreadable::NotElf => refuse("not a shared library: give the libmodpython-core file to --library"),
             Unreadable::Damaged(detail) => {

@@ -1,10 +1,10 @@
 //! A module file in memory, and the refusals every action shares.
 
-use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use crate::elf::{Facts, Unreadable};
 use crate::failure::Failure;
+use crate::files::{self, Original};
 use crate::generation;
 use crate::library::BUILD_INFO;
 use crate::stamp::sha256;
@@ -12,28 +12,48 @@ use crate::stamp::sha256;
 /// A file as it was read.
 #[derive(Debug)]
 pub struct Module {
+    /// As it was named, for messages.
     pub path: PathBuf,
-    pub bytes: Vec<u8>,
-    pub metadata: Metadata,
+    /// The file behind it, still open.
+    pub original: Original,
 }
 
 impl Module {
     /// Read a file whole.
     pub fn read(path: &Path) -> Result<Module, Failure> {
-        let refuse = |reason: String| Failure::Unreadable { path: path.to_owned(), reason };
-        let metadata = fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
-        // A pipe or a device would be waited on, or never end.
-        if !metadata.is_file() {
-            return Err(refuse("not a regular file".into()));
+        Module::of(path.to_owned(), Original::read(path))
+    }
+
+    /// Read the stock file that `--in-place` keeps beside this one, if there is something of its name. It is no link.
+    pub fn kept_beside(&self) -> Result<Option<Module>, Failure> {
+        let entry = self.original.entry.beside(files::backup_name(&self.original.entry.name));
+        let refuse = |reason: String| Failure::Unreadable { path: entry.path(), reason };
+        match entry.metadata().map_err(|error| refuse(error.to_string()))? {
+            None => Ok(None),
+            Some(_) => Module::of(entry.path(), Original::read_entry(entry.clone())).map(Some),
         }
-        let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        Ok(Module { path: path.to_owned(), bytes, metadata })
+    }
+
+    fn of(path: PathBuf, original: std::io::Result<Original>) -> Result<Module, Failure> {
+        match original {
+            Ok(original) => Ok(Module { path, original }),
+            Err(error) => Err(Failure::Unreadable { path, reason: error.to_string() }),
+        }
+    }
+
+    /// Where the file is: a path without links.
+    pub fn real_path(&self) -> PathBuf {
+        self.original.entry.path()
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.original.content
     }
 
     /// The facts of the file, which must be mod_python, stock or relinked.
     pub fn facts(&self) -> Result<Facts<'_>, Failure> {
         let path = || self.path.clone();
-        let facts = Facts::read(&self.bytes).map_err(|error| match error {
+        let facts = Facts::read(self.bytes()).map_err(|error| match error {
             Unreadable::NotElf => Failure::NotElf { path: path() },
             Unreadable::Damaged(detail) => Failure::Damaged { path: path(), detail },
         })?;
@@ -45,7 +65,7 @@ impl Module {
 
     /// The SHA-256 of the file.
     pub fn sha256(&self) -> String {
-        sha256(&self.bytes)
+        sha256(self.bytes())
     }
 }
 

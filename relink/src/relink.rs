@@ -1,22 +1,23 @@
 //! The main job: from a stock module to a relinked one, or a refusal.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::cli::Cli;
 use crate::elf::Facts;
 use crate::exit_status::ExitStatus;
+use crate::exposed::Exposed;
 use crate::failure::Failure;
+use crate::files::{self, Entry};
 use crate::library::{self, Libpython, Library};
 use crate::module::{Module, relinked_by};
 use crate::report::{Report, load_module};
 use crate::rewrite::{Plan, rewrite};
 use crate::stamp::Stamp;
-use crate::{generation, install, system, verify};
+use crate::{generation, system, verify};
 
 /// Relink the module of the command line.
 pub fn relink(cli: &Cli) -> Result<Report, Failure> {
@@ -24,11 +25,11 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     let mut module = Module::read(&named)?;
     if cli.in_place {
         // A link stays a link; what it leads to is replaced.
-        module.path = fs::canonicalize(&named).map_err(|error| Failure::unwritable(&named, error))?;
+        module.path = module.real_path();
     }
     // A module that was relinked in place is made anew from the stock file beside it.
     let kept = match relinked_by(&module.facts()?) {
-        Some(_) => stock_beside(&module.path),
+        Some(_) => module.kept_beside().ok().flatten().filter(is_stock),
         None => None,
     };
     let source = kept.as_ref().unwrap_or(&module);
@@ -36,24 +37,33 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     let (generation, library) = accept(&source.path, &facts, cli.library.as_deref())?;
     let plan = plan(cli, source, &facts, generation, &library)?;
     let layout = |detail| Failure::Layout { path: source.path.clone(), detail };
-    let output = rewrite(&source.bytes, &plan).map_err(layout)?;
+    let output = rewrite(source.bytes(), &plan).map_err(layout)?;
     verify::verify(&facts, &output, &plan).map_err(layout)?;
 
-    let target = if cli.in_place { module.path.clone() } else { output_path(&cli.output, &[&module, source])? };
-    let backup = install::backup_of(&module.path);
+    let target =
+        if cli.in_place { module.original.entry.clone() } else { output_entry(&cli.output, &[&module, source])? };
+    let backup = files::backup_name(&module.original.entry.name);
+    if cli.in_place && kept.is_none() {
+        ensure_replaceable(&module)?;
+    }
+    let mut exposed = Exposed::default();
+    for path in [&named, &library.path, &target.path()] {
+        exposed.look_at(path);
+    }
     if cli.in_place {
-        ensure_replaceable(&backup)?;
+        exposed.refuse_everybody()?;
     }
-    let current = cli.in_place && output == module.bytes;
+    let current = cli.in_place && output == module.bytes();
     if cli.dry_run || current {
-        install::check_writable(&target)?;
+        files::check_writable(&target)?;
     } else if cli.in_place && kept.is_some() {
-        install::renew(&module.path, &output, &module.metadata)?;
+        files::renew(&module.original, &output)?;
     } else if cli.in_place {
-        install::replace(&module.path, &backup, &output, &module.bytes, &module.metadata)?;
+        files::replace(&module.original, &backup, &output)?;
     } else {
-        install::write_new(&target, &output, &source.metadata)?;
+        files::write_new(&target, &output, &source.original.metadata)?;
     }
+    let target = target.path();
     let what = match (current, cli.dry_run) {
         (true, _) => "relinked already, and current:",
         (_, true) => "would relink",
@@ -62,9 +72,10 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     let done =
         Done { cli, what, module: &module, source, facts: &facts, plan: &plan, library: &library, target: &target };
     let mut report = done.report();
+    report.warnings.extend(exposed.warnings());
     report.json["changed"] = json!(!current && !cli.dry_run);
     if cli.in_place {
-        report.json["backup"] = json!(backup);
+        report.json["backup"] = json!(files::backup_of(&module.path));
         warn_of_package(&mut report, &module.path);
     }
     let relative = [&facts.runpath, &facts.rpath].into_iter().flatten().find(|path| path.contains("ORIGIN"));
@@ -76,15 +87,8 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// The stock file that `--in-place` has kept beside a module, if it is one.
-fn stock_beside(module: &Path) -> Option<Module> {
-    let backup = install::backup_of(&fs::canonicalize(module).ok()?);
-    if !fs::symlink_metadata(&backup).ok()?.is_file() {
-        return None;
-    }
-    let kept = Module::read(&backup).ok()?;
-    let is_stock = relinked_by(&kept.facts().ok()?).is_none();
-    is_stock.then_some(kept)
+fn is_stock(module: &Module) -> bool {
+    module.facts().is_ok_and(|facts| relinked_by(&facts).is_none())
 }
 
 /// Everything a module must be to be relinked, in the order in which a refusal helps most.
@@ -143,50 +147,44 @@ fn plan(cli: &Cli, module: &Module, facts: &Facts<'_>, generation: &str, library
         Some(before) => format!("{directory}:{before}"),
         None => directory,
     };
-    let stamp = Stamp::new(generation, &module.bytes);
+    let stamp = Stamp::new(generation, module.bytes());
     Ok(Plan { renames, needed: library.soname.clone(), runpath, stamp })
 }
 
-/// The output's absolute path, if it is one that may be written.
-fn output_path(output: &Path, sources: &[&Module]) -> Result<PathBuf, Failure> {
-    let refuse = |error: std::io::Error| Failure::unwritable(output, error);
-    let Ok(link) = fs::symlink_metadata(output) else {
-        // The directory's real name, so that the LoadModule line has no `..` in it.
-        let name = output.file_name().ok_or_else(|| Failure::unwritable(output, "it names no file"))?;
-        let parent = std::path::absolute(output).map_err(refuse)?;
-        let parent = fs::canonicalize(parent.parent().unwrap_or(Path::new("/"))).map_err(refuse)?;
-        return Ok(parent.join(name));
+/// Where the output goes, if it may be written.
+fn output_entry(output: &Path, sources: &[&Module]) -> Result<Entry, Failure> {
+    let found = files::find(output).map_err(|error| Failure::unwritable(output, error))?;
+    let Some(state) = &found.state else {
+        return Ok(found.entry);
     };
-    let path = if link.is_symlink() { fs::canonicalize(output) } else { std::path::absolute(output) };
-    let path = path.map_err(refuse)?;
-    let metadata = fs::metadata(&path).map_err(refuse)?;
-    if !metadata.is_file() {
+    if !state.is_file() {
         return Err(Failure::unwritable(output, "it is not a regular file"));
     }
-    let is_source =
-        |module: &&Module| (metadata.dev(), metadata.ino()) == (module.metadata.dev(), module.metadata.ino());
+    let is_source = |module: &&Module| {
+        let source = &module.original.metadata;
+        (state.dev(), state.ino()) == (source.dev(), source.ino())
+    };
     if sources.iter().any(is_source) {
         return Err(Failure::unwritable(output, "it is the stock module itself: use --in-place, which keeps a backup"));
     }
     // A relinked file can be made again. Anything else there, a stock module above all, may be the only copy.
-    let old = Module::read(&path)?;
+    let old = Module::read(output)?;
     let replaceable = old.facts().is_ok_and(|facts| relinked_by(&facts).is_some());
     if !replaceable {
         return Err(Failure::unwritable(output, "it exists and is not a relinked module: remove it or choose another"));
     }
-    Ok(path)
+    Ok(old.original.entry)
 }
 
 /// An earlier backup is replaced only by being one: a stock module that an upgrade has left behind.
-fn ensure_replaceable(backup: &Path) -> Result<(), Failure> {
-    if fs::symlink_metadata(backup).is_err() {
-        return Ok(());
+fn ensure_replaceable(module: &Module) -> Result<(), Failure> {
+    match module.kept_beside()? {
+        Some(old) if !is_stock(&old) => Err(Failure::unwritable(
+            &old.path,
+            "a file that is not a stock mod_python is in the backup's place: move it away",
+        )),
+        _ => Ok(()),
     }
-    let old = Module::read(backup)?;
-    if old.facts().is_ok_and(|facts| relinked_by(&facts).is_none()) {
-        return Ok(());
-    }
-    Err(Failure::unwritable(backup, "a file that is not a stock mod_python is in the backup's place: move it away"))
 }
 
 fn warn_of_package(report: &mut Report, module: &Path) {
@@ -244,7 +242,7 @@ impl Done<'_> {
             "The way back is the old line (then stop and start the server):"
         };
         let place = if cli.in_place {
-            format!("in place; the stock file is {}", install::backup_of(self.target).display())
+            format!("in place; the stock file is {}", files::backup_of(self.target).display())
         } else if source == module {
             format!("to {}", self.target.display())
         } else {

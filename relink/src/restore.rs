@@ -1,50 +1,51 @@
 //! `--restore`: the stock file back in its place.
 
-use std::fs;
-
 use serde_json::json;
 
 use crate::cli::Cli;
 use crate::exit_status::ExitStatus;
+use crate::exposed::Exposed;
 use crate::failure::Failure;
 use crate::module::{Module, relinked_by};
 use crate::report::{Report, load_module};
-use crate::{install, system};
+use crate::{files, system};
 
 /// Put the backup back, if what is there now is relinked and the backup is stock.
 pub fn restore(cli: &Cli) -> Result<Report, Failure> {
     let named = system::module_or_installed(cli.module.as_deref())?;
     let mut current = Module::read(&named)?;
-    current.path = fs::canonicalize(&named).map_err(|error| Failure::unwritable(&named, error))?;
-    let backup_path = install::backup_of(&current.path);
+    current.path = current.real_path();
+    let backup_path = files::backup_of(&current.path);
     let refuse = |reason: String| Failure::Restore { path: current.path.clone(), reason };
     let facts = current.facts()?;
     if relinked_by(&facts).is_none() {
         return Err(refuse("this is a stock module already: there is nothing to put back".into()));
     }
-    if fs::symlink_metadata(&backup_path).is_err() {
+    let unusable = |failure: Failure| refuse(format!("the backup cannot be put back: {failure}"));
+    let Some(backup) = current.kept_beside().map_err(unusable)? else {
         let command = system::reinstall_command(&current.path);
         let advice = command.map_or("install mod_python again".into(), |command| format!("run {command}"));
         return Err(refuse(format!("there is no backup {}: {advice}", backup_path.display())));
-    }
-    let backup = Module::read(&backup_path)?;
-    let stock = backup.facts().map_err(|failure| refuse(format!("the backup cannot be put back: {failure}")))?;
+    };
+    let stock = backup.facts().map_err(unusable)?;
     if relinked_by(&stock).is_some() {
         return Err(refuse(format!(
             "the backup {} is relinked, not stock: it was not put back",
             backup_path.display()
         )));
     }
-    let mut warnings = Vec::new();
+    let mut exposed = Exposed::default();
+    exposed.look_at(&named);
+    let mut warnings: Vec<String> = exposed.warnings().collect();
     // Not refused: where the package manager has been told to divert its file to the backup's name, a newer build there
     // is just what the administrator wants.
     if facts.stamp.as_ref().is_some_and(|stamp| stamp.source_sha256 != backup.sha256()) {
         warnings.push("the backup is another build than the one that was relinked".to_owned());
     }
     if cli.dry_run {
-        install::check_writable(&current.path)?;
+        files::check_writable(&current.original.entry)?;
     } else {
-        install::restore(&current.path, &backup_path)?;
+        files::restore(&current.original, &backup.original)?;
         warnings.push("the running server still has the relinked module: stop it and start it".to_owned());
     }
     let done = if cli.dry_run { "would put the stock file back:" } else { "the stock file is back:" };

@@ -12,14 +12,13 @@ mod releases;
 mod reverse;
 mod tree;
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use crate::cli::PatchArguments;
 use crate::exit_status::ExitStatus;
+use crate::exposed::Exposed;
 use crate::failure::Failure;
-use crate::install;
+use crate::files::{self, Change};
 use crate::report::Report;
 use crate::stamp::sha256;
 use anchors::Target;
@@ -42,8 +41,8 @@ pub fn patch(arguments: &PatchArguments) -> Result<Report, Failure> {
     let version = release.map_or(tree.version.as_str(), |release| release.version);
     let mut report = describe(arguments, &tree, &edits, release.is_some(), version);
     if arguments.apply {
-        let changes: Vec<_> = edits.iter().map(|edit| (tree.top.join(edit.path), edit.after())).collect();
-        change(arguments, &changes)?;
+        let changes = tree.originals.iter().zip(&edits).map(|(original, edit)| Change::Of(original, edit.after()));
+        report.warnings.extend(change(arguments, &changes.collect::<Vec<_>>())?);
     } else {
         output::write(arguments, &tree, version, &edits, &mut report)?;
     }
@@ -82,12 +81,15 @@ fn released<'set>(tree: &Tree, set: &'set [Release]) -> Option<(&'set Release, V
     })
 }
 
-/// Changes all the files of the tree, or none.
-fn change(arguments: &PatchArguments, changes: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
+/// Changes all the files of the tree, or none. Says who else could have done so.
+fn change(arguments: &PatchArguments, changes: &[Change<'_>]) -> Result<Vec<String>, Failure> {
     match arguments.dry_run {
-        true => changes.iter().try_for_each(|(path, _)| install::check_writable(path)),
-        false => install::change_all(changes),
+        true => changes.iter().try_for_each(|change| files::check_writable(change.entry()))?,
+        false => files::change_all(changes)?,
     }
+    let mut exposed = Exposed::default();
+    exposed.look_at(&arguments.tree);
+    Ok(exposed.warnings().collect())
 }
 
 fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: bool, version: &str) -> Report {
@@ -130,13 +132,20 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
 mod tests {
     use super::*;
     use generation::Generation;
+    use std::path::PathBuf;
 
     const CORE: &str = "#include \"mod_python.h\"\nstatic x *get_interpreter(void)\nstatic void release_interpreter(void)\n\
                         apr_status_t python_cleanup(void *data)\n";
 
     fn tree(core: &str) -> Tree {
         let files = vec![(Target::ModPython, core.as_bytes().to_vec())];
-        Tree { top: PathBuf::new(), version: "3.1.9".to_owned(), generation: Generation::V31, files }
+        Tree {
+            top: PathBuf::new(),
+            version: "3.1.9".to_owned(),
+            generation: Generation::V31,
+            files,
+            originals: Vec::new(),
+        }
     }
 
     /// A set of one release, whose diff goes in elsewhere than the generator's, to tell the two apart.

@@ -10,7 +10,7 @@ use super::releases::{SUM_AFTER, SUM_BEFORE};
 use super::tree::Tree;
 use crate::cli::PatchArguments;
 use crate::failure::Failure;
-use crate::install;
+use crate::files::{self as disk, Change, Original};
 use crate::report::Report;
 use crate::stamp::sha256;
 
@@ -33,12 +33,20 @@ pub fn write(
         true => quilt(arguments, tree, version, edits, report)?,
         false => diffs(arguments, version, edits),
     };
-    for (path, _) in files.iter().filter(|(path, _)| path.file_name().is_some_and(|name| name != SERIES)) {
-        ensure_ours(path)?;
-    }
+    let old = files.iter().map(|(path, _)| replaceable(path)).collect::<Result<Vec<_>, _>>()?;
     if !arguments.dry_run {
         fs::create_dir_all(directory).map_err(|error| Failure::unwritable(directory, error))?;
-        install::change_all(&files)?;
+        let mut changes = Vec::new();
+        for ((path, content), old) in files.iter().zip(&old) {
+            changes.push(match old {
+                Some(old) => Change::Of(old, content.clone()),
+                None => {
+                    let found = disk::find(path).map_err(|error| Failure::unwritable(path, error))?;
+                    Change::New(found.entry, content.clone())
+                }
+            });
+        }
+        disk::change_all(&changes)?;
     }
     let written = if arguments.dry_run { "would write" } else { "written" };
     for (path, _) in &files {
@@ -92,10 +100,7 @@ fn quilt(
         patch.extend(edit.diff(arguments.context.into()));
     }
     let path = arguments.output.join(SERIES);
-    let mut series = match fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(|error| Failure::unwritable(&path, error))?,
-    };
+    let mut series = replaceable(&path)?.map(|old| old.content).unwrap_or_default();
     let names: Vec<String> = names(&series);
     let before: Vec<&String> = names.iter().take_while(|name| *name != QUILT_PATCH).collect();
     let applied =
@@ -123,12 +128,14 @@ fn names(series: &[u8]) -> Vec<String> {
     names.filter(|name| !name.starts_with('#')).map(str::to_owned).collect()
 }
 
-/// What is made here can be made again; anything else may be the only copy.
-fn ensure_ours(path: &Path) -> Result<(), Failure> {
-    match fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+/// What is there under a name. What is made here can be made again, and a series is added to; anything else may be the
+/// only copy.
+fn replaceable(path: &Path) -> Result<Option<Original>, Failure> {
+    let is_series = path.file_name().is_some_and(|name| name == SERIES);
+    match Original::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::unwritable(path, error)),
-        Ok(content) if String::from_utf8_lossy(&content).contains(MARK) => Ok(()),
+        Ok(old) if is_series || String::from_utf8_lossy(&old.content).contains(MARK) => Ok(Some(old)),
         Ok(_) => {
             Err(Failure::unwritable(path, "it exists and was not made by this command: remove it or choose another"))
         }

@@ -8,6 +8,7 @@ use super::tree::Tree;
 use crate::cli::PatchArguments;
 use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
+use crate::files::Change;
 use crate::report::Report;
 use crate::stamp::sha256;
 
@@ -17,19 +18,22 @@ pub fn reverse(arguments: &PatchArguments, tree: &Tree) -> Result<Report, Failur
     if patched.is_empty() {
         return Err(Failure::NotPatched { path: tree.top.clone() });
     }
-    let (mut changes, mut files, mut report) = (Vec::new(), Vec::new(), String::new());
+    let (mut changes, mut changed, mut text) = (Vec::new(), Vec::new(), String::new());
     let tense = if arguments.dry_run { "would be taken out" } else { "taken out" };
-    for (target, content) in tree.files.iter().filter(|(target, _)| patched.contains(target)) {
+    let files = tree.files.iter().zip(&tree.originals);
+    for ((target, content), original) in files.filter(|((target, _), _)| patched.contains(target)) {
         let path = tree.top.join(target.path());
         let (before, taken) =
             without(*target, content).map_err(|detail| Failure::Anchor { path: path.clone(), detail })?;
-        report.push_str(&format!("{}: {taken} lines {tense}\n", target.path()));
-        files.push(json!({ "path": target.path(), "removed": taken, "sha256_after": sha256(&before) }));
-        changes.push((path, before));
+        text.push_str(&format!("{}: {taken} lines {tense}\n", target.path()));
+        changed.push(json!({ "path": target.path(), "removed": taken, "sha256_after": sha256(&before) }));
+        changes.push(Change::Of(original, before));
     }
-    super::change(arguments, &changes)?;
-    let json = json!({ "tree": tree.top, "version": tree.version, "dry_run": arguments.dry_run, "files": files });
-    Ok(Report::new(ExitStatus::Ok, report, json))
+    let warnings = super::change(arguments, &changes)?;
+    let json = json!({ "tree": tree.top, "version": tree.version, "dry_run": arguments.dry_run, "files": changed });
+    let mut report = Report::new(ExitStatus::Ok, text, json);
+    report.warnings = warnings;
+    Ok(report)
 }
 
 /// The content without our lines, and how many those are. Each group has to be there once and whole, but that a

@@ -1,11 +1,11 @@
 //! A source tree of mod_python: which release it says it is, and the files that get lines.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::anchors::Target;
 use super::generation::Generation;
 use crate::failure::Failure;
+use crate::files::Original;
 
 /// Where a tree says its version, and by which macros.
 const VERSIONS: [(&str, &str); 2] = [("src/include/mpversion.h", "MPV_"), ("src/include/mp_version.h", "MP_VERSION_")];
@@ -19,6 +19,8 @@ pub struct Tree {
     pub generation: Generation,
     /// The files that get lines, in the order of the patch.
     pub files: Vec<(Target, Vec<u8>)>,
+    /// The same, still open.
+    pub originals: Vec<Original>,
 }
 
 impl Tree {
@@ -35,11 +37,14 @@ impl Tree {
         let generation = Generation::of(&version)
             .ok_or_else(|| Failure::TreeGeneration { path: top.to_owned(), generation: version.clone() })?;
         let read = |target: &Target| {
-            let content = fs::read(top.join(target.path()));
-            content.map(|content| (*target, content)).map_err(|error| refuse(format!("{}: {error}", target.path())))
+            let original = Original::read(&top.join(target.path()));
+            original.map_err(|error| refuse(format!("{}: {error}", target.path())))
         };
-        let files = Target::of(generation).iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Tree { top: top.to_owned(), version, generation, files })
+        let targets = Target::of(generation);
+        let originals = targets.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let files =
+            targets.iter().zip(&originals).map(|(target, original)| (*target, original.content.clone())).collect();
+        Ok(Tree { top: top.to_owned(), version, generation, files, originals })
     }
 
     /// The files that have lines of ours already.
@@ -55,7 +60,7 @@ impl Tree {
 fn version(top: &Path) -> Option<String> {
     VERSIONS.iter().find_map(|(path, prefix)| {
         // A release's header may have a name in Latin-1 in it.
-        let text = String::from_utf8_lossy(&fs::read(top.join(path)).ok()?).into_owned();
+        let text = String::from_utf8_lossy(&Original::read(&top.join(path)).ok()?.content).into_owned();
         let part = |name: &str| {
             text.lines().find_map(|line| {
                 let mut words = line.split_whitespace();
@@ -71,6 +76,7 @@ fn version(top: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_version_is_read_from_either_header() {

@@ -12,12 +12,12 @@ const MAKEFILE: &str = "src/Makefile.in";
 const FILES: [&str; 3] = [CORE, APACHE, MAKEFILE];
 
 /// A copy of the host's source in a directory of its own.
-struct Tree {
-    place: Place,
+pub struct Tree {
+    pub place: Place,
 }
 
 impl Tree {
-    fn new() -> Tree {
+    pub fn new() -> Tree {
         let tree = Tree { place: Place::new() };
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/host"), &tree.top());
         tree
@@ -34,7 +34,7 @@ impl Tree {
         tree
     }
 
-    fn top(&self) -> PathBuf {
+    pub fn top(&self) -> PathBuf {
         self.place.path("tree")
     }
 
@@ -52,11 +52,11 @@ impl Tree {
         self.write(file, &text.replace(what, by));
     }
 
-    fn files(&self) -> Vec<String> {
+    pub fn files(&self) -> Vec<String> {
         FILES.map(|file| self.read(file)).to_vec()
     }
 
-    fn patch(&self, arguments: &[&str]) -> Ran {
+    pub fn patch(&self, arguments: &[&str]) -> Ran {
         let mut all = vec!["patch", "tree"];
         all.extend(arguments);
         self.place.run_bare(&all)
