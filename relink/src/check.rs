@@ -8,11 +8,11 @@ use crate::cli::Cli;
 use crate::elf::Facts;
 use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
-use crate::library::{BUILD_INFO, Libpython, Library, build_info, find_as_loader};
+use crate::library::{BUILD_INFO, Libpython, Library, build_info};
 use crate::module::{Module, our_library, relinked_by};
 use crate::report::Report;
 use crate::stamp::key_values;
-use crate::{files, generation, system};
+use crate::{files, generation, search_path, system, text};
 
 /// Say what the module is.
 pub fn check(cli: &Cli) -> Result<Report, Failure> {
@@ -32,7 +32,7 @@ fn stock(module: &Module, facts: &Facts<'_>) -> Report {
     let supported = generation.is_some_and(|name| generation::supported().iter().any(|known| known == name));
     let libpython = Libpython::among(&facts.needed).map(|python| python.name);
     let backup = Some(files::backup_of(&module.real_path())).filter(|path| path.symlink_metadata().is_ok());
-    let mut text = format!(
+    let mut lines = format!(
         "stock: {}\nmod_python {}, {}, build-id {}\n",
         module.path.display(),
         generation.unwrap_or("of an unknown generation"),
@@ -40,24 +40,24 @@ fn stock(module: &Module, facts: &Facts<'_>) -> Report {
         facts.build_id.as_deref().unwrap_or("none"),
     );
     if !supported {
-        text.push_str("this generation is not supported\n");
+        lines.push_str("this generation is not supported\n");
     }
     if let Some(backup) = &backup {
         // What an administrator meets after the package was upgraded over a module relinked in place.
-        text.push_str(&format!(
+        lines.push_str(&format!(
             "it was relinked in place before ({} is still there): run modpython-relink --in-place again\n",
             backup.display()
         ));
     }
     let json = json!({
-        "module": module.path,
+        "module": text::path(&module.path),
         "generation": generation,
         "supported": supported,
         "libpython": libpython,
         "build_id": facts.build_id,
-        "backup": backup,
+        "backup": text::path_or_null(backup.as_deref()),
     });
-    Report::new(ExitStatus::Stock, text, json)
+    Report::new(ExitStatus::Stock, lines, json)
 }
 
 /// A module that was linked with the static library: there is no file that it could miss.
@@ -67,22 +67,22 @@ fn linked(module: &Module, facts: &Facts<'_>) -> Report {
     let (version, libpython) = (of("version"), of("libpython"));
     let fits = Libpython::among(&facts.needed).is_none_or(|python| python.name == libpython);
     let status = if fits { ExitStatus::Ok } else { ExitStatus::Broken };
-    let mut text = format!(
+    let mut lines = format!(
         "{}: {}\nlinked with modpython-core {version} for {libpython}, build-id {}\n",
         headline(status),
         module.path.display(),
         facts.build_id.as_deref().unwrap_or("none"),
     );
     if !fits {
-        text.push_str("it needs another libpython than the library in it is for: relink its tree again\n");
+        lines.push_str("it needs another libpython than the library in it is for: relink its tree again\n");
     }
     let json = json!({
-        "module": module.path,
+        "module": text::path(&module.path),
         "version": version,
         "libpython": libpython,
         "build_id": facts.build_id,
     });
-    Report::new(status, text, json)
+    Report::new(status, lines, json)
 }
 
 fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Report {
@@ -104,36 +104,36 @@ fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Rep
         false => format!("mod_python {generation}, relinked by modpython-relink {version}"),
     };
     let build_id = facts.build_id.as_deref().unwrap_or("none");
-    let mut text = format!("{headline}: {}\n{how}, build-id {build_id}\n", module.path.display());
+    let mut lines = format!("{headline}: {}\n{how}, build-id {build_id}\n", module.path.display());
     match &library {
-        Ok(library) => text.push_str(&format!("its library is {} {}\n", library.path.display(), library.version)),
-        Err(reason) => text.push_str(&format!("{reason}\n")),
+        Ok(library) => lines.push_str(&format!("its library is {} {}\n", library.path.display(), library.version)),
+        Err(reason) => lines.push_str(&format!("{reason}\n")),
     }
     for source in &sources {
         let relation = if source.same { "the same build as" } else { "another build than" };
-        text.push_str(&format!("{relation} {}\n", source.path.display()));
+        lines.push_str(&format!("{relation} {}\n", source.path.display()));
     }
     if sources.is_empty() && !built {
-        text.push_str("no stock module is there to compare it with\n");
+        lines.push_str("no stock module is there to compare it with\n");
     }
     if let Some(path) = &upgraded {
-        text.push_str(&format!(
+        lines.push_str(&format!(
             "the source has been upgraded since: relink {}, and stop and start the server\n",
             path.display()
         ));
     }
-    let compared = sources.iter().map(|source| json!({ "path": source.path, "same": source.same }));
+    let compared = sources.iter().map(|source| json!({ "path": text::path(&source.path), "same": source.same }));
     let json = json!({
-        "module": module.path,
+        "module": text::path(&module.path),
         "generation": generation,
         "version": version,
         "build_id": facts.build_id,
         "runpath": facts.runpath,
-        "library": library.as_ref().ok().map(|library| json!({ "path": library.path, "version": library.version })),
+        "library": library.as_ref().ok().map(|library| json!({ "path": text::path(&library.path), "version": library.version })),
         "library_error": library.as_ref().err(),
         "compared": compared.collect::<Vec<_>>(),
     });
-    Report::new(status, text, json)
+    Report::new(status, lines, json)
 }
 
 fn headline(status: ExitStatus) -> &'static str {
@@ -149,7 +149,7 @@ fn loadable_library(cli: &Cli, module: &Module, facts: &Facts<'_>) -> Result<Lib
     let path = match &cli.library {
         Some(path) if path.is_dir() => Some(path.join(soname)),
         Some(path) => Some(path.clone()),
-        None => find_as_loader(soname, search, &origin),
+        None => search_path::resolve(soname, search, &origin),
     };
     let path = path.ok_or_else(|| {
         format!("its library {soname} is not in {search}: Apache will not start; install modpython-core or --restore")

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::exit_status::ExitStatus;
+use crate::search_path;
 
 /// Relink an installed mod_python.so so that its interpreter path goes through modpython-core.
 ///
@@ -21,9 +22,9 @@ pub struct Cli {
     #[arg(value_name = "MODULE.so")]
     pub module: Option<PathBuf>,
 
-    /// Where to write the relinked module
-    #[arg(short, long, value_name = "FILE", default_value = "mod_python-relinked.so")]
-    pub output: PathBuf,
+    /// Where to write the relinked module; by default mod_python-relinked.so beside the stock one
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 
     /// Replace the module itself, keeping the stock file beside it as MODULE.so.modpython-core-stock
     #[arg(long, conflicts_with_all = ["output", "restore", "check"])]
@@ -148,13 +149,10 @@ impl Cli {
     }
 }
 
-/// A search path the loader may be given. It would take a relative one from wherever Apache happens to be started, and
-/// Apache loads modules as root.
 fn search_path(text: &str) -> Result<String, String> {
-    let is_safe = |part: &str| part.starts_with('/') || part.starts_with("$ORIGIN") || part.starts_with("${ORIGIN}");
-    match text.split(':').all(is_safe) {
-        true => Ok(text.to_owned()),
-        false => Err("a directory of the search path must be absolute or begin with $ORIGIN".into()),
+    match text.split(':').find_map(search_path::fault) {
+        None => Ok(text.to_owned()),
+        Some(fault) => Err(format!("this is no folder to search: {fault}")),
     }
 }
 

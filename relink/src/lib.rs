@@ -3,13 +3,14 @@
 //! [`cli`] says what is asked, [`relink`], [`restore`] and [`check`] are the three answers for a module, [`mod@patch`] is
 //! the one for a source tree, [`report`] prints them, [`failure`] has every way they can fail and [`exit_status`] the
 //! code of each. Below them: [`module`] is a file in memory, [`elf`] its facts, [`generation`] which mod_python it is,
-//! [`library`] what the replacements come from, [`rewrite`] and [`verify`] make the new file and prove it, [`stamp`]
+//! [`library`] what the replacements come from, [`search_path`] how the loader finds it, [`rewrite`] and [`verify`] make the new file and prove it, [`stamp`]
 //! signs it, [`files`] puts it in place, and [`exposed`] is what others could exchange. [`elf::guard`] stands between all of them and a panic.
 
 #![forbid(unsafe_code)]
 
 mod check;
 mod cli;
+mod done;
 mod elf;
 mod exit_status;
 mod exposed;
@@ -23,8 +24,10 @@ mod relink;
 mod report;
 mod restore;
 mod rewrite;
+mod search_path;
 mod stamp;
 mod system;
+mod text;
 mod verify;
 
 use std::process::ExitCode;

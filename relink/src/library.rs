@@ -156,18 +156,6 @@ pub fn find(given: Option<&Path>, python: &Libpython, module: &Path) -> Result<L
     })
 }
 
-/// Find by name where a relinked module will: its RUNPATH, then the loader's usual places.
-pub fn find_as_loader(soname: &str, runpath: &str, module: &Path) -> Option<PathBuf> {
-    let origin = module.parent().unwrap_or(Path::new("/")).display().to_string();
-    let from_runpath = runpath.split(':').filter(|part| !part.is_empty());
-    let directories = from_runpath.map(|part| part.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin));
-    let usual = ["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib"].into_iter().map(str::to_owned);
-    let multiarch = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let multiarch = multiarch.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
-    let all = directories.chain(usual).map(PathBuf::from).chain(multiarch);
-    all.map(|directory| directory.join(soname)).find(|path| path.exists())
-}
-
 fn directories() -> Vec<PathBuf> {
     let mut directories = Vec::new();
     if let Some(prefix) = std::env::current_exe().ok().as_deref().and_then(Path::parent).and_then(Path::parent) {
@@ -214,15 +202,5 @@ mod tests {
         assert!(python("libpython3.13t.so.1.0").unwrap().is_free_threaded());
         assert_eq!(python("libpython3.so"), None);
         assert_eq!(python("libpythonic.so.2"), None);
-    }
-
-    #[test]
-    fn the_loaders_search_follows_origin() {
-        let place = tempfile::tempdir().unwrap();
-        std::fs::write(place.path().join("libx.so.0"), "").unwrap();
-        let module = place.path().join("mod.so");
-        let found = find_as_loader("libx.so.0", "/nonexistent:$ORIGIN", &module);
-        assert_eq!(found, Some(place.path().join("libx.so.0")));
-        assert_eq!(find_as_loader("libx.so.0", "/nonexistent", &module), None);
     }
 }

@@ -7,17 +7,20 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::Cli;
+use crate::done::Done;
 use crate::elf::Facts;
-use crate::exit_status::ExitStatus;
 use crate::exposed::Exposed;
 use crate::failure::Failure;
 use crate::files::{self, Entry};
 use crate::library::{self, Libpython, Library};
 use crate::module::{Module, relinked_by};
-use crate::report::{Report, load_module};
+use crate::report::Report;
 use crate::rewrite::{Plan, rewrite};
 use crate::stamp::Stamp;
-use crate::{generation, system, verify};
+use crate::{generation, search_path, system, text, verify};
+
+/// The output's name where none is given.
+const DEFAULT_OUTPUT: &str = "mod_python-relinked.so";
 
 /// Relink the module of the command line.
 pub fn relink(cli: &Cli) -> Result<Report, Failure> {
@@ -36,18 +39,26 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     let facts = source.facts()?;
     let (generation, library) = accept(&source.path, &facts, cli.library.as_deref())?;
     let plan = plan(cli, source, &facts, generation, &library)?;
+    let target = if cli.in_place {
+        module.original.entry.clone()
+    } else {
+        output_entry(cli.output.as_deref(), &module, source)?
+    };
+    let unresolved = resolve(&plan, &library, &target.path());
+    if let Some(reason) = unresolved.as_ref().filter(|_| cli.in_place) {
+        return Err(Failure::Library(format!("{reason}: give another --runpath, or install the library there first")));
+    }
     let layout = |detail| Failure::Layout { path: source.path.clone(), detail };
     let output = rewrite(source.bytes(), &plan).map_err(layout)?;
     verify::verify(&facts, &output, &plan).map_err(layout)?;
 
-    let target =
-        if cli.in_place { module.original.entry.clone() } else { output_entry(&cli.output, &[&module, source])? };
     let backup = files::backup_name(&module.original.entry.name);
     if cli.in_place && kept.is_none() {
         ensure_replaceable(&module)?;
     }
     let mut exposed = Exposed::default();
-    for path in [&named, &library.path, &target.path()] {
+    let searched = search_path::folders(&plan.runpath, target.folder_path());
+    for path in [&named, &library.path, &target.path()].into_iter().chain(&searched) {
         exposed.look_at(path);
     }
     if cli.in_place {
@@ -73,10 +84,17 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
         Done { cli, what, module: &module, source, facts: &facts, plan: &plan, library: &library, target: &target };
     let mut report = done.report();
     report.warnings.extend(exposed.warnings());
+    report.warnings.extend(unresolved);
     report.json["changed"] = json!(!current && !cli.dry_run);
     if cli.in_place {
-        report.json["backup"] = json!(files::backup_of(&module.path));
+        report.json["backup"] = text::path(&files::backup_of(&module.path));
         warn_of_package(&mut report, &module.path);
+    }
+    let own = [&facts.runpath, &facts.rpath].into_iter().flatten().next().map_or("", String::as_str);
+    for part in own.split(':').filter(|part| !own.is_empty() && !part.starts_with('/') && !part.starts_with('$')) {
+        report.warnings.push(format!(
+            "the module's own search path has {part:?} in it, which the loader takes from wherever Apache is started"
+        ));
     }
     let relative = [&facts.runpath, &facts.rpath].into_iter().flatten().find(|path| path.contains("ORIGIN"));
     let moved = std::path::absolute(&module.path).is_ok_and(|path| path.parent() != target.parent());
@@ -85,6 +103,24 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
         report.warnings.push(warning);
     }
     Ok(report)
+}
+
+/// What `--check` would say of the library, before anything is written. None, if the loader finds the one that was read
+/// or one like it; a packager's library may not be where it will be yet.
+fn resolve(plan: &Plan, library: &Library, target: &Path) -> Option<String> {
+    let Some(found) = search_path::resolve(&plan.needed, &plan.runpath, target) else {
+        return Some(format!("{} is not in {}: Apache will not start until it is", plan.needed, plan.runpath));
+    };
+    let fits = |found: &Library| {
+        found.machine == library.machine
+            && found.libpython == library.libpython
+            && plan.renames.values().all(|symbol| found.exports(symbol))
+    };
+    match Library::read(&found) {
+        Ok(other) if fits(&other) => None,
+        Ok(other) => Some(format!("{} will be found by the loader, and does not fit", other.path.display())),
+        Err(failure) => Some(failure.to_string()),
+    }
 }
 
 fn is_stock(module: &Module) -> bool {
@@ -137,9 +173,12 @@ fn plan(cli: &Cli, module: &Module, facts: &Facts<'_>, generation: &str, library
     }
     let directory = match &cli.runpath {
         Some(directory) => directory.clone(),
-        None => library.directory().to_str().map(str::to_owned).ok_or_else(|| {
-            Failure::Library(format!("{}: its directory's name is not UTF-8: give --runpath", library.path.display()))
-        })?,
+        None => {
+            let directory = library.directory().to_str().ok_or("its directory's name is not UTF-8");
+            let directory = directory.and_then(|name| search_path::fault(name).map_or(Ok(name), Err));
+            let refuse = |fault| Failure::Library(format!("{}: {fault}: give --runpath", library.path.display()));
+            directory.map_err(refuse)?.to_owned()
+        }
     };
     // What the module had stays behind ours: a Python in /opt is found by it.
     let before = facts.runpath.as_ref().or(facts.rpath.as_ref());
@@ -152,7 +191,10 @@ fn plan(cli: &Cli, module: &Module, facts: &Facts<'_>, generation: &str, library
 }
 
 /// Where the output goes, if it may be written.
-fn output_entry(output: &Path, sources: &[&Module]) -> Result<Entry, Failure> {
+fn output_entry(output: Option<&Path>, module: &Module, source: &Module) -> Result<Entry, Failure> {
+    // Beside the stock file it is as safe as that, wherever the caller happens to stand.
+    let beside = module.original.entry.beside(DEFAULT_OUTPUT.into()).path();
+    let output = output.unwrap_or(&beside);
     let found = files::find(output).map_err(|error| Failure::unwritable(output, error))?;
     let Some(state) = &found.state else {
         return Ok(found.entry);
@@ -164,7 +206,7 @@ fn output_entry(output: &Path, sources: &[&Module]) -> Result<Entry, Failure> {
         let source = &module.original.metadata;
         (state.dev(), state.ino()) == (source.dev(), source.ino())
     };
-    if sources.iter().any(is_source) {
+    if [module, source].iter().any(is_source) {
         return Err(Failure::unwritable(output, "it is the stock module itself: use --in-place, which keeps a backup"));
     }
     // A relinked file can be made again. Anything else there, a stock module above all, may be the only copy.
@@ -202,79 +244,4 @@ fn warn_of_package(report: &mut Report, module: &Path) {
         ),
     });
     report.warnings.push("the running server still has the old module: stop it and start it".into());
-}
-
-/// What a run has done, for the report.
-struct Done<'run> {
-    cli: &'run Cli,
-    /// In words.
-    what: &'static str,
-    /// The module that was named, and the one that was read: the same, or the stock file beside it.
-    module: &'run Module,
-    source: &'run Module,
-    facts: &'run Facts<'run>,
-    plan: &'run Plan,
-    library: &'run Library,
-    target: &'run Path,
-}
-
-impl Done<'_> {
-    fn report(&self) -> Report {
-        let (cli, plan, library) = (self.cli, self.plan, self.library);
-        let absolute = |module: &Module| std::path::absolute(&module.path).unwrap_or_else(|_| module.path.clone());
-        let (module, source) = (absolute(self.module), absolute(self.source));
-        let line = load_module(self.target);
-        let way_back = if cli.in_place {
-            format!("modpython-relink --restore {}", module.display())
-        } else {
-            load_module(&source)
-        };
-        let build_id = self.facts.build_id.as_deref().unwrap_or("none");
-        let generation = &plan.stamp.generation;
-        let step = if cli.in_place {
-            "To use it, stop the server and start it. The LoadModule line stays:"
-        } else {
-            "To use it, put this line in the place of mod_python's LoadModule line, and stop and start the server:"
-        };
-        let back = if cli.in_place {
-            "The way back (then stop and start the server):"
-        } else {
-            "The way back is the old line (then stop and start the server):"
-        };
-        let place = if cli.in_place {
-            format!("in place; the stock file is {}", files::backup_of(self.target).display())
-        } else if source == module {
-            format!("to {}", self.target.display())
-        } else {
-            format!("to {}, from its stock file {}", self.target.display(), source.display())
-        };
-        let text = format!(
-            "{} {}\n  {place}\nmod_python {generation}, {}, build-id {build_id}\n{} imports go to {} {}, looked for in {}\n\n{step}\n  {line}\n{back}\n  {way_back}\n",
-            self.what,
-            module.display(),
-            library.libpython,
-            plan.renames.len(),
-            library.soname,
-            library.version,
-            plan.runpath
-        );
-        let json = json!({
-            "module": module,
-            "source": source,
-            "output": self.target,
-            "dry_run": cli.dry_run,
-            "in_place": cli.in_place,
-            "generation": generation,
-            "libpython": library.libpython,
-            "build_id": self.facts.build_id,
-            "source_sha256": plan.stamp.source_sha256,
-            "version": plan.stamp.version,
-            "library": { "path": library.path, "soname": library.soname, "version": library.version },
-            "runpath": plan.runpath,
-            "renamed": plan.renames,
-            "load_module": line,
-            "way_back": way_back,
-        });
-        Report::new(ExitStatus::Ok, text, json)
-    }
 }

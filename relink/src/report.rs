@@ -1,7 +1,6 @@
 //! What a run says: text for people, one JSON object for scripts, and an exit code that means the same in both.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -75,16 +74,6 @@ pub fn print_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(ExitStatus::Usage.code())
 }
 
-/// Apache's line for a module, quoted where the path asks for it.
-pub fn load_module(path: &Path) -> String {
-    let path = path.display().to_string();
-    if path.contains(char::is_whitespace) {
-        format!("LoadModule python_module \"{path}\"")
-    } else {
-        format!("LoadModule python_module {path}")
-    }
-}
-
 fn error_object(action: &str, status: ExitStatus, message: &str) -> Value {
     json!({ "action": action, "error": status.word(), "exit_code": status.code(), "message": message })
 }
@@ -92,15 +81,5 @@ fn error_object(action: &str, status: ExitStatus, message: &str) -> Value {
 fn merge(object: &mut Value, more: Value) {
     if let (Value::Object(object), Value::Object(mut more)) = (object, more) {
         object.append(&mut more);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_with_a_blank_is_quoted_for_apache() {
-        assert_eq!(load_module(Path::new("/a b/m.so")), "LoadModule python_module \"/a b/m.so\"");
     }
 }

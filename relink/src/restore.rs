@@ -7,8 +7,8 @@ use crate::exit_status::ExitStatus;
 use crate::exposed::Exposed;
 use crate::failure::Failure;
 use crate::module::{Module, relinked_by};
-use crate::report::{Report, load_module};
-use crate::{files, system};
+use crate::report::Report;
+use crate::{files, system, text};
 
 /// Put the backup back, if what is there now is relinked and the backup is stock.
 pub fn restore(cli: &Cli) -> Result<Report, Failure> {
@@ -50,11 +50,11 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
     }
     let done = if cli.dry_run { "would put the stock file back:" } else { "the stock file is back:" };
     let json = json!({
-        "module": current.path,
-        "backup": backup_path,
+        "module": text::path(&current.path),
+        "backup": text::path(&backup_path),
         "dry_run": cli.dry_run,
         "build_id": stock.build_id,
-        "load_module": load_module(&current.path),
+        "load_module": text::load_module(&current.path),
     });
     let mut report = Report::new(ExitStatus::Ok, format!("{done} {}\n", current.path.display()), json);
     report.warnings = warnings;

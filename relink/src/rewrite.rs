@@ -184,7 +184,12 @@ fn move_to_new_segment(builder: &mut Builder<'_>, moving: &[SectionId]) -> Resul
         let section = builder.sections.get(*id);
         (section.sh_offset == 0, section.sh_addr)
     });
+    // Behind the loaded ones: what another segment has for an address (a stack's size, or damage) is not mapped.
+    let loaded = builder.segments.iter().filter(|segment| segment.is_load());
+    let loaded = loaded.map(|segment| segment.p_vaddr + segment.p_memsz).max().unwrap_or_default();
     let segment = builder.segments.add_load_segment(elf::PF_R, align);
+    segment.p_vaddr = loaded.next_multiple_of(align) + segment.p_offset % align;
+    segment.p_paddr = segment.p_vaddr;
     for id in order {
         let section = builder.sections.get_mut(id);
         section.sh_addralign = section.sh_addralign.max(1);

@@ -5,7 +5,7 @@
 
 use object::elf;
 
-use crate::elf::{Facts, Fixup, Import, Unreadable};
+use crate::elf::{Facts, Fixup, Import, Load, Unreadable};
 use crate::rewrite::Plan;
 
 /// Dynamic entries that name a table the rewriter may move or resize; they are held by [`Facts::read`].
@@ -76,7 +76,12 @@ fn ensure_contents(source: &Facts<'_>, made: &Facts<'_>) -> Result<(), String> {
         let same = (load.address, load.offset, load.file_size) == (twin.address, twin.offset, twin.file_size);
         ensure(same, "a loaded segment")?;
     }
-    ensure(made.loads.len() == source.loads.len() + 1, "the list of loaded segments")
+    ensure(made.loads.len() == source.loads.len() + 1, "the list of loaded segments")?;
+    // The loader maps them as one stretch, in their order.
+    let end = source.loads.iter().map(|load| load.address + load.memory_size).max().unwrap_or_default();
+    let near =
+        |new: &Load| new.address >= end && new.address - end <= 2 * new.align && new.file_size == new.memory_size;
+    ensure(made.loads.last().is_some_and(near), "the place of the new segment")
 }
 
 fn renamed_import(import: &Import, plan: &Plan) -> Import {
@@ -109,7 +114,7 @@ fn ensure(holds: bool, what: &str) -> Result<(), String> {
 }
 
 fn differs(what: &str) -> String {
-    format!("{what} would not be what it should")
+    format!("unexpected change: {what}")
 }
 
 #[cfg(test)]

@@ -77,12 +77,14 @@ pub struct Section<'data> {
     pub data: &'data [u8],
 }
 
-/// A loaded segment: address, offset in the file, size in the file.
+/// A loaded segment: address, offset in the file, size in the file and in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
     pub address: u64,
     pub offset: u64,
     pub file_size: u64,
+    pub memory_size: u64,
+    pub align: u64,
 }
 
 /// Everything the command wants to know about one file.
@@ -159,6 +161,8 @@ impl<'data> Facts<'data> {
                     address: segment.p_vaddr(endian).into(),
                     offset: segment.p_offset(endian).into(),
                     file_size: segment.p_filesz(endian).into(),
+                    memory_size: segment.p_memsz(endian).into(),
+                    align: segment.p_align(endian).into(),
                 });
             }
         }

@@ -146,6 +146,11 @@ impl Entry {
         self.folder.path.join(&self.name)
     }
 
+    /// Where its folder is.
+    pub fn folder_path(&self) -> &Path {
+        &self.folder.path
+    }
+
     /// Another name in the same folder.
     pub fn beside(&self, name: OsString) -> Entry {
         Entry { folder: Rc::clone(&self.folder), name }

@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::files::{self, Change};
 use crate::report::Report;
 use crate::stamp::sha256;
+use crate::text;
 use anchors::Target;
 use edit::Edit;
 use releases::{RELEASES, Release, Shipped};
@@ -98,12 +99,17 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
         false => "not as one of the patch set's releases: the places are found by what stands there",
     };
     let top = tree.top.display();
-    let mut text = format!("mod_python {version} in {top}\n  {origin}\n");
+    let mut lines = format!("mod_python {version} in {top}\n  {origin}\n");
     let mut files: Vec<Value> = Vec::new();
     let tense = if arguments.apply && !arguments.dry_run { "added" } else { "to add" };
     for edit in edits {
         let places: Vec<String> = edit.additions.iter().map(|addition| addition.after.to_string()).collect();
-        text.push_str(&format!("{}: {} lines {tense}, after line {}\n", edit.path, edit.added(), places.join(" and ")));
+        lines.push_str(&format!(
+            "{}: {} lines {tense}, after line {}\n",
+            edit.path,
+            edit.added(),
+            places.join(" and ")
+        ));
         files.push(json!({
             "path": edit.path,
             "added": edit.added(),
@@ -113,11 +119,11 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
         }));
     }
     if arguments.apply {
-        text.push_str("They are built with the library installed (pkg-config has to find modpython-core); configure and make as usual.\n");
-        text.push_str(&format!("The way back: modpython-relink patch --reverse {top}\n"));
+        lines.push_str("They are built with the library installed (pkg-config has to find modpython-core); configure and make as usual.\n");
+        lines.push_str(&format!("The way back: modpython-relink patch --reverse {top}\n"));
     }
     let json = json!({
-        "tree": tree.top,
+        "tree": text::path(&tree.top),
         "version": version,
         "generation": tree.generation.name(),
         "released": released,
@@ -125,7 +131,7 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
         "dry_run": arguments.dry_run,
         "files": files,
     });
-    Report::new(ExitStatus::Ok, text, json)
+    Report::new(ExitStatus::Ok, lines, json)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub fn write(
         true => format!("To apply it: QUILT_PATCHES={} quilt push, in {top}\n", absolute(directory).display()),
         false => format!("To apply them: patch -p1 -d {top} <FILE, for each; or git apply FILE\n"),
     });
-    report.json["output"] = json!(files.iter().map(|(path, _)| path).collect::<Vec<_>>());
+    report.json["output"] = json!(files.iter().map(|(path, _)| crate::text::path(path)).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -18,20 +18,20 @@ pub fn reverse(arguments: &PatchArguments, tree: &Tree) -> Result<Report, Failur
     if patched.is_empty() {
         return Err(Failure::NotPatched { path: tree.top.clone() });
     }
-    let (mut changes, mut changed, mut text) = (Vec::new(), Vec::new(), String::new());
+    let (mut changes, mut changed, mut told) = (Vec::new(), Vec::new(), String::new());
     let tense = if arguments.dry_run { "would be taken out" } else { "taken out" };
     let files = tree.files.iter().zip(&tree.originals);
     for ((target, content), original) in files.filter(|((target, _), _)| patched.contains(target)) {
         let path = tree.top.join(target.path());
         let (before, taken) =
             without(*target, content).map_err(|detail| Failure::Anchor { path: path.clone(), detail })?;
-        text.push_str(&format!("{}: {taken} lines {tense}\n", target.path()));
+        told.push_str(&format!("{}: {taken} lines {tense}\n", target.path()));
         changed.push(json!({ "path": target.path(), "removed": taken, "sha256_after": sha256(&before) }));
         changes.push(Change::Of(original, before));
     }
     let warnings = super::change(arguments, &changes)?;
-    let json = json!({ "tree": tree.top, "version": tree.version, "dry_run": arguments.dry_run, "files": changed });
-    let mut report = Report::new(ExitStatus::Ok, text, json);
+    let json = json!({ "tree": crate::text::path(&tree.top), "version": tree.version, "dry_run": arguments.dry_run, "files": changed });
+    let mut report = Report::new(ExitStatus::Ok, told, json);
     report.warnings = warnings;
     Ok(report)
 }

@@ -24,7 +24,7 @@ fn a_stock_module() {
 #[test]
 fn a_current_copy_of_the_systems_module() {
     let place = Place::for_debian();
-    place.run(&[stock().to_str().unwrap()]).assert_exit(0);
+    place.run(&["--output", RELINKED, stock().to_str().unwrap()]).assert_exit(0);
     let json = place.run_bare(&["--check", "--json", RELINKED]);
     let json = json.assert_exit(0).json();
     assert_eq!(json["state"], "ok");

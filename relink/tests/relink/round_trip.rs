@@ -59,7 +59,7 @@ fn assert_only_the_plan_changed(stock: &Path, relinked: &Path, runpath: &str) {
 #[test]
 fn debians_module_is_relinked_and_nothing_else_of_it_changes() {
     let place = Place::for_debian();
-    let ran = place.run(&[stock().to_str().unwrap()]);
+    let ran = place.run(&["--output", RELINKED, stock().to_str().unwrap()]);
     ran.assert_exit(0);
     let relinked = place.path(RELINKED);
     assert!(ran.stdout.contains(&format!("LoadModule python_module {}\n", relinked.display())), "{}", ran.stdout);
@@ -85,7 +85,7 @@ fn debians_module_is_relinked_and_nothing_else_of_it_changes() {
 #[test]
 fn apache_loads_debians_module_relinked() {
     let place = Place::for_debian();
-    place.run(&[stock().to_str().unwrap()]).assert_exit(0);
+    place.run(&["--output", RELINKED, stock().to_str().unwrap()]).assert_exit(0);
     let test = |module: &Path| {
         let modules = Path::new(STOCK).parent().unwrap().display();
         let root = place.path("").display().to_string();
@@ -281,4 +281,37 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     assert_eq!(wet["renamed"], dry["renamed"]);
     assert_eq!(wet["output"], dry["output"]);
     assert_eq!(wet["load_module"], format!("LoadModule python_module {}", place.path(RELINKED).display()));
+}
+
+/// The new segment went behind the highest address of any segment, and what is behind such a one cannot be mapped.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn an_address_in_a_segment_that_is_not_loaded_does_not_matter() {
+    const PT_GNU_STACK: u32 = 0x6474_e551;
+    let place = Place::new();
+    let mut bytes = place.read("mod_python.so");
+    let number =
+        |at: usize, size: usize| bytes[at..at + size].iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte));
+    let headers = (0..number(56, 2)).map(|index| number(32, 8) + index * 56);
+    let stack = headers.into_iter().find(|at| number(*at, 4) == PT_GNU_STACK as usize).expect("a stack segment");
+    bytes[stack + 16..stack + 24].copy_from_slice(&0x7fff_0000_0000_u64.to_le_bytes());
+    place.write("mod_python.so", &bytes);
+    place.run(&["mod_python.so"]).assert_exit(0);
+    assert_calls_arrive(&place, "mod_python.so", &Recipe::generation_35());
+}
+
+/// It was written to wherever one stood.
+#[test]
+fn the_output_is_beside_the_stock_module_unless_told_otherwise() {
+    let place = Place::new();
+    fs::create_dir(place.path("modules")).unwrap();
+    fs::rename(place.path("mod_python.so"), place.path("modules/mod_python.so")).unwrap();
+    std::os::unix::fs::symlink("modules/mod_python.so", place.path("link.so")).unwrap();
+    for module in ["modules/mod_python.so", "link.so"] {
+        let json = place.run(&["--json", module]).assert_exit(0).json();
+        let output = place.path("modules").join(RELINKED);
+        assert_eq!(json["output"].as_str(), output.to_str());
+        fs::remove_file(output).unwrap();
+    }
+    assert_eq!(place.names(), ["link.so", "modules"]);
 }
