@@ -19,6 +19,7 @@ mod files;
 mod generation;
 mod library;
 mod module;
+mod package;
 mod patch;
 mod relink;
 mod report;

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::files::{self, Entry};
 use crate::library::{self, Libpython, Library};
 use crate::module::{Module, relinked_by};
+use crate::package::{self, Diversion};
 use crate::report::Report;
 use crate::rewrite::{Plan, rewrite};
 use crate::stamp::Stamp;
@@ -87,8 +88,9 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     report.warnings.extend(unresolved);
     report.json["changed"] = json!(!current && !cli.dry_run);
     if cli.in_place {
-        report.json["backup"] = text::path(&files::backup_of(&module.path));
-        warn_of_package(&mut report, &module.path);
+        let backup = files::backup_of(&module.path);
+        report.json["backup"] = text::path(&backup);
+        tell_package_manager(&mut report, cli, &module.path, &backup);
     }
     let own = [&facts.runpath, &facts.rpath].into_iter().flatten().next().map_or("", String::as_str);
     for part in own.split(':').filter(|part| !own.is_empty() && !part.starts_with('/') && !part.starts_with('$')) {
@@ -229,17 +231,30 @@ fn ensure_replaceable(module: &Module) -> Result<(), Failure> {
     }
 }
 
-fn warn_of_package(report: &mut Report, module: &Path) {
-    let command = system::reinstall_command(module);
+/// What follows for upgrades. dpkg is told to put the package's next file under the backup's name.
+fn tell_package_manager(report: &mut Report, cli: &Cli, module: &Path, backup: &Path) {
+    let diversion = if cli.dry_run { Ok(Diversion::None) } else { package::divert(module, backup) };
+    let again = "run this command again then, and stop and start the server";
+    let command = package::reinstall_command(module);
     report.json["reinstall"] = json!(command);
-    report.warnings.push(match command {
-        Some(command) => format!(
-            "the package manager owns {}: its next upgrade puts a stock file there again (then run this command \
-             again); {command} brings the stock file back at any time",
+    report.json["diverted"] = json!(matches!(diversion, Ok(Diversion::Present | Diversion::Registered)));
+    report.warnings.push(match (diversion, command) {
+        (Ok(Diversion::Present | Diversion::Registered), _) => format!(
+            "the package's next upgrade puts its stock file at {}, by a diversion of dpkg's that --restore ends: {again}",
+            backup.display()
+        ),
+        (Err(reason), _) => format!(
+            "the package manager owns {}, and could not be told to leave it alone: {reason}. Its next upgrade puts a \
+             stock file there again: {again}",
             module.display()
         ),
-        None => format!(
-            "if a package manager owns {}, its next upgrade puts a stock file there again: run this command again then",
+        (Ok(Diversion::None), Some(command)) => format!(
+            "the package manager owns {}: its next upgrade puts a stock file there again ({again}); {command} brings the \
+             stock file back at any time",
+            module.display()
+        ),
+        (Ok(Diversion::None), None) => format!(
+            "if a package manager owns {}, its next upgrade puts a stock file there again: {again}",
             module.display()
         ),
     });

@@ -8,7 +8,7 @@ use crate::exposed::Exposed;
 use crate::failure::Failure;
 use crate::module::{Module, relinked_by};
 use crate::report::Report;
-use crate::{files, system, text};
+use crate::{files, package, system, text};
 
 /// Put the backup back, if what is there now is relinked and the backup is stock.
 pub fn restore(cli: &Cli) -> Result<Report, Failure> {
@@ -23,7 +23,7 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
     }
     let unusable = |failure: Failure| refuse(format!("the backup cannot be put back: {failure}"));
     let Some(backup) = current.kept_beside().map_err(unusable)? else {
-        let command = system::reinstall_command(&current.path);
+        let command = package::reinstall_command(&current.path);
         let advice = command.map_or("install mod_python again".into(), |command| format!("run {command}"));
         return Err(refuse(format!("there is no backup {}: {advice}", backup_path.display())));
     };
@@ -42,10 +42,15 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
     if facts.stamp.as_ref().is_some_and(|stamp| stamp.source_sha256 != backup.sha256()) {
         warnings.push("the backup is another build than the one that was relinked".to_owned());
     }
+    let mut undiverted = false;
     if cli.dry_run {
         files::check_writable(&current.original.entry)?;
     } else {
         files::restore(&current.original, &backup.original)?;
+        match package::end_diversion(&current.path, &backup_path) {
+            Ok(ended) => undiverted = ended,
+            Err(reason) => warnings.push(format!("the diversion could not be ended: {reason}")),
+        }
         warnings.push("the running server still has the relinked module: stop it and start it".to_owned());
     }
     let done = if cli.dry_run { "would put the stock file back:" } else { "the stock file is back:" };
@@ -53,6 +58,7 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
         "module": text::path(&current.path),
         "backup": text::path(&backup_path),
         "dry_run": cli.dry_run,
+        "undiverted": undiverted,
         "build_id": stock.build_id,
         "load_module": text::load_module(&current.path),
     });

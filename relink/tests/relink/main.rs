@@ -5,6 +5,7 @@ mod run;
 
 mod check;
 mod damage;
+mod diversion;
 mod hostile;
 mod in_place;
 mod json;

@@ -265,7 +265,19 @@ fn a_search_path_that_does_not_lead_to_the_library_is_refused_in_place_and_else_
 #[test]
 fn apache_reads_the_line_as_it_is_given() {
     let place = Place::for_debian();
-    for name in ["plain", "a b", "quo\"te", "it's", "back\\slash", "tail\\", "#hash", "{brace}$x", "tab\tbed"] {
+    for name in [
+        "plain",
+        "a b",
+        "a \"b\" c",
+        "a \\\\b",
+        "quo\"te",
+        "it's",
+        "back\\slash",
+        "tail\\",
+        "#hash",
+        "{brace}$x",
+        "tab\tbed",
+    ] {
         let folder = place.path(name);
         fs::create_dir(&folder).unwrap();
         let output = folder.join("m.so").display().to_string();
