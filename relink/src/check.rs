@@ -16,14 +16,18 @@ use crate::{files, generation, search_path, system, text};
 
 /// Say what the module is.
 pub fn check(cli: &Cli) -> Result<Report, Failure> {
-    let named = system::module_or_installed(cli.module.as_deref())?;
-    let mut module = Module::read(&named)?;
-    module.path = std::path::absolute(&named).unwrap_or(named);
+    examine(&system::module_or_installed(cli.module.as_deref())?, cli.library.as_deref())
+}
+
+/// The same of a module, with its library where the loader finds it unless that is given.
+pub fn examine(named: &Path, library: Option<&Path>) -> Result<Report, Failure> {
+    let mut module = Module::read(named)?;
+    module.path = std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
     let facts = module.facts()?;
     match relinked_by(&facts) {
         None => Ok(stock(&module, &facts)),
         Some(_) if facts.exports(BUILD_INFO) => Ok(linked(&module, &facts)),
-        Some(version) => Ok(relinked(cli, &module, &facts, &version)),
+        Some(version) => Ok(relinked(library, &module, &facts, &version)),
     }
 }
 
@@ -85,10 +89,10 @@ fn linked(module: &Module, facts: &Facts<'_>) -> Report {
     Report::new(status, lines, json)
 }
 
-fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Report {
+fn relinked(given: Option<&Path>, module: &Module, facts: &Facts<'_>, version: &str) -> Report {
     let generation = facts.stamp.as_ref().map(|stamp| stamp.generation.clone());
     let generation = generation.or_else(|| generation::of_relinked(facts)).unwrap_or_else(|| "unknown".into());
-    let library = loadable_library(cli, module, facts);
+    let library = loadable_library(given, module, facts);
     // What was built with the library, and not rewritten, was not made from any file that could be upgraded.
     let built = facts.stamp.is_none() && generation::of_relinked(facts).is_none();
     let sources = if built { Vec::new() } else { sources(module, facts) };
@@ -127,6 +131,7 @@ fn relinked(cli: &Cli, module: &Module, facts: &Facts<'_>, version: &str) -> Rep
         "module": text::path(&module.path),
         "generation": generation,
         "version": version,
+        "libpython": Libpython::among(&facts.needed).map(|python| python.name),
         "build_id": facts.build_id,
         "runpath": facts.runpath,
         "library": library.as_ref().ok().map(|library| json!({ "path": text::path(&library.path), "version": library.version })),
@@ -141,14 +146,14 @@ fn headline(status: ExitStatus) -> &'static str {
 }
 
 /// The library this module will be given when Apache loads it, if it fits.
-fn loadable_library(cli: &Cli, module: &Module, facts: &Facts<'_>) -> Result<Library, String> {
+fn loadable_library(given: Option<&Path>, module: &Module, facts: &Facts<'_>) -> Result<Library, String> {
     let soname = our_library(facts).ok_or("it needs no library of modpython-core: relink the stock module again")?;
     let search = [&facts.runpath, &facts.rpath].into_iter().flatten().next().map_or("", String::as_str);
     // Apache loads by the name the LoadModule line has, and the loader takes $ORIGIN from the real file.
     let origin = module.real_path();
-    let path = match &cli.library {
+    let path = match given {
         Some(path) if path.is_dir() => Some(path.join(soname)),
-        Some(path) => Some(path.clone()),
+        Some(path) => Some(path.to_owned()),
         None => search_path::resolve(soname, search, &origin),
     };
     let path = path.ok_or_else(|| {

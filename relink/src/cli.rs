@@ -65,6 +65,31 @@ pub enum Command {
     /// stands there.
     #[command(after_help = exit_codes())]
     Patch(PatchArguments),
+
+    /// Say what this installation is, which known defects it has, and what to do
+    ///
+    /// The exit code is that of --check, and 13 for a module that is stock again since an upgrade: for monitoring.
+    #[command(after_help = exit_codes())]
+    Doctor(DoctorArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// The module; by default the one that Apache's configuration loads, or else the installed one of this system
+    #[arg(value_name = "MODULE.so")]
+    pub module: Option<PathBuf>,
+
+    /// The program of Apache that is asked for its MPM and its folders: apachectl, apache2ctl or httpd
+    #[arg(long, value_name = "PROGRAM")]
+    pub apache: Option<PathBuf>,
+
+    /// The server's error log; by default the one that its configuration names
+    #[arg(long, value_name = "FILE")]
+    pub error_log: Option<PathBuf>,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -109,6 +134,7 @@ pub enum Action<'cli> {
     Restore,
     Check,
     Patch(&'cli PatchArguments),
+    Doctor(&'cli DoctorArguments),
 }
 
 impl Action<'_> {
@@ -119,6 +145,7 @@ impl Action<'_> {
             Action::Restore => "restore",
             Action::Check => "check",
             Action::Patch(_) => "patch",
+            Action::Doctor(_) => "doctor",
         }
     }
 }
@@ -134,6 +161,7 @@ impl Cli {
     pub fn action(&self) -> Action<'_> {
         match (&self.command, self.check, self.restore) {
             (Some(Command::Patch(arguments)), ..) => Action::Patch(arguments),
+            (Some(Command::Doctor(arguments)), ..) => Action::Doctor(arguments),
             (None, true, _) => Action::Check,
             (None, _, true) => Action::Restore,
             (None, ..) => Action::Relink,
@@ -144,6 +172,7 @@ impl Cli {
     pub fn wants_json(&self) -> bool {
         match &self.command {
             Some(Command::Patch(arguments)) => arguments.json,
+            Some(Command::Doctor(arguments)) => arguments.json,
             None => self.json,
         }
     }

@@ -36,6 +36,7 @@ exit_statuses! {
     Stock = 10, "stock": "--check: the module is stock";
     Stale = 11, "stale": "--check: relinked, but its source has been upgraded since";
     Broken = 12, "broken": "--check: relinked, but its library is missing or does not fit";
+    Reverted = 13, "reverted": "doctor: stock again since an upgrade, after it was relinked in place";
     Unreadable = 20, "unreadable": "the module is not found or cannot be read";
     NotElf = 21, "not-elf": "the file is not ELF";
     Damaged = 22, "damaged": "the file is truncated or damaged";

@@ -8,6 +8,7 @@ mod anchors;
 mod edit;
 mod generation;
 mod output;
+mod probe;
 mod releases;
 mod reverse;
 mod tree;
@@ -24,6 +25,7 @@ use crate::stamp::sha256;
 use crate::text;
 use anchors::Target;
 use edit::Edit;
+pub use probe::probe;
 use releases::{RELEASES, Release, Shipped};
 use tree::Tree;
 

@@ -38,7 +38,7 @@ pub fn reverse(arguments: &PatchArguments, tree: &Tree) -> Result<Report, Failur
 
 /// The content without our lines, and how many those are. Each group has to be there once and whole, but that a
 /// Makefile has one of two.
-fn without(target: Target, content: &[u8]) -> Result<(Vec<u8>, usize), String> {
+pub fn without(target: Target, content: &[u8]) -> Result<(Vec<u8>, usize), String> {
     let mut lines = lines(content);
     let mut taken = 0;
     for group in target.groups() {

@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::craft::{self, LIBPYTHON};
+use crate::doctor::Installation;
 use crate::patch::Tree;
 use crate::run::Place;
 
@@ -71,6 +72,14 @@ fn the_page_has_every_field_and_no_other() {
     );
     craft::compile(&place.path("linked.so"), &linked, &[]);
     print(&place, &["--check", "linked.so"]);
+    let server = Installation::new("worker", true);
+    for _ in 0..2 {
+        let json = server.doctor(&["--json"]).json();
+        fields_of(&json, "", printed.entry("doctor".to_owned()).or_default());
+        let line = "modpython-core: version 0.1.0 active, mod_python generation 3.5, Python 3.77\n";
+        server.place.write("error_log", line.as_bytes());
+    }
+    printed.get_mut("doctor").unwrap().remove("running");
     let tree = Tree::new();
     let mut patch = |arguments: &[&str]| {
         let json = tree.patch(&[&["--json"], arguments].concat()).json();

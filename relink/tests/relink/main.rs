@@ -6,6 +6,7 @@ mod run;
 mod check;
 mod damage;
 mod diversion;
+mod doctor;
 mod hostile;
 mod in_place;
 mod json;

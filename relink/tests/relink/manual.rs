@@ -34,7 +34,7 @@ fn page() -> String {
 #[test]
 fn every_option_of_the_help_is_in_the_man_page_and_the_reverse() {
     let mut of_help = BTreeSet::new();
-    for arguments in [&["--help"][..], &["patch", "--help"]] {
+    for arguments in [&["--help"][..], &["patch", "--help"], &["doctor", "--help"]] {
         let help = Place::new().run_bare(arguments);
         of_help.extend(options(&help.assert_exit(0).stdout));
     }
