@@ -60,9 +60,9 @@ pub struct Cli {
 pub enum Command {
     /// Write what a source tree of mod_python gets, as diffs for that very tree, or put it in
     ///
-    /// Lines are added to three files, so that the build uses the library of modpython-core; none is changed or removed.
-    /// Releases are known by the sums of these files; in a tree that somebody has changed the places are found by what
-    /// stands there.
+    /// Lines are added to three files, so that the build uses the library of modpython-core; none is changed or
+    /// removed. Releases are known by the sums of these files; in a tree that somebody has changed the places are found
+    /// by what stands there.
     #[command(after_help = exit_codes())]
     Patch(PatchArguments),
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a folder that is to be searched, if anything is. The loader would take a relative one from wherever
-/// Apache happens to be started, and Apache loads modules as root; a colon ends a folder's name, and a dollar sign begins
-/// one of the loader's own words.
+/// What is wrong with a folder that is to be searched, if anything is. The loader would take a relative one from
+/// wherever Apache happens to be started, and Apache loads modules as root; a colon ends a folder's name, and a dollar
+/// sign begins one of the loader's own words.
 pub fn fault(folder: &str) -> Option<&'static str> {
     let rest = match after_origin(folder) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,

@@ -5,7 +5,7 @@
 //! segment (which the loader reads). Both are held here.
 
 use object::elf;
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
+use object::read::elf::{FileHeader, ProgramHeader, Rel as _, Rela as _, SectionHeader, SectionTable, Sym};
 use object::{Endianness, read};
 
 use crate::elf::Unreadable;
@@ -89,6 +89,7 @@ pub fn tables<Elf: FileHeader<Endian = Endianness>>(
         }
     }
     hash_tables(&sections, endian, data)?;
+    relocations(segments, &sections, endian, data)?;
     dynamic_agrees::<Elf>(segments, &sections, endian, data)?;
     exports_are_found(&sections, endian, data)
 }
@@ -116,6 +117,42 @@ fn exports_are_found<Elf: FileHeader<Endian = Endianness>>(
             .is_none_or(|table| table.find(endian, name, elf::hash(name), None, &symbols, &versions).is_some());
         if !in_gnu || !in_sysv {
             return damaged("its hash table does not lead to its symbols");
+        }
+    }
+    Ok(())
+}
+
+/// The loader writes where a relocation says. Outside of the image that is somebody else's memory, or, once there is
+/// one more segment, that one, which is read-only.
+fn relocations<Elf: FileHeader<Endian = Endianness>>(
+    segments: &[Elf::ProgramHeader],
+    sections: &SectionTable<'_, Elf>,
+    endian: Endianness,
+    data: &[u8],
+) -> Result<(), Unreadable> {
+    let word = size_of::<Elf::Word>() as u64;
+    let is_loaded = |address: u64| {
+        segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).any(|segment| {
+            let (start, size): (u64, u64) = (segment.p_vaddr(endian).into(), segment.p_memsz(endian).into());
+            address >= start && size >= word && address - start <= size - word
+        })
+    };
+    for section in sections.iter().filter(|section| section.sh_flags(endian).contains(elf::SHF_ALLOC)) {
+        let mut addresses: Vec<u64> = Vec::new();
+        if let Some((relas, _)) = section.rela(endian, data)? {
+            // Type 0 is none on every machine, and does nothing.
+            let real = relas.iter().filter(|rela| rela.r_type(endian, false).0 != 0);
+            addresses.extend(real.map(|rela| -> u64 { rela.r_offset(endian).into() }));
+        }
+        if let Some((rels, _)) = section.rel(endian, data)? {
+            let real = rels.iter().filter(|rel| rel.r_type(endian).0 != 0);
+            addresses.extend(real.map(|rel| -> u64 { rel.r_offset(endian).into() }));
+        }
+        if let Some(relrs) = section.relr(endian, data)? {
+            addresses.extend(relrs.map(|address| -> u64 { address.into() }));
+        }
+        if !addresses.into_iter().all(is_loaded) {
+            return damaged("a relocation lies outside of what is loaded");
         }
     }
     Ok(())

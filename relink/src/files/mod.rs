@@ -4,8 +4,8 @@
 //! [`stage`] makes finished temporary files; what is here gives them their names, and takes that back if it fails.
 //!
 //! Folders and names are under the control of whoever may write there, and this command is run by root. So nothing is
-//! opened, changed or renamed by a path once it was found, no link is followed but by [`walk`], and attributes are set on
-//! descriptors of files that were made here.
+//! opened, changed or renamed by a path once it was found, no link is followed but by [`walk`], and attributes are set
+//! on descriptors of files that were made here.
 
 mod exposure;
 mod folder;
@@ -84,8 +84,10 @@ pub fn write_new(target: &Entry, content: &[u8], like: &Metadata) -> Result<(), 
         let visit = Visit::to(&target.folder);
         let staged = Staged::new(&visit, content)?;
         staged.set_mode(like.mode())?;
+        target.folder.sync()?;
         staged.give_name(&target.name)?;
-        target.folder.sync()
+        settle(&target.folder);
+        Ok(())
     };
     write().map_err(|error: Error| Failure::unwritable(&target.path(), error))
 }
@@ -133,9 +135,11 @@ pub fn renew(module: &Original, content: &[u8]) -> Result<(), Failure> {
     let renew = || {
         let visit = Visit::to(&module.entry.folder);
         let relinked = Staged::like(&visit, content, &module.file)?;
+        module.entry.folder.sync()?;
         module.ensure_unchanged()?;
         relinked.give_name(&module.entry.name)?;
-        module.entry.folder.sync()
+        settle(&module.entry.folder);
+        Ok(())
     };
     renew().map_err(|error: Error| Failure::unwritable(&module.entry.path(), error))
 }
@@ -146,8 +150,10 @@ pub fn restore(module: &Original, backup: &Original) -> Result<(), Failure> {
         let _visit = Visit::to(&module.entry.folder);
         module.ensure_unchanged()?;
         backup.ensure_unchanged()?;
+        module.entry.folder.sync()?;
         module.entry.folder.rename(&backup.entry.name, &module.entry.name)?;
-        module.entry.folder.sync()
+        settle(&module.entry.folder);
+        Ok(())
     };
     restore().map_err(|error: Error| Failure::unwritable(&module.entry.path(), error))
 }
@@ -177,6 +183,7 @@ pub fn change_all(changes: &[Change<'_>]) -> Result<(), Failure> {
     let visits: Vec<Visit<'_>> = changes.iter().map(|change| Visit::to(&change.entry().folder)).collect();
     let mut staged = Vec::new();
     for (change, visit) in changes.iter().zip(&visits) {
+        change.entry().folder.sync().map_err(refuse(change))?;
         let both = match change {
             Change::Of(original, content) => Staged::like(visit, content, &original.file).and_then(|new| {
                 let back = Staged::like(visit, &original.content, &original.file)?;
@@ -200,7 +207,8 @@ pub fn change_all(changes: &[Change<'_>]) -> Result<(), Failure> {
         }
         done.push((entry, back));
     }
-    changes.iter().try_for_each(|change| change.entry().folder.sync().map_err(refuse(change)))
+    changes.iter().for_each(|change| settle(&change.entry().folder));
+    Ok(())
 }
 
 /// Would a file of this name be written? For `--dry-run`, which must say so without writing.
@@ -217,6 +225,13 @@ pub fn check_writable(target: &Entry) -> Result<(), Failure> {
         return Err(refuse("it belongs to another user, in a folder with the sticky bit".into()));
     }
     Ok(())
+}
+
+/// Wait until a change of names is on the disk. That it can be waited for was seen before the change, so that a run
+/// that fails has changed nothing; a disk that fails now has the old names or the new ones, and a whole file under
+/// each.
+fn settle(folder: &Folder) {
+    let _ = folder.sync();
 }
 
 fn put_back(folder: &Folder, name: &OsStr, older: Option<Staged<'_>>) {

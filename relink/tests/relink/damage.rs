@@ -60,7 +60,7 @@ fn number(bytes: &[u8], at: usize, size: usize) -> usize {
 }
 
 /// (offset, size) of the tables of a 64-bit little-endian file: both header tables and the sections by type.
-fn tables(bytes: &[u8]) -> Vec<(&'static str, usize, usize)> {
+pub fn tables(bytes: &[u8]) -> Vec<(&'static str, usize, usize)> {
     let (phoff, shoff) = (number(bytes, 32, 8), number(bytes, 40, 8));
     let (phnum, shnum) = (number(bytes, 56, 2), number(bytes, 60, 2));
     let mut tables =

@@ -1,4 +1,5 @@
-//! Names and files that nobody expects: no panic, no wait without end, and after any code from 20 on nothing was written.
+//! Names and files that nobody expects: no panic, no wait without end, and after any code from 20 on nothing was
+//! written.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

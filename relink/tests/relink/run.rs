@@ -2,9 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,8 +16,8 @@ use crate::craft::{self, DEBIANS_LIBPYTHON, DEBIANS_LIBRARY, LIBPYTHON, LIBRARY,
 /// Debian's module, the real input. It must be there: the tests on it are the point of the others.
 pub const STOCK: &str = "/usr/lib/apache2/modules/mod_python.so";
 
-/// The path of Debian's module, or a failure that names the package. On a machine whose module is relinked in place, the
-/// stock file is beside it.
+/// The path of Debian's module, or a failure that names the package. On a machine whose module is relinked in place,
+/// the stock file is beside it.
 pub fn stock() -> &'static Path {
     let kept = Path::new(concat!("/usr/lib/apache2/modules/mod_python.so", ".modpython-core-stock"));
     let path = if kept.exists() { kept } else { Path::new(STOCK) };
@@ -57,6 +59,40 @@ pub fn command() -> &'static str {
     env!("CARGO_BIN_EXE_modpython-relink")
 }
 
+/// What each place begins with, made once: the compiler would take most of these tests' time.
+fn template() -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut recipe = DefaultHasher::new();
+    (include_str!("craft.rs"), craft::SYMBOLS).hash(&mut recipe);
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let finished = tmp.join(format!("template-{:x}", recipe.finish()));
+    if !finished.exists() {
+        let making = tempfile::tempdir_in(tmp).unwrap().keep();
+        fs::set_permissions(&making, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(making.join("lib")).unwrap();
+        craft::library(&making.join("lib").join(LIBRARY), LIBPYTHON, &craft::replacements(), &[]);
+        craft::module(&making.join("mod_python.so"), &Recipe::generation_35());
+        // Another process may have been faster; either is as good.
+        if fs::rename(&making, &finished).is_err() {
+            fs::remove_dir_all(&making).unwrap();
+        }
+    }
+    finished
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// A directory with a library like ours in `lib/` and a crafted stock module of generation 3.5.
 pub struct Place {
     dir: TempDir,
@@ -71,9 +107,7 @@ impl Place {
         let place = Place { dir: tempfile::tempdir_in(parent).unwrap() };
         // tempdir makes it 0700, and some tests run the command as somebody else.
         fs::set_permissions(place.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::create_dir(place.path("lib")).unwrap();
-        craft::library(&place.path("lib").join(LIBRARY), LIBPYTHON, &craft::replacements(), &[]);
-        place.craft("mod_python.so", &Recipe::generation_35());
+        copy_folder(&template(), place.dir.path());
         place
     }
 
