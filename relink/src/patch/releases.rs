@@ -30,8 +30,7 @@ macro_rules! releases {
     };
 }
 
-/// 3.1.4 is not among them, since nobody here has its source. The three files of the newest master are those of
-/// 3.5.0.5.
+/// 3.1.4 is not among them, since nobody here has its source. The three files of the newest master are those of 3.5.0.5.
 pub const RELEASES: &[Release] = releases! {
     "3.1.3": "mod_python.c", "apache.py", "Makefile.in";
     "3.2.10": "mod_python.c", "apache.py", "Makefile.in";
