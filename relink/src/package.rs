@@ -82,6 +82,19 @@ pub fn diverted(module: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(path))).filter(|path| path != module)
 }
 
+/// What is to be done about a module whose package was removed: dpkg took the backup, which is the package's file, and
+/// left what it does not know. None, if that is not so.
+pub fn leftover(module: &Path, backup: &Path) -> Option<String> {
+    if backup.symlink_metadata().is_ok() || diverted(module)? != backup {
+        return None;
+    }
+    let word = crate::text::shell_word(module).unwrap_or_else(|| crate::text::NO_LINE.to_owned());
+    Some(format!(
+        "its package has been removed: run rm {word} && dpkg-divert --local --no-rename --remove {word}, or install the \
+         package again"
+    ))
+}
+
 fn dpkg_divert(arguments: &[&OsStr], module: &Path) -> Result<(), String> {
     let mut all: Vec<&OsStr> = vec!["--local".as_ref()];
     all.extend(arguments);

@@ -23,8 +23,10 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
     }
     let unusable = |failure: Failure| refuse(format!("the backup cannot be put back: {failure}"));
     let Some(backup) = current.kept_beside().map_err(unusable)? else {
+        let leftover = package::leftover(&current.path, &backup_path);
         let command = package::reinstall_command(&current.path);
-        let advice = command.map_or("install mod_python again".into(), |command| format!("run {command}"));
+        let advice = leftover
+            .unwrap_or_else(|| command.map_or("install mod_python again".into(), |command| format!("run {command}")));
         return Err(refuse(format!("there is no backup {}: {advice}", backup_path.display())));
     };
     let stock = backup.facts().map_err(unusable)?;

@@ -54,6 +54,8 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
             advice.push(format!("Apache's configuration loads another file, {}", loaded.display()));
         }
     }
+    let real = std::fs::canonicalize(&module).unwrap_or_else(|_| module.clone());
+    advice.extend(package::leftover(&real, &files::backup_of(&real)));
     advice.extend(of_running(status, way, of("version"), &started));
     if server.as_ref().is_some_and(|server| server.has_mod_wsgi) {
         advice.push("mod_wsgi is loaded too: version 4 refuses to run in one server with mod_python".into());

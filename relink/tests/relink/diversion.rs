@@ -115,6 +115,24 @@ fn an_upgrade_goes_to_the_backup_and_everything_can_be_taken_back() {
     assert!(!packaged.place.path("mod_python.so").exists());
 }
 
+/// dpkg removes what it knows; what is left is named, with the way to be rid of it.
+#[test]
+fn a_package_that_is_purged_leaves_nothing_that_is_not_named() {
+    let packaged = Packaged::new();
+    packaged.install(1);
+    packaged.run(&["--library", "lib", "--in-place", "mod_python.so"]).assert_exit(0);
+    packaged.dpkg(&["--purge", "mod-python-of-a-test"]);
+    assert!(packaged.files().1.is_none());
+    let refused = packaged.run(&["--restore", "mod_python.so"]);
+    assert!(refused.assert_exit(32).stderr.contains("package has been removed"), "{}", refused.stderr);
+    let json = packaged.run(&["doctor", "--json", "--apache", "/bin/false", "mod_python.so"]).json();
+    let advice = json["advice"].to_string();
+    let commands = advice.split("run ").nth(1).and_then(|rest| rest.split(", or").next()).expect(&advice);
+    let done = packaged.with_database("sh").args(["-ec", commands]).output().unwrap();
+    assert!(done.status.success(), "{commands}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(packaged.diversions().is_empty() && !packaged.place.path("mod_python.so").exists());
+}
+
 #[test]
 fn a_dry_run_diverts_nothing_and_a_strangers_diversion_stays() {
     let packaged = Packaged::new();
