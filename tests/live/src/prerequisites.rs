@@ -36,6 +36,12 @@ pub fn module(file: &str) -> Result<PathBuf> {
     require(Path::new(MODULES).join(file), remedy)
 }
 
+/// The distribution's mod_python: the file that `modpython-relink --in-place` has kept, where it was run.
+pub fn stock() -> Result<PathBuf> {
+    let kept = Path::new(MODULES).join("mod_python.so.modpython-core-stock");
+    if kept.exists() { Ok(kept) } else { module("mod_python.so") }
+}
+
 /// The distribution's mod_python after `make relink`.
 pub fn relinked() -> Result<PathBuf> {
     let path = env::var_os(RELINKED_VARIABLE).map_or_else(

@@ -86,7 +86,7 @@ impl Subject {
     pub fn module(&self, module: Module) -> Result<PathBuf> {
         match (self, module) {
             (Self::Host(host), module) => host.module(module),
-            (Self::Distribution, Module::Stock) => prerequisites::module("mod_python.so"),
+            (Self::Distribution, Module::Stock) => prerequisites::stock(),
             (Self::Distribution, Module::Relinked) => prerequisites::relinked(),
         }
     }

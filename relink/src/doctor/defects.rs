@@ -1,0 +1,154 @@
+//! Known defects of mod_python, as far as they are an administrator's business: who has them, and what cures them.
+
+/// What cures a defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cure {
+    /// A module that is relinked, in whatever way.
+    Relinked,
+    /// One that is relinked from its source or built with the patch set.
+    Source,
+    Nothing,
+}
+
+/// One defect.
+#[derive(Debug)]
+pub struct Defect {
+    pub name: &'static str,
+    pub what: &'static str,
+    /// The generations that have it; none stands for all.
+    generations: &'static [&'static str],
+    /// Does it take threads?
+    threaded: bool,
+    cure: Cure,
+}
+
+const DEFECTS: &[Defect] = &[
+    Defect {
+        name: "interpreters",
+        what: "the first requests create several interpreters under one name",
+        generations: &[],
+        threaded: true,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "half-loaded",
+        what: "requests meet modules that are not completely loaded, and load them many times",
+        generations: &[],
+        threaded: true,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "same-name",
+        what: "handlers of one name in two directories answer for each other",
+        generations: &[],
+        threaded: false,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "restart",
+        what: "a restart, graceful or not, kills or hangs the server",
+        generations: &[],
+        threaded: false,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "gilstate",
+        what: "extension modules that use PyGILState_* do not work in main_interpreter",
+        generations: &[],
+        threaded: false,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "thread-local",
+        what: "threading.local and context variables of one request are seen by the next",
+        generations: &["3.5"],
+        threaded: false,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "reload",
+        what: "a changed module is not loaded again",
+        generations: &["3.5"],
+        threaded: false,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "MODPYTHON-75",
+        what: "sections with directives crash the child",
+        generations: &["3.1"],
+        threaded: true,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "MODPYTHON-109",
+        what: "a child hangs when it is stopped",
+        generations: &["3.1"],
+        threaded: false,
+        cure: Cure::Relinked,
+    },
+    Defect {
+        name: "add_handler",
+        what: "req.add_handler for a phase that no directive names crashes",
+        generations: &["3.1"],
+        threaded: false,
+        cure: Cure::Source,
+    },
+    Defect {
+        name: "handler-lists",
+        what: "each phase of a request with handlers leaks a list",
+        generations: &["3.1"],
+        threaded: false,
+        cure: Cure::Source,
+    },
+    Defect {
+        name: "fork",
+        what: "the child of os.fork() hangs or ends if there are named interpreters (use subprocess)",
+        generations: &[],
+        threaded: false,
+        cure: Cure::Nothing,
+    },
+];
+
+/// How far a module has been cured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    Stock,
+    Finished,
+    Source,
+}
+
+/// What a module of this generation (if that is known) has, under an MPM with or without threads. What is not known is
+/// taken for the worse.
+pub fn of(generation: Option<&str>, threaded: Option<bool>, way: Way) -> Vec<&'static Defect> {
+    let has = |defect: &&Defect| {
+        let by_generation =
+            generation.is_none_or(|name| defect.generations.is_empty() || defect.generations.contains(&name));
+        let is_cured = match defect.cure {
+            Cure::Relinked => way >= Way::Finished,
+            Cure::Source => way >= Way::Source,
+            Cure::Nothing => false,
+        };
+        by_generation && (!defect.threaded || threaded != Some(false)) && !is_cured
+    };
+    DEFECTS.iter().filter(has).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(generation: Option<&str>, threaded: Option<bool>, way: Way) -> Vec<&'static str> {
+        of(generation, threaded, way).iter().map(|defect| defect.name).collect()
+    }
+
+    #[test]
+    fn a_cure_takes_its_defects_away() {
+        assert_eq!(names(Some("3.1"), Some(true), Way::Source), ["fork"]);
+        assert_eq!(names(Some("3.1"), Some(true), Way::Finished), ["add_handler", "handler-lists", "fork"]);
+        assert_eq!(names(Some("3.5"), Some(true), Way::Finished), ["fork"]);
+        let stock = names(Some("3.5"), Some(true), Way::Stock);
+        assert!(stock.contains(&"interpreters") && stock.contains(&"reload") && !stock.contains(&"MODPYTHON-75"));
+        assert!(!names(Some("3.5"), Some(false), Way::Stock).contains(&"interpreters"));
+        assert_eq!(names(None, None, Way::Stock).len(), DEFECTS.len());
+    }
+}

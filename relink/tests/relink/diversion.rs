@@ -1,0 +1,152 @@
+//! What an upgrade of the package leaves, by dpkg itself: with a database of its own, and a package with the module.
+
+use std::fs;
+use std::process::Command;
+
+use crate::craft::Recipe;
+use crate::run::{Place, Ran, command};
+
+const BACKUP: &str = "mod_python.so.modpython-core-stock";
+
+/// A folder whose module belongs to a package.
+struct Packaged {
+    place: Place,
+}
+
+impl Packaged {
+    fn new() -> Packaged {
+        let packaged = Packaged { place: Place::new() };
+        fs::remove_file(packaged.place.path("mod_python.so")).unwrap();
+        for folder in ["dpkg/info", "dpkg/updates", "dpkg/triggers", "dpkg/parts"] {
+            fs::create_dir_all(packaged.place.path(folder)).unwrap();
+        }
+        packaged.place.write("dpkg/status", b"");
+        packaged
+    }
+
+    /// A program that asks or changes this database.
+    fn with_database(&self, program: &str) -> Command {
+        let mut run = Command::new(program);
+        // dpkg looks for these in a PATH that an ordinary user's shell does not have.
+        run.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("DPKG_ADMINDIR", self.place.path("dpkg"));
+        run.current_dir(self.place.path(""));
+        run
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.with_database(command()).args(arguments).output().unwrap().into()
+    }
+
+    fn dpkg(&self, arguments: &[&str]) {
+        let log = format!("--log={}", self.place.path("dpkg/log").display());
+        let mut run = self.with_database("dpkg");
+        let output = run.args(["--force-not-root", "--force-bad-path", &log]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Installs a version of the package; its module is another build each time.
+    fn install(&self, version: u32) -> Vec<u8> {
+        let root = self.place.path(&format!("package{version}"));
+        let inside = root.join(self.place.path("").strip_prefix("/").unwrap());
+        fs::create_dir_all(&inside).unwrap();
+        fs::create_dir_all(root.join("DEBIAN")).unwrap();
+        let control = format!(
+            "Package: mod-python-of-a-test\nVersion: {version}\nArchitecture: all\nMaintainer: A Test <test@localhost>\n\
+             Description: a module\n"
+        );
+        fs::write(root.join("DEBIAN/control"), control).unwrap();
+        let built = self.place.craft("built.so", &Recipe { build: version, ..Recipe::generation_35() });
+        let content = fs::read(&built).unwrap();
+        fs::rename(built, inside.join("mod_python.so")).unwrap();
+        let file = format!("package{version}.deb");
+        let build = Command::new("dpkg-deb")
+            .args(["--root-owner-group", "--build"])
+            .arg(&root)
+            .arg(self.place.path(&file))
+            .output()
+            .unwrap();
+        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+        self.dpkg(&["--install", &file]);
+        content
+    }
+
+    /// The module, and the backup if it is there.
+    fn files(&self) -> (Vec<u8>, Option<Vec<u8>>) {
+        (self.place.read("mod_python.so"), fs::read(self.place.path(BACKUP)).ok())
+    }
+
+    fn diversions(&self) -> String {
+        let output = self.with_database("dpkg-divert").arg("--list").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+#[test]
+fn an_upgrade_goes_to_the_backup_and_everything_can_be_taken_back() {
+    let packaged = Packaged::new();
+    let first = packaged.install(1);
+    let ran = packaged.run(&["--library", "lib", "--in-place", "mod_python.so"]);
+    assert!(ran.assert_exit(0).stderr.contains("diversion"), "{}", ran.stderr);
+    let (relinked, backup) = packaged.files();
+    assert!(backup.as_ref() == Some(&first) && relinked != first);
+    assert!(packaged.diversions().contains(BACKUP), "{}", packaged.diversions());
+
+    let second = packaged.install(2);
+    assert!(second != first);
+    assert!(packaged.files() == (relinked.clone(), Some(second.clone())));
+    packaged.run(&["--check", "mod_python.so"]).assert_exit(11);
+    let again = packaged.run(&["--json", "--library", "lib", "--in-place", "mod_python.so"]);
+    let json = again.assert_exit(0).json();
+    assert_eq!((&json["changed"], &json["diverted"]), (&true.into(), &true.into()));
+    // dpkg tells of the diversion before it names the package.
+    assert_eq!(json["reinstall"], "apt-get install --reinstall mod-python-of-a-test");
+    packaged.run(&["--check", "mod_python.so"]).assert_exit(0);
+
+    // A downgrade is the same to it, and what is restored is what the package has.
+    let first = packaged.install(1);
+    packaged.run(&["--check", "mod_python.so"]).assert_exit(11);
+    let restored = packaged.run(&["--json", "--restore", "mod_python.so"]);
+    assert_eq!(restored.assert_exit(0).json()["undiverted"], true);
+    assert!(packaged.files() == (first, None));
+    assert_eq!(packaged.diversions(), "");
+    let third = packaged.install(3);
+    assert!(packaged.files() == (third, None));
+    packaged.dpkg(&["--purge", "mod-python-of-a-test"]);
+    assert!(!packaged.place.path("mod_python.so").exists());
+}
+
+/// dpkg removes what it knows; what is left is named, with the way to be rid of it.
+#[test]
+fn a_package_that_is_purged_leaves_nothing_that_is_not_named() {
+    let packaged = Packaged::new();
+    packaged.install(1);
+    packaged.run(&["--library", "lib", "--in-place", "mod_python.so"]).assert_exit(0);
+    packaged.dpkg(&["--purge", "mod-python-of-a-test"]);
+    assert!(packaged.files().1.is_none());
+    let refused = packaged.run(&["--restore", "mod_python.so"]);
+    assert!(refused.assert_exit(32).stderr.contains("package has been removed"), "{}", refused.stderr);
+    let json = packaged.run(&["doctor", "--json", "--apache", "/bin/false", "mod_python.so"]).json();
+    let advice = json["advice"].to_string();
+    let commands = advice.split("run ").nth(1).and_then(|rest| rest.split(", or").next()).expect(&advice);
+    let done = packaged.with_database("sh").args(["-ec", commands]).output().unwrap();
+    assert!(done.status.success(), "{commands}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(packaged.diversions().is_empty() && !packaged.place.path("mod_python.so").exists());
+}
+
+#[test]
+fn a_dry_run_diverts_nothing_and_a_strangers_diversion_stays() {
+    let packaged = Packaged::new();
+    packaged.install(1);
+    packaged.run(&["--library", "lib", "--in-place", "--dry-run", "mod_python.so"]).assert_exit(0);
+    assert_eq!(packaged.diversions(), "");
+    let theirs = packaged.place.path("theirs.so").display().to_string();
+    let module = packaged.place.path("mod_python.so").display().to_string();
+    let mut divert = packaged.with_database("dpkg-divert");
+    let diverted = divert.args(["--local", "--no-rename", "--divert", &theirs, "--add", &module]).output().unwrap();
+    assert!(diverted.status.success(), "{}", String::from_utf8_lossy(&diverted.stderr));
+    let before = packaged.diversions();
+    let ran = packaged.run(&["--library", "lib", "--in-place", "mod_python.so"]);
+    assert!(ran.assert_exit(0).stderr.contains("somebody else"), "{}", ran.stderr);
+    packaged.run(&["--restore", "mod_python.so"]).assert_exit(0);
+    assert_eq!(packaged.diversions(), before);
+}

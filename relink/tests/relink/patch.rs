@@ -1,0 +1,329 @@
+//! `modpython-relink patch` on the source tree of our own host, as it is and as a distribution may have changed it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::run::{Place, Ran};
+
+const CORE: &str = "src/mod_python.c";
+const APACHE: &str = "lib/python/mod_python/apache.py";
+const MAKEFILE: &str = "src/Makefile.in";
+const FILES: [&str; 3] = [CORE, APACHE, MAKEFILE];
+
+/// A copy of the host's source in a directory of its own.
+pub struct Tree {
+    pub place: Place,
+}
+
+impl Tree {
+    pub fn new() -> Tree {
+        let tree = Tree { place: Place::new() };
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/host"), &tree.top());
+        tree
+    }
+
+    /// One in which every file has been changed above, between and below the places.
+    fn changed() -> Tree {
+        let tree = Tree::new();
+        for file in FILES {
+            let text = tree.read(file);
+            let remark = if file == CORE { "/* from the distribution */\n" } else { "# from the distribution\n" };
+            tree.write(file, &format!("{}{}\n{remark}", remark.repeat(7), text.replace("\n\n", "\n\n\n")));
+        }
+        tree
+    }
+
+    pub fn top(&self) -> PathBuf {
+        self.place.path("tree")
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.top().join(file)).unwrap()
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.top().join(file), text).unwrap();
+    }
+
+    fn replace(&self, file: &str, what: &str, by: &str) {
+        let text = self.read(file);
+        assert!(text.contains(what), "{what:?} is not in {file}");
+        self.write(file, &text.replace(what, by));
+    }
+
+    pub fn files(&self) -> Vec<String> {
+        FILES.map(|file| self.read(file)).to_vec()
+    }
+
+    pub fn patch(&self, arguments: &[&str]) -> Ran {
+        let mut all = vec!["patch", "tree"];
+        all.extend(arguments);
+        self.place.run_bare(&all)
+    }
+
+    /// Runs another program at the tree's top.
+    fn sh(&self, script: &str) {
+        let output =
+            Command::new("sh").args(["-ec", script]).current_dir(self.top()).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{script}: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The lines of `more` that are not in `less`, if `more` is `less` with lines added.
+fn added(less: &str, more: &str) -> Vec<String> {
+    let mut rest = less.lines().peekable();
+    let added = more.lines().filter(|line| rest.next_if_eq(line).is_none()).map(str::to_owned).collect();
+    assert_eq!(rest.next(), None, "lines are missing");
+    added
+}
+
+#[test]
+fn seven_lines_are_added_and_none_is_removed() {
+    for tree in [Tree::new(), Tree::changed()] {
+        let before = tree.files();
+        let report = tree.patch(&["--apply", "--json"]);
+        let json = report.assert_exit(0).json();
+        assert_eq!(
+            (&json["generation"], &json["released"], &json["applied"]),
+            (&"3.1".into(), &false.into(), &true.into())
+        );
+        let after = tree.files();
+        assert_eq!(
+            added(&before[0], &after[0]),
+            ["#include <modpython-core/before.h>", "#include <modpython-core/after.h>"]
+        );
+        assert_eq!(added(&before[1], &after[1]).len(), 3);
+        assert_eq!(added(&before[2], &after[2]).len(), 2);
+        let place = |line: &str| after[0].find(line).unwrap();
+        assert!(place("#include \"mod_python.h\"") < place("before.h"));
+        assert!(
+            place("static void release_interpreter") < place("after.h")
+                && place("after.h") < place("/**\n * pytho_cleanup")
+        );
+    }
+}
+
+/// Each program that packagers apply diffs with gives what `--apply` gives, and takes it back byte for byte.
+#[test]
+fn patch_git_and_quilt_apply_the_diffs_and_take_them_back() {
+    for make in [Tree::new, Tree::changed] {
+        let wanted = make();
+        wanted.patch(&["--apply"]).assert_exit(0);
+        let wanted = wanted.files();
+        let tree = make();
+        let before = tree.files();
+        tree.patch(&["--output", "diffs"]).assert_exit(0);
+        tree.patch(&["--output", "debian", "--quilt"]).assert_exit(0);
+        for (there, back) in [
+            (
+                "for diff in ../diffs/*.diff; do patch -p1 --fuzz=0 --no-backup-if-mismatch <$diff; done",
+                "for diff in ../diffs/*.diff; do patch -R -p1 --fuzz=0 <$diff; done",
+            ),
+            (
+                "GIT_CEILING_DIRECTORIES=/ git apply ../diffs/*.diff",
+                "GIT_CEILING_DIRECTORIES=/ git apply -R ../diffs/*.diff",
+            ),
+            (
+                "QUILT_PATCHES=../debian quilt --quiltrc=/dev/null push -a --fuzz=0",
+                "QUILT_PATCHES=../debian quilt --quiltrc=/dev/null pop -a",
+            ),
+        ] {
+            tree.sh(there);
+            assert_eq!(tree.files(), wanted, "{there}");
+            tree.sh(back);
+            assert_eq!(tree.files(), before, "{back}");
+        }
+    }
+}
+
+#[test]
+fn the_diffs_have_no_removed_line_and_as_much_context_as_is_asked_for() {
+    let tree = Tree::new();
+    for (context, lines) in [("0", 0), ("3", 36), ("1", 13)] {
+        let diffs = format!("diffs{context}");
+        tree.patch(&["--output", &diffs, "--context", context]).assert_exit(0);
+        let diffs = tree.place.path(&diffs);
+        let text: String = ["mod_python.c", "apache.py", "Makefile.in"]
+            .map(|name| fs::read_to_string(diffs.join(format!("{name}.diff"))).unwrap())
+            .concat();
+        let body = text.lines().filter(|line| !line.starts_with("---") && !line.starts_with("+++"));
+        let count = |start: char| body.clone().filter(|line| line.starts_with(start)).count();
+        assert_eq!(count('-'), 0, "{text}");
+        assert_eq!(count('+'), 7, "{text}");
+        assert!(count(' ') <= lines, "{text}");
+        assert!((count(' ') == 0) == (context == "0"), "{text}");
+    }
+}
+
+#[test]
+fn a_second_time_is_refused_and_the_tree_stays_as_it_is() {
+    let tree = Tree::new();
+    let before = tree.files();
+    tree.patch(&["--apply"]).assert_exit(0);
+    let after = tree.files();
+    let refused = tree.patch(&["--apply"]);
+    refused.assert_exit(42);
+    assert!(FILES.iter().all(|file| refused.stderr.contains(file)), "{}", refused.stderr);
+    tree.patch(&[]).assert_exit(42);
+    assert_eq!(tree.files(), after);
+    tree.patch(&["--reverse"]).assert_exit(0);
+    assert_eq!(tree.files(), before);
+    tree.patch(&["--reverse"]).assert_exit(43);
+    assert_eq!(tree.files(), before);
+}
+
+#[test]
+fn a_tree_that_is_half_patched_is_named_and_can_be_taken_back() {
+    let tree = Tree::new();
+    let before = tree.files();
+    tree.patch(&["--apply"]).assert_exit(0);
+    tree.write(CORE, &before[0]);
+    let refused = tree.patch(&["--apply"]);
+    refused.assert_exit(42);
+    assert!(refused.stderr.contains(APACHE) && !refused.stderr.contains(CORE), "{}", refused.stderr);
+    tree.patch(&["--reverse"]).assert_exit(0);
+    assert_eq!(tree.files(), before);
+}
+
+#[test]
+fn nothing_is_written_where_it_is_only_tried() {
+    let tree = Tree::new();
+    let before = tree.files();
+    for arguments in
+        [&["--apply", "--dry-run"][..], &["-n", "--output", "diffs"], &["-n", "--quilt", "--output", "diffs"]]
+    {
+        tree.patch(arguments).assert_exit(0);
+        assert_eq!(tree.files(), before);
+        assert!(!tree.place.path("diffs").exists());
+    }
+}
+
+#[test]
+fn what_is_missing_or_doubled_is_said_and_nothing_is_changed() {
+    for (file, what, by, says) in [
+        (CORE, "#include \"mod_python.h\"", "#include \"python.h\"", "mod_python.h is missing"),
+        (CORE, "#include \"mod_python.h\"", "#include \"mod_python.h\"\n#include \"mod_python.h\"", "more than once"),
+        (
+            CORE,
+            "apr_status_t python_cleanup(void *data)\n{",
+            "apr_status_t our_cleanup(void *data)\n{",
+            "python_cleanup is missing",
+        ),
+        (
+            CORE,
+            "static void release_interpreter(void)",
+            "void release_interpreter(void)",
+            "release_interpreter is missing",
+        ),
+        (APACHE, "\ndef import_module(", "\ndef our_import_module(", "import_module is missing"),
+        (MAKEFILE, "LIBS=@LIBS@", "LIBRARIES=@LIBS@", "LIBS or LDLIBS is missing"),
+        (MAKEFILE, "INCLUDES=@INCLUDES@", "INCLUDES=\nINCLUDES=x", "more than once"),
+    ] {
+        let tree = Tree::new();
+        tree.replace(file, what, by);
+        let before = tree.files();
+        for arguments in [&["--apply"][..], &["--output", "diffs"]] {
+            let refused = tree.patch(arguments);
+            refused.assert_exit(41);
+            assert!(refused.stderr.contains(says) && refused.stderr.contains(file), "{}", refused.stderr);
+            assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+            assert_eq!(tree.files(), before);
+            assert!(!tree.place.path("diffs").exists());
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_tree_and_a_version_that_is_not_known() {
+    let tree = Tree::new();
+    let refused = tree.place.run_bare(&["patch", "absent", "--json"]);
+    assert_eq!(refused.assert_exit(40).json()["error"], "not-a-tree");
+    tree.place.run_bare(&["patch", "tree/src"]).assert_exit(40);
+    tree.replace("src/include/mpversion.h", "MPV_MINOR 1", "MPV_MINOR 4");
+    let refused = tree.patch(&[]);
+    refused.assert_exit(25);
+    assert!(refused.stderr.contains("3.4.99"), "{}", refused.stderr);
+    fs::remove_file(tree.top().join(APACHE)).unwrap();
+    tree.replace("src/include/mpversion.h", "MPV_MINOR 4", "MPV_MINOR 1");
+    let refused = tree.patch(&[]);
+    refused.assert_exit(40);
+    assert!(refused.stderr.contains(APACHE), "{}", refused.stderr);
+}
+
+/// The last of the three cannot be replaced: it is a folder.
+#[test]
+fn if_one_file_cannot_be_written_none_is() {
+    let tree = Tree::new();
+    fs::create_dir_all(tree.place.path("diffs/Makefile.in.diff")).unwrap();
+    tree.patch(&["--output", "diffs"]).assert_exit(31);
+    let names: Vec<_> =
+        fs::read_dir(tree.place.path("diffs")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["Makefile.in.diff"]);
+}
+
+#[test]
+fn files_of_others_are_not_overwritten_and_ones_own_are() {
+    let tree = Tree::new();
+    tree.patch(&["--output", "diffs"]).assert_exit(0);
+    tree.patch(&["--output", "diffs"]).assert_exit(0);
+    let other = tree.place.path("diffs/apache.py.diff");
+    fs::write(&other, "mine").unwrap();
+    tree.patch(&["--output", "diffs"]).assert_exit(31);
+    assert_eq!(fs::read_to_string(&other).unwrap(), "mine");
+}
+
+#[test]
+fn an_existing_series_keeps_its_patches_and_is_entered_once() {
+    let tree = Tree::new();
+    let series = tree.place.path("debian/series");
+    fs::create_dir(tree.place.path("debian")).unwrap();
+    fs::write(&series, "# theirs\nfirst.patch -p1").unwrap();
+    for _ in 0..2 {
+        let ran = tree.patch(&["--output", "debian", "--quilt"]);
+        ran.assert_exit(0);
+        assert!(ran.stderr.contains("first.patch"), "{}", ran.stderr);
+        assert_eq!(fs::read_to_string(&series).unwrap(), "# theirs\nfirst.patch -p1\nmodpython-core.patch\n");
+    }
+    fs::create_dir(tree.top().join(".pc")).unwrap();
+    fs::write(tree.top().join(".pc/applied-patches"), "first.patch\n").unwrap();
+    let ran = tree.patch(&["--output", "debian", "--quilt"]);
+    assert!(ran.assert_exit(0).stderr.is_empty(), "{}", ran.stderr);
+}
+
+#[test]
+fn a_files_mode_and_a_link_to_it_stay() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let tree = Tree::new();
+    let path = tree.top().join(CORE);
+    fs::rename(&path, tree.top().join("elsewhere.c")).unwrap();
+    fs::set_permissions(tree.top().join("elsewhere.c"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("../elsewhere.c", &path).unwrap();
+    tree.patch(&["--apply"]).assert_exit(0);
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(tree.read("elsewhere.c").contains("after.h"));
+}
+
+#[test]
+fn options_that_exclude_each_other_are_refused() {
+    let tree = Tree::new();
+    for arguments in
+        [&["--apply", "--output", "x"][..], &["--apply", "--reverse"], &["--reverse", "--quilt"], &["--check"]]
+    {
+        tree.patch(arguments).assert_exit(2);
+    }
+}
