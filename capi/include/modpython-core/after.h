@@ -197,9 +197,11 @@ static hl_entry *const dynhle MPC_UNUSED = NULL;
 #define MPC_HANDLERS(hle) (hle)
 #endif
 
+#if MODPYTHON_CORE_GENERATION == 301 || MODPYTHON_CORE_GENERATION == 302
 /*
  * python_handler: each phase of a request made a list of handlers and forgot the one before, with its pool. Where no
- * request object is at hand, there is nothing to forget.
+ * request object is at hand, there is nothing to forget. From 3.3 on python_handler gives the list of the phase before
+ * up itself, directly before this call, and leaves the field as it is: what it points to then is no longer ours.
  */
 static requestobject *const request_obj MPC_UNUSED = NULL;
 
@@ -215,6 +217,7 @@ static PyObject *mpc_new_handlers(requestobject *request, hl_entry *handlers)
 }
 
 #define MpHList_FromHLEntry(hle) mpc_new_handlers(request_obj, MPC_HANDLERS(hle))
+#endif
 
 #if MODPYTHON_CORE_GENERATION != 305
 /*
