@@ -67,7 +67,7 @@ fn main() {
     let libpython = ask(&python, "sysconfig.get_config_var('INSTSONAME') or ''");
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
     let mut glue = cc::Build::new();
-    glue.files(["capi/glue.c", "capi/frame.c"]);
+    glue.files(["capi/glue.c", "capi/frame.c", "capi/remedies.c"]);
     // The rooms of rebind that there are for this Python.
     if three {
         glue.file("capi/glue35.c");

@@ -31,3 +31,17 @@ PyObject *mpc31_rebind_PyObject_CallMethod(PyObject *object, const char *name, c
     va_end(values);
     return mpc31_method_returned(name, result);
 }
+
+/* In remedies.c. */
+extern int modpython_core_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool);
+extern int modpython_core_global_mutex_destroy(void *mutex);
+extern int modpython_core_list_append(PyObject *list, PyObject *item, int kept);
+
+int mpc31_rebind_apr_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool)
+{
+    return modpython_core_global_mutex_create(mutex, name, mechanism, pool);
+}
+
+int mpc31_rebind_apr_global_mutex_destroy(void *mutex) { return modpython_core_global_mutex_destroy(mutex); }
+
+int mpc31_rebind_PyList_Append(PyObject *list, PyObject *item) { return modpython_core_list_append(list, item, 1); }

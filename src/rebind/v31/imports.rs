@@ -52,8 +52,15 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_New() -> *mut ffi::PyObject {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
     if process::settings().off || Start::reached() != Start::TableMade {
+        // Python 2.7 crashes without a state, and no child would live to serve anything.
+        let before = Python::attached();
         // SAFETY: as the module called it.
-        unsafe { Python::after_fork() };
+        unsafe {
+            start::after_fork();
+            if before.is_none() {
+                Python::swap_out();
+            }
+        }
         if process::settings().off {
             start::announce(GENERATION, start::OFF);
         }
