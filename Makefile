@@ -197,10 +197,12 @@ HOST_SHAPES := 3.1 3.2.8 3.2.10 3.3 3.4 3.5
 MENDED_IN_3.2.8 := stock_crashes_with_directives_in_sections stock_crashes_when_a_handler_is_added \
   stock_runs_cleanups_of_the_server_elsewhere
 MENDED_IN_3.2.10 = $(MENDED_IN_3.2.8)
-MENDED_IN_3.3 = $(MENDED_IN_3.2.8) stock_hangs_when_a_busy_process_is_to_end stock_keeps_memory_for_each_phase \
+MENDED_IN_3.3 := $(MENDED_IN_3.2.8) stock_hangs_when_a_busy_process_is_to_end stock_keeps_memory_for_each_phase \
   stock_keeps_what_each_request_leaves_in_its_thread
-MENDED_IN_3.4 = $(MENDED_IN_3.3)
-MENDED_IN_3.5 = $(MENDED_IN_3.3)
+MENDED_IN_3.4 := $(MENDED_IN_3.3)
+MENDED_IN_3.5 := $(MENDED_IN_3.3)
+# It keeps its own importer: scripts of CGI go on as they were.
+MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts
 SHAPE_TESTS := --test host_generations --test host_defects --test host_leaks --test host_remedies --test host_cgi --test restarts --test switch
 .PHONY: check-shapes $(addprefix check-shape-,$(HOST_SHAPES))
 check-shapes: $(addprefix check-shape-,$(HOST_SHAPES))

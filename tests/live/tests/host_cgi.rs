@@ -25,6 +25,7 @@ const PAGE: &str = "import time\nfrom mod_python import apache\nimport page_help
 
 fn start(module: Module, environment: &str) -> Server {
     only_where(subject().is_host(), HOST);
+    only_where(subject().shape() != "3.3", "3.3 keeps its own importer, and nothing is added to its Python side");
     let section = |name: &str, handler: &str| {
         format!("<Directory \"${{HTDOCS}}/{name}\">\nSetHandler mod_python\nPythonHandler {handler}\n</Directory>\n")
     };

@@ -44,7 +44,11 @@ fn fails_after_a_restart(module: Module, disabled: &str) -> bool {
     let old = thread::spawn(move || Load::new(port, 1).run_times(1, |_, _| "/session?later".to_owned()).answers);
     let waiting = || observe::events(&server.notes()).map(|events| events.iter().any(|event| event.kind == "waiting"));
     wait_until("the request to wait", Duration::from_secs(10), || Ok(waiting()?.then_some(()))).expect("a note");
-    server.graceful().expect("a graceful restart");
+    if let Err(error) = server.graceful() {
+        // Stock of 3.5 ends with the first restart under which libpython stays loaded.
+        assert!(module == Module::Stock && subject().shape() == "3.5", "{error}\n{}", server.error_log());
+        return true;
+    }
     site::set_flag(&server.notes(), FLAG).expect("a flag");
     let answers = old.join().expect("the client");
     println!("{module} {disabled}: {:?}", observe::outcomes(&answers));
