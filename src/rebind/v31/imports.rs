@@ -32,7 +32,7 @@ pub unsafe extern "C" fn mpc31_rebind_Py_IsInitialized() -> c_int {
 pub unsafe extern "C" fn mpc31_rebind_Py_Initialize() {
     // SAFETY: as the module called it.
     unsafe { start::initialize(None) };
-    learn::begin();
+    learn::begin(GENERATION);
     Start::Initialized.reach();
 }
 
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
 ) -> *mut ffi::PyObject {
     if learn::is_interpreters(dict.cast()) {
         if !learn::armed() {
-            learn::warn_not_recognised(GENERATION);
+            learn::warn_not_recognised();
         }
         let answer = here(|thread| match thread.take_step() {
             Step::Asked(outer) => {

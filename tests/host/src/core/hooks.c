@@ -33,6 +33,20 @@ static int PythonHandler(request_rec *req)
     return python_handler(req, "PythonHandler");
 }
 
+#if SHAPE >= 30300
+/* For other modules, which know 3.3 and later by it. */
+PyObject *mp_acquire_interpreter(const char *name)
+{
+    interpreterdata *idata = get_interpreter(name);
+
+    return idata == NULL ? NULL : idata->obcallback;
+}
+
+#endif
+#if SHAPE >= 30500
+const char mp_version_string[] = MPV_STRING;
+
+#endif
 static void python_register_hooks(apr_pool_t *p)
 {
     ap_hook_post_config(python_init, NULL, NULL, APR_HOOK_MIDDLE);
