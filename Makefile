@@ -170,7 +170,8 @@ NOT_ON_HOST := stock_makes_more_even_without_a_race psp_and_publisher_pages_answ
   stock_answers_from_the_other_directorys_wsgi_application stock_never_sees_a_new_version \
   stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded stock_shows_one_users_data_to_the_next
 # The stock host is the same one for all ways; the others cannot be had without the source.
-NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives handlers_in_six_phases_keep_no_memory
+NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives \
+  a_handler_is_added_to_a_phase_with_directives_and_to_one_without
 LIVE_HOSTS = target/live-hosts
 # $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,TESTS TO LEAVE OUT,SHAPE,TEST PROGRAMS)
 define live-host

@@ -72,7 +72,7 @@ fn main() {
     if three {
         glue.file("capi/glue35.c");
     } else {
-        glue.files(["capi/glue31.c", "capi/glue33.c"]);
+        glue.files(["capi/glue31.c", "capi/glue33.c", "capi/handlerlists.c"]);
     }
     glue.include(&headers)
         .warnings(true)

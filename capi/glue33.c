@@ -26,6 +26,7 @@ extern void mpc33_rebound_after_fork(void);
 extern void mpc33_release_lock(void);
 extern void mpc33_clear(PyThreadState *state);
 extern void mpc33_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *));
+extern void mpc_glue_before_dispatch(const char *name, const char *format, va_list values);
 extern PyObject *mpc31_method_returned(const char *name, PyObject *result);
 extern PyObject *mpc31_rebind_PyDict_New(void);
 extern void mpc31_rebind_PyEval_AcquireLock(void);
@@ -67,6 +68,8 @@ extern int modpython_core_global_mutex_destroy(void *mutex);
         PyObject *result;                                                                                             \
                                                                                                                       \
         va_start(values, format);                                                                                     \
+        if (minor == 2)                                                                                               \
+            mpc_glue_before_dispatch(name, format, values);                                                           \
         result = mpc_glue_call_method(object, name, format, values);                                                  \
         va_end(values);                                                                                               \
         return mpc31_method_returned(name, result);                                                                   \
