@@ -69,6 +69,7 @@ help:
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
 	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check'
 	@echo 'make check-build          the build and the installation, with two Pythons; part of make check'
+	@echo 'make check-shapes         those for the shapes of 3.1 to 3.5, relinked from source; part of make check'
 	@echo 'make bench                the figures: ratios measured side by side'
 	@echo 'make bench-pair           get_interpreter and release_interpreter beside the bare calls and stock, for PYTHON=, 2.7 too'
 	@echo 'make header               the C header out of the Rust sources'
@@ -179,6 +180,7 @@ check: prerequisites-check relink lint
 	$(CARGO) test --release $(CARGO_FLAGS) -p modpython-live -- --test-threads=1
 	@$(MAKE) --no-print-directory check-python2
 	@$(MAKE) --no-print-directory check-host
+	@$(MAKE) --no-print-directory check-shapes
 	@$(MAKE) --no-print-directory check-build
 
 # The build and the installation themselves. Two Pythons: the second is any other that there is.
@@ -231,13 +233,14 @@ NOT_ON_HOST := stock_makes_more_even_without_a_race psp_and_publisher_pages_answ
   stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded stock_shows_one_users_data_to_the_next \
   applications_
 # The stock host is the same one for all ways; the others cannot be had without the source.
-NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives handlers_in_six_phases_keep_no_memory
+NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives \
+  a_handler_is_added_to_a_phase_with_directives_and_to_one_without
 LIVE_HOSTS = target/live-hosts
-# $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,TESTS TO LEAVE OUT)
+# $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,TESTS TO LEAVE OUT,SHAPE,TEST PROGRAMS)
 define live-host
-	SHARED=target/py2.7/libmodpython-core-py2.7.so.0 CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
-	  sh tests/live/build-host.sh $(1) $(3) $(2)/release $(LIVE_HOSTS)/$(4)
-	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live --tests -- \
+	SHARED=$(if $(6),$(SHARED),target/py2.7/libmodpython-core-py2.7.so.0) CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
+	  sh tests/live/build-host.sh $(1) $(3) $(2)/release $(LIVE_HOSTS)/$(4) $(6)
+	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live $(or $(7),--tests) -- \
 	  --test-threads=1 --include-ignored $(addprefix --skip ,$(NOT_ON_HOST) $(5))
 endef
 check-host: prerequisites-check build
@@ -256,6 +259,35 @@ endif
 SUITES ?= bookworm-root bookworm-user bookworm bullseye sid
 check-suites:
 	sh tests/suites/run.sh $(SUITES)
+
+# The generations that were built for Python 2 alone, and 3.5 for both, relinked from source; 3.1 has all tests above. What
+# later generations have mended themselves their stock host does not show.
+HOST_SHAPES := 3.1 3.2.8 3.2.10 3.3 3.4 3.5
+MENDED_IN_3.2.8 := stock_crashes_with_directives_in_sections stock_crashes_when_a_handler_is_added \
+  stock_runs_cleanups_of_the_server_elsewhere
+MENDED_IN_3.2.10 = $(MENDED_IN_3.2.8)
+MENDED_IN_3.3 := $(MENDED_IN_3.2.8) stock_hangs_when_a_busy_process_is_to_end stock_keeps_memory_for_each_phase \
+  stock_keeps_what_each_request_leaves_in_its_thread
+MENDED_IN_3.4 := $(MENDED_IN_3.3)
+MENDED_IN_3.5 := $(MENDED_IN_3.3)
+# It keeps its own importer: scripts of CGI go on as they were.
+MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts
+SHAPE_TESTS := --test host_generations --test host_defects --test host_leaks --test host_remedies --test host_cgi --test restarts --test switch
+.PHONY: check-shapes $(addprefix check-shape-,$(HOST_SHAPES))
+check-shapes: $(addprefix check-shape-,$(HOST_SHAPES))
+	@$(MAKE) --no-print-directory check-shape-3.5 PYTHON=$(PYTHON) PYTHON2=$(PYTHON)
+
+$(addprefix check-shape-,$(HOST_SHAPES)): check-shape-%: prerequisites-check
+ifeq ($(strip $(PYTHON2)),)
+	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
+	@test -z "$$CI"
+else
+	@$(MAKE) --no-print-directory run-shape SHAPE=$* PYTHON=$(PYTHON2)
+endif
+
+.PHONY: run-shape
+run-shape: build
+	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S-$(SHAPE),$(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS))
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
 PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))

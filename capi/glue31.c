@@ -18,6 +18,9 @@ void mpc_host_table_overlap_copy(void *table, const void *other, int flags)
     apr_table_overlap(table, apr_table_copy(pool, other), flags);
 }
 
+/* In handlerlists.c. */
+extern void mpc_glue_before_dispatch(const char *name, const char *format, va_list values);
+
 /* In Rust: told of every method that the module has called. Takes the result over and returns what takes its place. */
 extern PyObject *mpc31_method_returned(const char *name, PyObject *result);
 
@@ -27,7 +30,22 @@ PyObject *mpc31_rebind_PyObject_CallMethod(PyObject *object, const char *name, c
     PyObject *result;
 
     va_start(values, format);
+    mpc_glue_before_dispatch(name, format, values);
     result = mpc_glue_call_method(object, name, format, values);
     va_end(values);
     return mpc31_method_returned(name, result);
 }
+
+/* In remedies.c. */
+extern int modpython_core_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool);
+extern int modpython_core_global_mutex_destroy(void *mutex);
+extern int modpython_core_list_append(PyObject *list, PyObject *item, int kept);
+
+int mpc31_rebind_apr_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool)
+{
+    return modpython_core_global_mutex_create(mutex, name, mechanism, pool);
+}
+
+int mpc31_rebind_apr_global_mutex_destroy(void *mutex) { return modpython_core_global_mutex_destroy(mutex); }
+
+int mpc31_rebind_PyList_Append(PyObject *list, PyObject *item) { return modpython_core_list_append(list, item, 1); }

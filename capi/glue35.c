@@ -34,3 +34,20 @@ PyObject *mpc35_rebind_PyObject_CallMethod(PyObject *object, const char *name, c
 /* What a module compiled with PY_SSIZE_T_CLEAN for a Python before 3.13 calls; sizes are Py_ssize_t here either way. */
 PyObject *mpc35_rebind__PyObject_CallMethod_SizeT(PyObject *object, const char *name, const char *format, ...)
     __attribute__((alias("mpc35_rebind_PyObject_CallMethod")));
+
+/* In remedies.c. */
+extern int modpython_core_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool);
+extern int modpython_core_global_mutex_destroy(void *mutex);
+extern void *modpython_core_bucket_create(const char *data, size_t length, void *list);
+
+int mpc35_rebind_apr_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool)
+{
+    return modpython_core_global_mutex_create(mutex, name, mechanism, pool);
+}
+
+int mpc35_rebind_apr_global_mutex_destroy(void *mutex) { return modpython_core_global_mutex_destroy(mutex); }
+
+void *mpc35_rebind_apr_bucket_immortal_create(const char *data, size_t length, void *list)
+{
+    return modpython_core_bucket_create(data, length, list);
+}

@@ -119,7 +119,7 @@ compile() {
     }
     grep -i 'warning' "$work/log" >&2 || true
     objects=$(all_objects "$copy")
-    options=-Wl,--wrap=apr_pool_cleanup_register
+    options='-Wl,--wrap=apr_pool_cleanup_register -Wl,--wrap=apr_bucket_immortal_create -Wl,--wrap=PyList_Append'
     defined=
 }
 

@@ -8,6 +8,24 @@ pub const SWITCH: &str = "MODPYTHON_CORE";
 /// `MODPYTHON_CORE_MAX_INTERPRETERS=N`: at most N interpreters beside the main one in a process (R10); 0 is no limit.
 pub const MAX_INTERPRETERS: &str = "MODPYTHON_CORE_MAX_INTERPRETERS";
 
+/// `MODPYTHON_CORE_DISABLE=name,name`: these remedies are left out; see [`REMEDIES`].
+pub const DISABLE: &str = "MODPYTHON_CORE_DISABLE";
+
+/// The remedies that can be left out one by one. Each cures a defect of mod_python that has nothing to do with the number
+/// of interpreters or of loads; docs/mod_python.md says which.
+pub const REMEDIES: &[&str] = &[
+    "buckets",
+    "cgihandler",
+    "end",
+    "filters",
+    "handler-lists",
+    "parse-qsl",
+    "results",
+    "sections",
+    "server-cleanups",
+    "sessions",
+];
+
 /// What the names of all our variables begin with.
 const PREFIX: &str = "MODPYTHON_CORE_";
 
@@ -20,6 +38,8 @@ const ELSEWHERE: [&str; 4] =
 pub struct Settings {
     /// Everything passes through.
     pub off: bool,
+    /// The remedies that are left out.
+    pub disabled: Vec<String>,
     /// Upper bound of named interpreters; none if it is not set.
     pub max_interpreters: Option<usize>,
     /// A sentence for the error log on each value that is not understood, and is not followed.
@@ -33,7 +53,7 @@ impl Settings {
     }
 
     fn new(environment: impl Iterator<Item = (OsString, OsString)>) -> Self {
-        let mut settings = Self { off: false, max_interpreters: None, complaints: Vec::new() };
+        let mut settings = Self { off: false, disabled: Vec::new(), max_interpreters: None, complaints: Vec::new() };
         for (name, value) in environment {
             let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
             let value = value.trim();
@@ -42,6 +62,7 @@ impl Settings {
                 _ if value.is_empty() => {}
                 SWITCH => settings.read_switch(value),
                 MAX_INTERPRETERS => settings.read_limit(value),
+                DISABLE => settings.read_disabled(value),
                 other if other.starts_with(PREFIX) && !ELSEWHERE.contains(&other) => {
                     settings.complaints.push(format!("{other} is set, but there is no such variable"));
                 }
@@ -67,6 +88,22 @@ impl Settings {
             Err(_) => self.complaints.push(format!("{MAX_INTERPRETERS}={value} is not a number; there is no limit")),
         }
     }
+
+    fn read_disabled(&mut self, value: &str) {
+        for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if REMEDIES.contains(&name) {
+                self.disabled.push(name.to_owned());
+            } else {
+                let known = REMEDIES.join(", ");
+                self.complaints.push(format!("{DISABLE}: there is no remedy {name}; there are {known}"));
+            }
+        }
+    }
+
+    /// Whether the remedy of that name is to be used.
+    pub fn cures(&self, remedy: &str) -> bool {
+        !self.off && !self.disabled.iter().any(|name| name == remedy)
+    }
 }
 
 #[cfg(test)]
@@ -79,8 +116,8 @@ mod tests {
 
     #[test]
     fn an_empty_environment_means_on_and_no_limit() {
-        assert_eq!(read(&[]), Settings { off: false, max_interpreters: None, complaints: vec![] });
-        assert_eq!(read(&[(SWITCH, ""), (MAX_INTERPRETERS, " ")]), read(&[]));
+        assert_eq!(read(&[]), Settings { off: false, disabled: vec![], max_interpreters: None, complaints: vec![] });
+        assert_eq!(read(&[(SWITCH, ""), (DISABLE, " , "), (MAX_INTERPRETERS, " ")]), read(&[]));
         assert_eq!(read(&[("MODPYTHON", "x"), ("PATH", "/bin")]), read(&[]));
     }
 
@@ -98,6 +135,16 @@ mod tests {
     #[test]
     fn a_limit_of_0_is_no_limit() {
         assert_eq!(read(&[(MAX_INTERPRETERS, "0")]), read(&[]));
+    }
+
+    #[test]
+    fn remedies_are_left_out_by_their_names() {
+        let settings = read(&[(DISABLE, "sessions, buckets")]);
+        assert!(!settings.cures("sessions") && !settings.cures("buckets") && settings.cures("filters"));
+        assert!(!read(&[(SWITCH, "off")]).cures("filters"));
+        let unknown = read(&[(DISABLE, "session,filters")]);
+        assert!(unknown.cures("sessions") && !unknown.cures("filters"));
+        assert!(unknown.complaints[0].contains("there is no remedy session;"), "{:?}", unknown.complaints);
     }
 
     #[test]

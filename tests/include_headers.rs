@@ -33,7 +33,14 @@ fn preprocess(source: &str, arguments: &[&str]) -> Result<String, String> {
 
 #[test]
 fn both_headers_once_and_in_their_places_pass_in_each_generation() {
-    for (minor, release) in [("1", "release_interpreter"), ("2", "mpc32_"), ("3", "mpc33_"), ("5", "mpc35_")] {
+    for (minor, release) in [
+        ("0", "release_interpreter"),
+        ("1", "release_interpreter"),
+        ("2", "mpc32_"),
+        ("3", "mpc33_"),
+        ("4", "mpc33_"),
+        ("5", "mpc35_"),
+    ] {
         let source = format!("{}{BEFORE}get_interpreter release_interpreter\n{AFTER}", mod_python(minor));
         let text = preprocess(&source, &[]).expect("it passes");
         assert!(text.contains("mpc_stock_get_interpreter mpc_stock_release_interpreter"), "3.{minor}: {text}");
@@ -49,7 +56,7 @@ fn a_file_that_is_patched_wrongly_is_refused_in_words() {
         (format!("{good}{BEFORE}{AFTER}{AFTER}"), "after.h is included twice"),
         (format!("{good}{AFTER}"), "after.h without modpython-core/before.h"),
         (format!("{BEFORE}{good}"), "belongs directly after the line that includes mod_python.h"),
-        (format!("{}{BEFORE}", mod_python("4")), "knows mod_python 3.1, 3.2, 3.3 and 3.5"),
+        (format!("{}{BEFORE}", mod_python("6")), "knows mod_python 3.0 to 3.5"),
         (format!("#define MAIN_INTERPRETER \"\"\n{BEFORE}"), "-DMODPYTHON_CORE_GENERATION=301"),
     ] {
         let refused = preprocess(&source, &[]).expect_err(&source);
@@ -64,4 +71,17 @@ fn a_generation_that_is_named_is_the_one() {
     assert!(text.contains("302 mpc_stock_save_interpreter"), "{text}");
     let text = preprocess(&source, &["-DMODPYTHON_CORE_GENERATION=301"]).expect("it passes");
     assert!(text.contains("301 save_interpreter"), "{text}");
+}
+
+/// 3.2.0 to 3.2.8 do not save the main interpreter.
+#[test]
+fn the_patch_level_says_whether_3_2_saves_the_main_interpreter() {
+    for (patch, saved, forked) in
+        [("8", " save_interpreter", "mpc32_after_fork_alone"), ("9", "mpc32_save_interpreter", "mpc32_after_fork")]
+    {
+        let source =
+            format!("{}#define MPV_PATCH {patch}\n{BEFORE}{AFTER} save_interpreter PyOS_AfterFork.\n", mod_python("2"));
+        let text = preprocess(&source, &[]).expect("it passes");
+        assert!(text.contains(&format!("{saved} {forked}.")), "{text}");
+    }
 }

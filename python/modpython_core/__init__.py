@@ -9,5 +9,6 @@ inside the library: there are no files of it to install.
     loading    what is no hit: one load under the lock of the file
     failures   what a failed load leaves to those who waited for it
     names      which name a module has in sys.modules
+    cgihandler keeps mod_python's from deleting the modules of others
     platform   the differences between Python 2 and 3
 """

@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import names, platform, search
+from modpython_core import cgihandler, names, platform, search
 from modpython_core.failures import Failure
 
 core = None
@@ -162,6 +162,7 @@ def _decide(request, name, found, autoreload):
                 if platform.has_changed_since_import(found, current, version):
                     module, version = _reload(request, name, found, current)
             _set_mtime(module, version or core.version(found.key))
+            cgihandler.loaded(name, sys_name, module)
             core.publish(request.kind, request.where, name, found.key, module, sys_name, version)
             return module
 

@@ -225,14 +225,33 @@ pub unsafe fn make_obcallback(arguments: *mut ffi::PyObject) -> *mut ffi::PyObje
     }
 }
 
-/// `PyOS_AfterFork` in the child's start. A state of the main interpreter is current afterwards.
+/// `PyOS_AfterFork` in the child's start. A state of the main interpreter is current afterwards. Switched off as well:
+/// Python 2.7 crashes without one, as raw generation 3.1 does, and no child would live to serve anything.
 ///
 /// # Safety
 ///
 /// Called in place of `PyOS_AfterFork`, in a child that has one thread, which holds the GIL.
 pub unsafe fn after_fork() {
     // SAFETY: the caller's promise.
-    unsafe { if process::settings().off { Python::after_fork() } else { start::after_fork() } }
+    unsafe { start::after_fork() }
+}
+
+/// The same for a generation that saves no interpreter afterwards, and runs on no state: none is current then. Switched
+/// off, what was current is again.
+///
+/// # Safety
+///
+/// As for [`after_fork`].
+pub unsafe fn after_fork_alone(generation: &str) {
+    let before = Python::attached();
+    // SAFETY: the caller's promise; the GIL is held all the time.
+    unsafe {
+        after_fork();
+        if before.is_none() || !process::settings().off {
+            Python::swap_out();
+        }
+    }
+    announce(generation);
 }
 
 /// Says what runs, in the child's start.

@@ -19,6 +19,19 @@ pub extern "C" fn modpython_core_switched_off() -> c_int {
     process::settings().off.into()
 }
 
+/// Whether the remedy of that name is to be used: it is one of those that `MODPYTHON_CORE_DISABLE` can leave out, and
+/// nothing has left it out.
+///
+/// # Safety
+///
+/// `remedy` is NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn modpython_core_cures(remedy: *const c_char) -> c_int {
+    // SAFETY: the caller's promise.
+    let remedy = unsafe { CStr::from_ptr(remedy) };
+    remedy.to_str().is_ok_and(|remedy| process::settings().cures(remedy)).into()
+}
+
 /// `Py_Initialize`. Where Python runs already (after a graceful restart), the GIL is taken back.
 ///
 /// # Safety
@@ -74,7 +87,7 @@ pub unsafe extern "C" fn modpython_core_cleanup_register(
     unlocked: c_int,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { references::register(pool, data, plain, child, unlocked != 0 && !process::settings().off) }
+    unsafe { references::register(pool, data, plain, child, unlocked != 0 && process::settings().cures("filters")) }
 }
 
 /// Writes up to `room` counters of this process to `counters` and returns how many there are; their order is that of

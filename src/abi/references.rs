@@ -6,7 +6,10 @@ use super::{
     host::{self, Cleanup},
     thread::{Thread, here},
 };
-use crate::python::{Callback, Interpreter, ffi, threads::Outer};
+use crate::{
+    process,
+    python::{Callback, Interpreter, ffi, threads::Outer},
+};
 #[cfg(not(feature = "python3"))]
 use ffi::{PyInt_AsLong as int_value, PyInt_Check as is_int};
 #[cfg(feature = "python3")]
@@ -41,7 +44,7 @@ pub unsafe fn method_returned(name: &CStr, result: *mut ffi::PyObject) -> *mut f
 ///
 /// As for [`method_returned`].
 pub unsafe fn dispatched(name: &CStr, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    if name != c"HandlerDispatch" && name != c"ConnectionDispatch" {
+    if (name != c"HandlerDispatch" && name != c"ConnectionDispatch") || !process::settings().cures("results") {
         return result;
     }
     // SAFETY: the caller's promise.
@@ -146,7 +149,8 @@ pub unsafe fn register_of_module(
     plain: Option<Cleanup>,
     child: Option<Cleanup>,
 ) {
-    let unlocked = plain.is_some_and(|plain| plain as usize == python_decref() as usize);
+    let unlocked =
+        plain.is_some_and(|plain| plain as usize == python_decref() as usize) && process::settings().cures("filters");
     // SAFETY: the caller's promise.
     unsafe { register(pool, data, plain, child, unlocked) }
 }

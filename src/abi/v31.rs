@@ -1,10 +1,7 @@
 //! Generation 3.1 (3.1.3, 3.1.4): the functions under their own names. What each function does with its arguments is said in `boundary`.
 
 use super::{acquire, boundary, data::InterpreterData31};
-use crate::{
-    process,
-    python::{Cpython, Python, ffi},
-};
+use crate::python::ffi;
 use std::{
     ffi::{c_char, c_void},
     ptr,
@@ -112,11 +109,5 @@ pub unsafe extern "C" fn make_obcallback(_server: *mut c_void) -> *mut ffi::PyOb
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_after_fork() {
     // SAFETY: the caller's promise.
-    unsafe {
-        boundary::after_fork();
-        if !process::settings().off {
-            Python::swap_out();
-        }
-    }
-    boundary::announce("3.1");
+    unsafe { boundary::after_fork_alone("3.1") }
 }

@@ -136,3 +136,14 @@ pub unsafe extern "C" fn mpc32_after_fork() {
     // SAFETY: the caller's promise.
     unsafe { boundary::after_fork() }
 }
+
+/// The same for 3.2.0 to 3.2.8, which have no `save_interpreter`. No state is current afterwards.
+///
+/// # Safety
+///
+/// The GIL is held, in a child that has one thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mpc32_after_fork_alone() {
+    // SAFETY: the caller's promise.
+    unsafe { boundary::after_fork_alone("3.2") }
+}

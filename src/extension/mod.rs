@@ -43,12 +43,13 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 7] = [
+const SHIM: [(&str, &str); 8] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
     ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
     ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
+    ("modpython_core.cgihandler", include_str!("../../python/modpython_core/cgihandler.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),
     ("modpython_core.install", include_str!("../../python/modpython_core/install.py")),
 ];

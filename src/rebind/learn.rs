@@ -9,8 +9,12 @@ use crate::{
 use std::{
     ffi::c_void,
     ptr,
-    sync::atomic::{AtomicBool, AtomicPtr, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering},
 };
+
+/// The generation that the module is of, by its minor version.
+static GENERATION: AtomicU8 = AtomicU8::new(0);
+const NAMES: [&str; 4] = ["3.1", "3.2", "3.3", "3.5"];
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 static INTERPRETERS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
@@ -28,10 +32,18 @@ pub fn is_interpreters(table: *mut c_void) -> bool {
     INTERPRETERS.load(Ordering::Relaxed) == table
 }
 
-/// The first call of python_init has been made: forget what an earlier load of the module taught us.
-pub fn begin() {
+/// The first call of python_init has been made, by a module of this generation: forget what an earlier load of the module
+/// taught us.
+pub fn begin(generation: &str) {
+    let number = NAMES.iter().position(|name| *name == generation).unwrap_or_default();
+    GENERATION.store(u8::try_from(number).unwrap_or_default(), Ordering::Relaxed);
     ARMED.store(false, Ordering::Relaxed);
     INTERPRETERS.store(ptr::null_mut(), Ordering::Relaxed);
+}
+
+/// The generation of the module.
+pub fn generation() -> &'static str {
+    NAMES[usize::from(GENERATION.load(Ordering::Relaxed))]
 }
 
 /// python_init has made its table.
@@ -46,8 +58,9 @@ pub fn arm() {
 }
 
 /// Says once a process that an interpreter is being acquired although the start was not the one we know.
-pub fn warn_not_recognised(generation: &str) {
+pub fn warn_not_recognised() {
     static WARNED: AtomicBool = AtomicBool::new(false);
+    let generation = generation();
     if !process::settings().off && !WARNED.swap(true, Ordering::Relaxed) {
         log::line(
             log::WARNING,

@@ -5,8 +5,10 @@
 //! is not part of that sequence goes on to the function that was meant.
 
 mod learn;
-// Each generation with the Pythons that its finished modules are for: 3.1 was never brought to Python 3.
+// Each generation with the Pythons that its finished modules are for: 3.1 to 3.3 were never brought to Python 3.
 #[cfg(not(feature = "python3"))]
 pub mod v31;
+#[cfg(not(feature = "python3"))]
+pub mod v33;
 #[cfg(feature = "python3")]
 pub mod v35;

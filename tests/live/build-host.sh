@@ -1,24 +1,27 @@
 #!/bin/sh
-# Builds the test host, stock and relinked, for the live tests: usage: build-host.sh PYTHON WAY SHIP OUT
+# Builds the test host, stock and relinked, for the live tests: usage: build-host.sh PYTHON WAY SHIP OUT [SHAPE]
 #
 # WAY is S (source) or O (objects only), both as `make relink TREE=` does it, or F (the finished module, rewritten by
 # modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared library. OUT gets stock.so and relinked.so, the package that belongs to each
-# (lib/, lib-relinked/), and `way` and `python`, one word each; for a Python that is not the system's also `home`, a link
+# (lib/, lib-relinked/), and `way`, `python` and `shape`, one word each; for a Python that is not the system's also `home`, a link
 # to its copy beside OUT: httpd's children may not enter the folder of a user's own Python.
 set -eu
 
-python=$1 way=$2 ship=$(cd "$3" && pwd) out=$4
+python=$1 way=$2 ship=$(cd "$3" && pwd) out=$4 shape=${5:-3.1}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 
 rm -rf "$out"
-mkdir -p "$out/stock"
+mkdir -p "$out/stock" "$out/raw"
 out=$(cd "$out" && pwd)
 
-# The host writes its build beside its sources.
+# The host writes its build beside its sources. `stock` has a mend without which no child of it lives on Python 2.7; `raw`,
+# which gets relinked, has none, as the releases have none.
 build() {
-    (cd "$1" && ./configure ${APXS:+"--with-apxs=$APXS"} --with-python="$python" && make) >"$out/$2.log" 2>&1 || {
-        cat "$out/$2.log" >&2
-        echo "build-host.sh: the $2 host does not build" >&2
+    cp -R "$here/tests/host/." "$out/$1"
+    (cd "$out/$1" && ./configure ${APXS:+"--with-apxs=$APXS"} --with-python="$python" --shape="$shape" $2 && make) \
+        >"$out/$1.log" 2>&1 || {
+        cat "$out/$1.log" >&2
+        echo "build-host.sh: the $1 host does not build" >&2
         exit 1
     }
 }
@@ -30,20 +33,24 @@ sums() {
 
 # relink_tree OBJECTS: the product's own way to a module out of a built tree, which must not touch that tree.
 relink_tree() {
-    sums "$out/stock" >"$out/sums"
+    sums "$out/raw" >"$out/sums"
     export PYTHON="$python" CC="${CC:-cc}" MAKE="${MAKE:-make}" OBJECTS="$1"
-    sh "$here/packaging/relink-tree.sh" check "$out/stock"
-    sh "$here/packaging/relink-tree.sh" link "$out/stock" "$ship" "$out/work" "$out/relinked"
-    sums "$out/stock" | diff "$out/sums" - || {
+    sh "$here/packaging/relink-tree.sh" check "$out/raw"
+    sh "$here/packaging/relink-tree.sh" link "$out/raw" "$ship" "$out/work" "$out/relinked"
+    sums "$out/raw" | diff "$out/sums" - || {
         echo "build-host.sh: relinking has changed the tree, as above" >&2
         exit 1
     }
     mv "$out/relinked/mod_python.so" "$out/relinked.so"
+    # In the shape of 3.5 the library stays beside it.
+    for library in "$out"/relinked/libmodpython-core-*; do
+        [ ! -f "$library" ] || mv "$library" "$out/"
+    done
     mv "$out/relinked/python" "$out/lib-relinked"
 }
 
-cp -R "$here/tests/host/." "$out/stock"
-build "$out/stock" stock
+build stock ''
+build raw --without-fork-mend
 cp "$out/stock/src/.libs/mod_python.so" "$out/stock.so"
 cp -R "$out/stock/lib/python" "$out/lib"
 
@@ -58,7 +65,7 @@ F)
     cp "$SHARED" "$out/"
     # $ORIGIN is the loader's.
     # shellcheck disable=SC2016
-    "$ship/modpython-relink" "$out/stock.so" --library "$out/$(basename "$SHARED")" --runpath '$ORIGIN' \
+    "$ship/modpython-relink" "$out/raw/src/.libs/mod_python.so" --library "$out/$(basename "$SHARED")" --runpath '$ORIGIN' \
         --output "$out/relinked.so"
     cp -R "$out/lib" "$out/lib-relinked"
     ;;
@@ -68,6 +75,7 @@ F)
     ;;
 esac
 echo "$way" >"$out/way"
+echo "$shape" >"$out/shape"
 ask() {
     "$python" -c "import sys, sysconfig; print($1)"
 }

@@ -58,7 +58,11 @@ static void __attribute__((constructor)) mpc_register_host(void)
     static const mpc32_host host = {
         (void *(*)(const char *, void *))mpc_stock_get_interpreter,
         mpc_stock_release_interpreter,
+#if MODPYTHON_CORE_SAVES
         (void *(*)(const char *, PyInterpreterState *))mpc_stock_save_interpreter,
+#else
+        NULL,
+#endif
         (PyInterpreterState *(*)(const char *, void *))make_interpreter,
         (PyObject *(*)(char *, void *))make_obcallback,
     };
@@ -73,9 +77,13 @@ static interpreterdata *mpc_get_interpreter(const char *name, server_rec *server
 
 #define get_interpreter mpc_get_interpreter
 #define release_interpreter mpc32_release_interpreter
-#define save_interpreter mpc32_save_interpreter
 #undef PyOS_AfterFork
+#if MODPYTHON_CORE_SAVES
+#define save_interpreter mpc32_save_interpreter
 #define PyOS_AfterFork mpc32_after_fork
+#else
+#define PyOS_AfterFork mpc32_after_fork_alone
+#endif
 
 #elif MODPYTHON_CORE_GENERATION == 303
 
@@ -172,10 +180,10 @@ static interpreterdata *mpc_save_interpreter(const char *name, PyThreadState *st
  */
 static void mpc_table_overlap(apr_table_t *table, const apr_table_t *other, unsigned flags)
 {
-    if (modpython_core_switched_off())
-        apr_table_overlap(table, other, flags);
-    else
+    if (modpython_core_cures("sections"))
         apr_table_overlap(table, apr_table_copy(apr_table_elts(table)->pool, other), flags);
+    else
+        apr_table_overlap(table, other, flags);
 }
 
 #define apr_table_overlap mpc_table_overlap
@@ -197,15 +205,17 @@ static hl_entry *const dynhle MPC_UNUSED = NULL;
 #define MPC_HANDLERS(hle) (hle)
 #endif
 
+#if MODPYTHON_CORE_GENERATION == 301 || MODPYTHON_CORE_GENERATION == 302
 /*
  * python_handler: each phase of a request made a list of handlers and forgot the one before, with its pool. Where no
- * request object is at hand, there is nothing to forget.
+ * request object is at hand, there is nothing to forget. From 3.3 on python_handler gives the list of the phase before
+ * up itself, directly before this call, and leaves the field as it is: what it points to then is no longer ours.
  */
 static requestobject *const request_obj MPC_UNUSED = NULL;
 
 static PyObject *mpc_new_handlers(requestobject *request, hl_entry *handlers)
 {
-    if (request != NULL && request->hlo != NULL) {
+    if (request != NULL && request->hlo != NULL && modpython_core_cures("handler-lists")) {
         PyObject *before = (PyObject *)request->hlo;
 
         request->hlo = NULL;
@@ -215,24 +225,30 @@ static PyObject *mpc_new_handlers(requestobject *request, hl_entry *handlers)
 }
 
 #define MpHList_FromHLEntry(hle) mpc_new_handlers(request_obj, MPC_HANDLERS(hle))
+#endif
 
-#if MODPYTHON_CORE_GENERATION != 305
+#if MODPYTHON_CORE_GENERATION == 301 || MODPYTHON_CORE_GENERATION == 302
 /*
  * PythonChildInitHandler: python_finalize, the one cleanup without data, runs in the handler of the signal that ends
- * the child, and takes the GIL, which the interrupted thread may hold (MODPYTHON-109). 3.5 does not register it.
+ * the child, and takes the GIL, which the interrupted thread may hold (MODPYTHON-109). From 3.3 on it is not registered.
  */
 static void mpc_cleanup_register(apr_pool_t *pool, const void *data, apr_status_t (*plain)(void *),
                                  apr_status_t (*child)(void *))
 {
-    if (data != NULL || modpython_core_switched_off())
+    if (data != NULL || !modpython_core_cures("end"))
         apr_pool_cleanup_register(pool, data, plain, child);
 }
 
 #define apr_pool_cleanup_register mpc_cleanup_register
 #endif
 
+/* init_mutexes: a graceful restart removes the mutexes of sessions while the old children go on with them. */
+#define apr_global_mutex_create(mutex, name, mechanism, pool) \
+    modpython_core_global_mutex_create((void **)(mutex), (name), (mechanism), (pool))
+#define apr_global_mutex_destroy modpython_core_global_mutex_destroy
+
 /*
- * Calls from mod_python's other files, by the linker's option --wrap=apr_pool_cleanup_register: python_decref takes no
+ * Calls from mod_python's other files, by the linker's options --wrap=apr_pool_cleanup_register and so on: python_decref takes no
  * GIL; and server.register_cleanup of 3.1 keeps the interpreter's name in the pool of a request.
  */
 apr_status_t python_decref(void *object);
@@ -244,7 +260,7 @@ void __wrap_apr_pool_cleanup_register(apr_pool_t *pool, const void *data, apr_st
                                       apr_status_t (*child)(void *))
 {
 #if MODPYTHON_CORE_GENERATION == 301
-    if (plain == python_cleanup && !modpython_core_switched_off()) {
+    if (plain == python_cleanup && modpython_core_cures("server-cleanups")) {
         cleanup_info *info = (cleanup_info *)data;
 
         if (info->request_rec == NULL && info->interpreter != NULL)
@@ -252,4 +268,21 @@ void __wrap_apr_pool_cleanup_register(apr_pool_t *pool, const void *data, apr_st
     }
 #endif
     modpython_core_cleanup_register(pool, data, plain, child, plain == python_decref);
+}
+
+/* filter_write of 3.5 makes a bucket of a string that does not live as long. */
+void *__wrap_apr_bucket_immortal_create(const char *data, size_t length, void *list)
+    __attribute__((visibility("hidden")));
+
+void *__wrap_apr_bucket_immortal_create(const char *data, size_t length, void *list)
+{
+    return modpython_core_bucket_create(data, length, list);
+}
+
+/* parse_qsl of 3.0 and 3.1 keeps a reference to what it appends. */
+int __wrap_PyList_Append(PyObject *list, PyObject *item) __attribute__((visibility("hidden")));
+
+int __wrap_PyList_Append(PyObject *list, PyObject *item)
+{
+    return modpython_core_list_append(list, item, MODPYTHON_CORE_GENERATION == 301);
 }

@@ -16,6 +16,26 @@
 extern PyObject *modpython_core_call_method(PyObject *object, const char *name, const char *format, ...);
 
 /*
+ apr_global_mutex_create for the mutexes of sessions, which last as long as the server, and are made once a name.
+ */
+extern int modpython_core_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool);
+
+/*
+ apr_global_mutex_destroy for such a mutex.
+ */
+extern int modpython_core_global_mutex_destroy(void *mutex);
+
+/*
+ apr_bucket_immortal_create for a host that does not mean it: the data is copied.
+ */
+extern void *modpython_core_bucket_create(const char *data, size_t length, void *list);
+
+/*
+ PyList_Append. A host that has `kept` a reference to a new tuple has it given up.
+ */
+extern int modpython_core_list_append(PyObject *list, PyObject *item, int kept);
+
+/*
  The functions of a host of generation 3.1. Each may be NULL. The structure is the host's, and lives as long as it is
  loaded.
  */
@@ -282,6 +302,15 @@ PyObject *mpc32_make_obcallback(char *name,
 void mpc32_after_fork(void);
 
 /*
+ The same for 3.2.0 to 3.2.8, which have no `save_interpreter`. No state is current afterwards.
+
+ # Safety
+
+ The GIL is held, in a child that has one thread.
+ */
+void mpc32_after_fork_alone(void);
+
+/*
  Registers the host's functions; NULL takes them back. Without a host the defaults below do the work.
 
  # Safety
@@ -408,6 +437,16 @@ void mpc35_after_fork(void);
  Whether `MODPYTHON_CORE=off` is set, so that every call is to do what the stock module does.
  */
 int modpython_core_switched_off(void);
+
+/*
+ Whether the remedy of that name is to be used: it is one of those that `MODPYTHON_CORE_DISABLE` can leave out, and
+ nothing has left it out.
+
+ # Safety
+
+ `remedy` is NUL-terminated.
+ */
+int modpython_core_cures(const char *remedy);
 
 /*
  `Py_Initialize`. Where Python runs already (after a graceful restart), the GIL is taken back.

@@ -83,7 +83,7 @@ impl Target {
 }
 
 /// The number (from zero) of the one line that fits.
-fn only(lines: &[&[u8]], what: &str, fits: impl Fn(&str) -> bool) -> Result<usize, String> {
+pub fn only(lines: &[&[u8]], what: &str, fits: impl Fn(&str) -> bool) -> Result<usize, String> {
     let found: Vec<usize> = (0..lines.len()).filter(|at| std::str::from_utf8(lines[*at]).is_ok_and(&fits)).collect();
     match found[..] {
         [at] => Ok(at),
@@ -104,10 +104,15 @@ fn mod_python(generation: Generation, lines: &[&[u8]]) -> Result<Vec<Addition>, 
     })?;
     let place = above_comment(lines, cleanup)?;
     for function in ["get_interpreter", "release_interpreter", "save_interpreter"] {
-        if function == "save_interpreter" && generation == Generation::V31 {
+        let defines = |line: &str| is_definition(line, function);
+        if function == "save_interpreter" && !generation.saves() {
+            // The headers go by the version, and would leave it as it is.
+            if lines.iter().any(|line| std::str::from_utf8(line).is_ok_and(defines)) {
+                return Err("save_interpreter is there, which this version does not have".to_owned());
+            }
             continue;
         }
-        let definition = only(lines, &format!("the definition of {function}"), |line| is_definition(line, function))?;
+        let definition = only(lines, &format!("the definition of {function}"), defines)?;
         if !(include..place).contains(&definition) {
             return Err(format!(
                 "{function} (line {}) does not stand between the line that includes mod_python.h and python_cleanup",

@@ -1,12 +1,13 @@
 //! `modpython-relink patch`: the lines that a source tree of mod_python gets, as diffs or in the tree itself.
 //!
-//! [`tree`] reads it, and [`generation`] says which mod_python it may be; [`anchors`] finds the places, [`releases`] knows
-//! them for the files of a release, [`edit`] puts lines in and writes diffs, [`output`] writes what a packager takes, and
-//! [`reverse`] takes the lines back.
+//! [`tree`] reads it, and [`generation`] says which mod_python it may be; [`anchors`] finds the places, and [`grounds`] what
+//! the macros rely on; [`releases`] knows the places for the files of a release, [`edit`] puts lines in and writes diffs,
+//! [`output`] writes what a packager takes, and [`reverse`] takes the lines back.
 
 mod anchors;
 mod edit;
 mod generation;
+mod grounds;
 mod output;
 mod probe;
 mod releases;
@@ -41,8 +42,12 @@ pub fn patch(arguments: &PatchArguments) -> Result<Report, Failure> {
         return Err(Failure::AlreadyPatched { path: tree.top.clone(), files });
     }
     let (edits, release) = edits(&tree, RELEASES)?;
-    let version = release.map_or(tree.version.as_str(), |release| release.version);
+    // Several releases have the same files, and those of 3.5.0.1 and later all say 3.5.0.
+    let named = release.map(|release| release.version).filter(|version| version.starts_with(&tree.version));
+    let version = named.unwrap_or(&tree.version);
+    let grounds = grounds(&tree, release)?;
     let mut report = describe(arguments, &tree, &edits, release.is_some(), version);
+    report.json["grounds"] = grounds;
     if arguments.apply {
         let changes = tree.originals.iter().zip(&edits).map(|(original, edit)| Change::Of(original, edit.after()));
         report.warnings.extend(change(arguments, &changes.collect::<Vec<_>>())?);
@@ -50,6 +55,18 @@ pub fn patch(arguments: &PatchArguments) -> Result<Report, Failure> {
         output::write(arguments, &tree, version, &edits, &mut report)?;
     }
     Ok(report)
+}
+
+/// Where what the macros rely on stands, as the report has it: each call with its lines.
+fn grounds(tree: &Tree, release: Option<&Release>) -> Result<Value, Failure> {
+    let core = Target::ModPython;
+    let content = tree.files.iter().find(|(target, _)| *target == core).map_or(&[][..], |(_, content)| content);
+    let anchor = |detail| Failure::Anchor { path: tree.top.join(core.path()), detail };
+    let found = grounds::find(tree.generation, content).map_err(anchor)?;
+    if let Some(release) = release.filter(|release| grounds::recorded(release.version) != found) {
+        return Err(anchor(format!("what the set has for {} is not where the set has it", release.version)));
+    }
+    Ok(found.iter().map(|found| json!({ "call": found.call, "lines": found.lines })).collect())
 }
 
 /// What is added to each file: as the set has it where all of them are those of a release, and else where the places

@@ -18,8 +18,14 @@ pub struct Tree {
 
 impl Tree {
     pub fn new() -> Tree {
+        Tree::of("3.1")
+    }
+
+    /// One in the shape of a generation.
+    pub fn of(generation: &str) -> Tree {
         let tree = Tree { place: Place::new() };
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/host"), &tree.top());
+        tree.sh(&format!("./shape {generation}"));
         tree
     }
 
@@ -114,6 +120,66 @@ fn seven_lines_are_added_and_none_is_removed() {
             place("static void release_interpreter") < place("after.h")
                 && place("after.h") < place("/**\n * pytho_cleanup")
         );
+    }
+}
+
+/// All generations have the places; 3.3 has an importer of its own, which stays. Where the macros' grounds stand is said.
+#[test]
+fn a_tree_of_each_generation_is_served() {
+    for (shape, generation, lines) in [
+        ("3.1", "3.1", 7),
+        ("3.2.8", "3.2", 7),
+        ("3.2.10", "3.2", 7),
+        ("3.3", "3.3", 4),
+        ("3.4", "3.4", 7),
+        ("3.5", "3.5", 7),
+    ] {
+        let tree = Tree::of(shape);
+        let report = tree.patch(&["--apply", "--json"]);
+        let json = report.assert_exit(0).json();
+        assert_eq!(json["generation"], generation, "{shape}");
+        let added: u64 = json["files"].as_array().unwrap().iter().map(|file| file["added"].as_u64().unwrap()).sum();
+        assert_eq!(added, lines, "{shape}");
+        let grounds = json["grounds"].as_array().unwrap();
+        assert!(grounds.iter().any(|ground| ground["call"] == "MpHList_FromHLEntry"), "{shape}: {grounds:?}");
+    }
+}
+
+/// Who gives the list of handlers up differs among the releases; the macro that does it for those that do not would free it
+/// twice in the others, and each request with handlers in two phases would crash.
+#[test]
+fn a_tree_in_which_the_ground_of_a_macro_is_missing_is_refused() {
+    let (keeps, gives) = ("request_obj->hlo = (hlistobject *)", "Py_XDECREF(request_obj->hlo);");
+    for (shape, what, by, says) in [
+        ("3.1", keeps, "Py_XDECREF(request_obj->hlo);\n    request_obj->hlo = (hlistobject *)", "freed twice"),
+        ("3.2.8", keeps, "Py_CLEAR(request_obj->hlo);\n    request_obj->hlo = (hlistobject *)", "given up already"),
+        ("3.2.10", keeps, "Py_DECREF(request_obj->hlo);\n    request_obj->hlo = (hlistobject *)", "freed twice"),
+        ("3.3", gives, "/* Py_XDECREF(request_obj->hlo); */", "leaks with each phase"),
+        ("3.4", gives, "", "leaks with each phase"),
+        ("3.5", gives, "", "leaks with each phase"),
+        ("3.1", "p, NULL, python_finalize,", "p, NULL, python_decref,", "would not be registered"),
+        (
+            "3.2.8",
+            "static interpreterdata *keep_interpreter",
+            "static interpreterdata *save_interpreter",
+            "does not have",
+        ),
+        (
+            "3.2.10",
+            "static interpreterdata *save_interpreter",
+            "static interpreterdata *keep_interpreter",
+            "is missing",
+        ),
+        ("3.5", "\"HandlerDispatch\"", "\"Dispatch\"", "under another name"),
+    ] {
+        let tree = Tree::of(shape);
+        tree.replace(CORE, what, by);
+        let before = tree.read(CORE);
+        let refused = tree.patch(&["--apply"]);
+        refused.assert_exit(41);
+        assert!(refused.stderr.contains(says) && refused.stderr.contains(CORE), "{shape}: {}", refused.stderr);
+        assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+        assert_eq!(tree.read(CORE), before);
     }
 }
 
@@ -253,12 +319,12 @@ fn a_folder_that_is_no_tree_and_a_version_that_is_not_known() {
     let refused = tree.place.run_bare(&["patch", "absent", "--json"]);
     assert_eq!(refused.assert_exit(40).json()["error"], "not-a-tree");
     tree.place.run_bare(&["patch", "tree/src"]).assert_exit(40);
-    tree.replace("src/include/mpversion.h", "MPV_MINOR 1", "MPV_MINOR 4");
+    tree.replace("src/include/mpversion.h", "MPV_MINOR 1", "MPV_MINOR 6");
     let refused = tree.patch(&[]);
     refused.assert_exit(25);
-    assert!(refused.stderr.contains("3.4.99"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("3.6.99"), "{}", refused.stderr);
     fs::remove_file(tree.top().join(APACHE)).unwrap();
-    tree.replace("src/include/mpversion.h", "MPV_MINOR 4", "MPV_MINOR 1");
+    tree.replace("src/include/mpversion.h", "MPV_MINOR 6", "MPV_MINOR 1");
     let refused = tree.patch(&[]);
     refused.assert_exit(40);
     assert!(refused.stderr.contains(APACHE), "{}", refused.stderr);

@@ -32,7 +32,7 @@ pub unsafe extern "C" fn mpc31_rebind_Py_IsInitialized() -> c_int {
 pub unsafe extern "C" fn mpc31_rebind_Py_Initialize() {
     // SAFETY: as the module called it.
     unsafe { start::initialize(None) };
-    learn::begin();
+    learn::begin(GENERATION);
     Start::Initialized.reach();
 }
 
@@ -52,8 +52,15 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_New() -> *mut ffi::PyObject {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
     if process::settings().off || Start::reached() != Start::TableMade {
+        // Python 2.7 crashes without a state, and no child would live to serve anything.
+        let before = Python::attached();
         // SAFETY: as the module called it.
-        unsafe { Python::after_fork() };
+        unsafe {
+            start::after_fork();
+            if before.is_none() {
+                Python::swap_out();
+            }
+        }
         if process::settings().off {
             start::announce(GENERATION, start::OFF);
         }
@@ -120,7 +127,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
 ) -> *mut ffi::PyObject {
     if learn::is_interpreters(dict.cast()) {
         if !learn::armed() {
-            learn::warn_not_recognised(GENERATION);
+            learn::warn_not_recognised();
         }
         let answer = here(|thread| {
             if thread.is_interrupted() {

@@ -6,6 +6,7 @@ use crate::{
         references,
         thread::Start,
     },
+    process,
     rebind::learn,
 };
 use std::ffi::{c_char, c_int, c_void};
@@ -23,10 +24,10 @@ unsafe extern "C" {
 pub unsafe extern "C" fn mpc31_rebind_apr_table_overlap(table: *mut c_void, other: *const c_void, flags: c_int) {
     // SAFETY: as the module called it.
     unsafe {
-        if crate::process::settings().off {
-            mpc_host_table_overlap(table, other, flags);
-        } else {
+        if process::settings().cures("sections") {
             mpc_host_table_overlap_copy(table, other, flags);
+        } else {
+            mpc_host_table_overlap(table, other, flags);
         }
     }
 }
@@ -57,14 +58,17 @@ pub unsafe extern "C" fn mpc31_rebind_apr_pool_cleanup_register(
 ) {
     if Start::reached() == Start::ChildReady && data.is_null() {
         Start::None.reach();
-        return;
+        if process::settings().cures("end") {
+            return;
+        }
     }
     // SAFETY: as the module called it; python_cleanup's data is a `cleanup_info` of its own.
     unsafe {
         if !learn::armed() {
             return host::mpc_host_pool_cleanup_register(pool, data, plain, child);
         }
-        if plain.is_some_and(|plain| plain as usize == host::symbol(c"python_cleanup") as usize) {
+        let is_cleanup = plain.is_some_and(|plain| plain as usize == host::symbol(c"python_cleanup") as usize);
+        if is_cleanup && process::settings().cures("server-cleanups") {
             let info = data.cast_mut().cast::<CleanupInfo>();
             if (*info).request.is_null() && !(*info).interpreter.is_null() {
                 (*info).interpreter = libc::strdup((*info).interpreter);

@@ -29,7 +29,7 @@ const GENERATION: &str = "3.5";
 pub unsafe extern "C" fn mpc35_rebind_Py_Initialize() {
     // SAFETY: as the module called it.
     unsafe { start::initialize(global::state()) };
-    learn::begin();
+    learn::begin(GENERATION);
     Start::Initialized.reach();
 }
 
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
 unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
     here(|thread| {
         if !learn::armed() {
-            learn::warn_not_recognised(GENERATION);
+            learn::warn_not_recognised();
             return None;
         }
         if thread.is_interrupted() {

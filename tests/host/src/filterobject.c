@@ -111,8 +111,13 @@ static PyObject *filter_write(PyObject *object, PyObject *what)
     if (length > 0) {
         if (self->bb_out == NULL)
             self->bb_out = new_brigade(self);
+#if HOST_SHAPE < 30500
         /* A bucket that owns a copy: the string may be gone before the bytes are sent. */
         APR_BRIGADE_INSERT_TAIL(self->bb_out, apr_bucket_heap_create(data, length, NULL, self->f->c->bucket_alloc));
+#else
+        /* 3.5 makes one of memory that lives for ever, it says. */
+        APR_BRIGADE_INSERT_TAIL(self->bb_out, apr_bucket_immortal_create(data, length, self->f->c->bucket_alloc));
+#endif
     }
     Py_RETURN_NONE;
 }

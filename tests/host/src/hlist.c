@@ -42,6 +42,14 @@ hl_entry *hlist_copy(apr_pool_t *p, const hl_entry *hle)
     return head;
 }
 
+/* Puts copies of more entries at the end of a list. */
+void hlist_extend(apr_pool_t *p, hl_entry *hle, const hl_entry *more)
+{
+    while (hle->next != NULL)
+        hle = hle->next;
+    hle->next = hlist_copy(p, more);
+}
+
 PyObject *MpHList_FromHLEntry(hl_entry *hle)
 {
     hlistobject *self = PyObject_New(hlistobject, &MpHList_Type);

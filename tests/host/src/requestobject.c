@@ -317,6 +317,11 @@ static PyMethodDef request_methods[] = {
 #define OF_REC(field) (void *)offsetof(request_rec, field)
 #define OF_SELF(field) (void *)offsetof(requestobject, field)
 
+static PyMemberDef request_members[] = {
+    {"hlist", T_OBJECT, offsetof(requestobject, hlo), READONLY},
+    {NULL},
+};
+
 static PyGetSetDef request_getsets[] = {
     {"args", get_text, NULL, NULL, OF_REC(args)},
     {"ap_auth_type", get_text, NULL, NULL, OF_REC(ap_auth_type)},
@@ -329,7 +334,6 @@ static PyGetSetDef request_getsets[] = {
     {"header_only", get_int, NULL, NULL, OF_REC(header_only)},
     {"headers_in", get_table, NULL, NULL, OF_REC(headers_in)},
     {"headers_out", get_table, NULL, NULL, OF_REC(headers_out)},
-    {"hlist", get_own_object, NULL, NULL, OF_SELF(hlo)},
     {"hostname", get_text, NULL, NULL, OF_REC(hostname)},
     {"interpreter", get_own_text, NULL, NULL, OF_SELF(interpreter)},
     {"method", get_text, NULL, NULL, OF_REC(method)},
@@ -357,5 +361,6 @@ PyTypeObject MpRequest_Type = {
     .tp_setattro = PyObject_GenericSetAttr,
     .tp_dictoffset = offsetof(requestobject, dict),
     .tp_methods = request_methods,
+    .tp_members = request_members,
     .tp_getset = request_getsets,
 };

@@ -36,8 +36,8 @@ static PyObject *server_get_options(PyObject *self, PyObject *unused)
     return MpTable_FromTable(server_config(self)->options);
 }
 
-/* The interpreter's name stays where it is, in the pool of the request that registers: it is long gone when the process
- * ends and python_cleanup reads it. 3.1.x does the same. */
+/* In 3.1 the interpreter's name stays where it is, in the pool of the request that registers: it is long gone when the
+ * process ends and python_cleanup reads it. */
 static PyObject *server_register_cleanup(PyObject *self, PyObject *args)
 {
     PyObject *req, *handler, *data = Py_None;

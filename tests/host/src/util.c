@@ -29,7 +29,11 @@ cleanup_info *make_cleanup(PyObject *handler, PyObject *data, const char *interp
     info->handler = handler;
     Py_INCREF(data);
     info->data = data;
+#if HOST_SHAPE < 30200
     info->interpreter = interpreter;
+#else
+    info->interpreter = strdup(interpreter);
+#endif
     return info;
 }
 

@@ -27,7 +27,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 14] = python![
+const MODULES: [(&str, &str); 16] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -42,6 +42,8 @@ const MODULES: [(&str, &str); 14] = python![
     "waiting.py",
     "importhit.py",
     "defects.py",
+    "phases.py",
+    "remedies.py",
 ];
 
 /// Directives that let `module` answer below `/module/`, in the interpreter that httpd chooses by default.

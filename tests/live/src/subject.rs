@@ -30,6 +30,7 @@ pub struct Host {
     directory: PathBuf,
     way: Way,
     python: String,
+    shape: String,
 }
 
 /// What the tests run on.
@@ -69,7 +70,7 @@ impl Host {
             "F" => Way::Finished,
             other => return Err(Error::other(format!("{} was made in an unknown way, {other}", directory.display()))),
         };
-        Ok(Self { way, python: word("python")?, directory })
+        Ok(Self { way, python: word("python")?, shape: word("shape")?, directory })
     }
 
     fn module(&self, module: Module) -> Result<PathBuf> {
@@ -131,7 +132,20 @@ impl Subject {
 
     /// The generation, as the line at child start names it.
     pub fn generation(&self) -> &str {
-        if self.is_host() { "3.1" } else { "3.5" }
+        match self.shape() {
+            // They have one interpreter path.
+            "3.2.8" | "3.2.10" => "3.2",
+            "3.4" => "3.3",
+            shape => shape,
+        }
+    }
+
+    /// The generation whose shape the module has: "3.2.8" and "3.4" among them.
+    pub fn shape(&self) -> &str {
+        match self {
+            Self::Distribution => "3.5",
+            Self::Host(host) => &host.shape,
+        }
     }
 
     /// The version of Python: "2.7".
@@ -153,7 +167,11 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Distribution => f.write_str("the distribution's mod_python"),
-            Self::Host(host) => write!(f, "the test host for Python {}, relinked by its {:?}", host.python, host.way),
+            Self::Host(host) => write!(
+                f,
+                "the test host in the shape of {} for Python {}, relinked by its {:?}",
+                host.shape, host.python, host.way
+            ),
         }
     }
 }

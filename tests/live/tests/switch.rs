@@ -31,12 +31,15 @@ fn one_notice_at_child_start_says_what_is_active() {
 #[test]
 fn switched_off_the_module_is_as_stock() {
     let _alone = alone();
-    shown("a second interpreter, with the library switched off", || {
-        let server = start(Some("off"));
-        let record = Load::new(server.port(), CLIENTS).run_times(20, |_, _| "/who".to_owned());
-        let events = observe::events(&server.notes()).expect("the notes");
-        observe::most_interpreters(&events, &record.answers) > 1
-    });
+    // 3.2 to 3.4 have a mutex there.
+    if matches!(subject().generation(), "3.1" | "3.5") {
+        shown("a second interpreter, with the library switched off", || {
+            let server = start(Some("off"));
+            let record = Load::new(server.port(), CLIENTS).run_times(20, |_, _| "/who".to_owned());
+            let events = observe::events(&server.notes()).expect("the notes");
+            observe::most_interpreters(&events, &record.answers) > 1
+        });
+    }
     let mut server = start(Some("off"));
     assert_eq!(http::get(server.port(), "/who").expect("an answer").status, 200);
     let lines = server.logged("modpython-core");

@@ -12,6 +12,7 @@ typedef struct hl_entry {
 hl_entry *hlist_new(apr_pool_t *p, const char *h, const char *d, const int s);
 hl_entry *hlist_append(apr_pool_t *p, hl_entry *hle, const char *h, const char *d, const int s);
 hl_entry *hlist_copy(apr_pool_t *p, const hl_entry *hle);
+void hlist_extend(apr_pool_t *p, hl_entry *hle, const hl_entry *more);
 
 /* The same as seen by Python. Past the end every field is None. */
 typedef struct hlist {

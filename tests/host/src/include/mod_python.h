@@ -13,13 +13,21 @@
 #include "http_main.h"
 #include "http_protocol.h"
 #include "http_request.h"
+#include "unixd.h"
 #include "util_filter.h"
 #include "util_script.h"
+#include "apr_global_mutex.h"
 #include "apr_hash.h"
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#include "shape.h"
+#if HOST_SHAPE < 30500
 #include "mpversion.h"
+#else
+/* It keeps its version in a header that this one does not include. */
+#define MPV_STRING "3.5.99-host"
+#endif
 #include "pycompat.h"
 #include "hlist.h"
 #include "objects.h"
@@ -35,7 +43,12 @@ extern module AP_MODULE_DECLARE_DATA python_module;
 extern apr_pool_t *child_init_pool;
 
 typedef struct {
+#if HOST_SHAPE < 30500
     PyInterpreterState *istate;
+#else
+    apr_array_header_t *tstates; /* those that wait for a request */
+    PyInterpreterState *interp;
+#endif
     PyObject *obcallback;
 } interpreterdata;
 
@@ -75,6 +88,8 @@ typedef struct {
 } py_handler;
 
 /* mod_python.c */
+#define SESSION_LOCKS 4
+extern apr_global_mutex_t *session_locks[SESSION_LOCKS];
 apr_status_t python_cleanup(void *data);
 apr_status_t python_input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
                                  apr_off_t readbytes);
@@ -90,5 +105,11 @@ cleanup_info *make_cleanup(PyObject *handler, PyObject *data, const char *interp
 
 /* _apachemodule.c */
 void init_apache(void);
+#if PY_MAJOR_VERSION >= 3
+PyObject *PyInit_apache(void);
+#define HOST_INIT_APACHE PyInit_apache
+#else
+#define HOST_INIT_APACHE init_apache
+#endif
 
 #endif

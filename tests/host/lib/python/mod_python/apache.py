@@ -50,7 +50,7 @@ APLOG_NOERRNO = 16
 log_error = _apache.log_error
 server_root = _apache.server_root
 
-# The name of this interpreter, from the first request on: nobody tells init().
+# The name of this interpreter; in 3.1 from the first request on, since nobody tells init().
 interpreter = None
 
 # The PythonPath expression that sys.path was set by.
@@ -132,6 +132,10 @@ class CallBack(object):
             result = self.ReportError(*sys.exc_info(), srv=conn.base_server, phase="ConnectionHandler",
                                       hname=handler, debug=debug)
         return result
+
+    def ImportDispatch(self, name):
+        """Imports a module for PythonImport, from 3.3 on; up to 3.2 the C module does it."""
+        import_module(name.partition("::")[0])
 
     def early_return(self, raised, req):
         """The result that SERVER_RETURN carries."""
@@ -291,6 +295,10 @@ def resolve_object(module, object_str, arg=None, silent=0):
     return obj
 
 
-def init():
-    """Called once an interpreter has been made, or more than once if several threads come at the same time."""
+def init(name=None, server=None):
+    """Called once an interpreter has been made, or more than once if several threads come at the same time. From 3.2 on
+    it is told the interpreter's name."""
+    global interpreter
+    if name is not None:
+        interpreter = name
     return CallBack()

@@ -1,0 +1,41 @@
+"""Handlers that each meet a defect for which there is a remedy of its own."""
+
+import os
+import sys
+import time
+
+import _apache
+import notes
+from mod_python import apache
+
+FLAG = "restarted"
+
+
+def session(req):
+    """Uses the lock of a session, if it is asked to only after a graceful restart of the server."""
+    if req.args == "later":
+        notes.write("waiting")
+        deadline = time.time() + 30
+        while not os.path.exists(os.path.join(os.environ["MODPYTHON_LIVE_NOTES"], FLAG)) and time.time() < deadline:
+            time.sleep(0.02)
+    _apache._global_lock(1)
+    _apache._global_unlock(1)
+    req.write("%d" % os.getpid())
+    return apache.OK
+
+
+def pairs(req):
+    """How many references there are to a pair that has just been parsed, beside this function's."""
+    found = _apache.parse_qsl("first=1&second=2")
+    req.write("%s %s %d" % (found[0][1], found[1][1], sys.getrefcount(found[0]) - 2))
+    return apache.OK
+
+
+def numbered(filter):
+    """Writes many strings that nobody keeps, and has their memory used again before they are sent."""
+    while filter.read():
+        pass
+    for number in range(200):
+        filter.write("%06d " % number * 8)
+    [("-%05d " % number) * 8 for number in range(400)]
+    filter.close()

@@ -1,0 +1,103 @@
+//! mod_python.cgihandler deletes the modules of every other handler of its interpreter; ours keeps it to the scripts'.
+
+use std::time::Duration;
+
+use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::http;
+use modpython_live::load::{Answer, Load};
+use modpython_live::observe;
+use modpython_live::subject::only_where;
+use modpython_live::{Module, Server, Setup, subject};
+
+const HOST: &str = "the distribution's cgihandler is for Python 3.11's imp, and asks for more of httpd";
+const CLIENTS: usize = 16;
+const LOAD: Duration = Duration::from_secs(4);
+
+/// A script and its helper, which says how often it was loaded by this process.
+const SCRIPT: &str = "import script_helper\nprint('Content-Type: text/plain\\n\\nscript %d' % script_helper.number)\n";
+const HELPER: &str = "import sys\nsys.script_helper_loads = getattr(sys, 'script_helper_loads', 0) + 1\n\
+                      number = sys.script_helper_loads\n";
+
+/// A handler that needs its globals and its own module while it runs, and imports in the midst of it.
+const PAGE: &str = "import time\nfrom mod_python import apache\nimport page_helper\nANSWER = 'page'\n\n\
+                    def handler(req):\n    for _ in range(20):\n        time.sleep(0)\n        import page_helper\n    \
+                    req.write(ANSWER + page_helper.REST)\n    return apache.OK\n";
+
+fn start(module: Module, environment: &str) -> Server {
+    only_where(subject().is_host(), HOST);
+    only_where(subject().shape() != "3.3", "3.3 keeps its own importer, and nothing is added to its Python side");
+    let section = |name: &str, handler: &str| {
+        format!("<Directory \"${{HTDOCS}}/{name}\">\nSetHandler mod_python\nPythonHandler {handler}\n</Directory>\n")
+    };
+    Setup::new(module)
+        .environment("MODPYTHON_CORE_DISABLE", environment)
+        .file("scripts/script.py", SCRIPT)
+        .file("scripts/script_helper.py", HELPER)
+        .file("pages/page.py", PAGE)
+        .file("pages/page_helper.py", "REST = ' and helper\\n'\n")
+        .directives(&section("scripts", "mod_python.cgihandler"))
+        .directives(&section("pages", "page"))
+        .start()
+        .expect("a server")
+}
+
+fn is_right(answer: &Answer) -> bool {
+    let wanted = if answer.client % 4 == 0 { "script " } else { "page and helper" };
+    answer.is_good() && answer.body.starts_with(wanted)
+}
+
+fn ask(server: &Server) -> Vec<Answer> {
+    let path = |client, _| if client % 4 == 0 { "/scripts/script.py".to_owned() } else { "/pages/x".to_owned() };
+    Load::new(server.port(), CLIENTS).run_for(LOAD, path).answers
+}
+
+fn wrong(module: Module, environment: &str) -> usize {
+    let server = start(module, environment);
+    let answers = ask(&server);
+    let wrong = answers.iter().filter(|answer| !is_right(answer)).count();
+    println!("{module}: {wrong} of {} answers are wrong: {:?}", answers.len(), observe::outcomes(&answers));
+    wrong
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn scripts_leave_the_modules_of_other_handlers_alone() {
+    let _alone = alone();
+    let server = start(Module::Relinked, "");
+    let answers = ask(&server);
+    all_good(&answers);
+    if let Some(answer) = answers.iter().find(|answer| !is_right(answer)) {
+        panic!("{answer:?}\n{}", server.error_log());
+    }
+    clean_stop(server);
+}
+
+/// As in stock, a script runs anew for each request, and so does what it imports from its own directory.
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn a_script_and_its_helpers_run_anew_each_time() {
+    let _alone = alone();
+    for module in [Module::Stock, Module::Relinked] {
+        let server = start(module, "");
+        let numbers: Vec<_> = (0..5)
+            .map(|_| http::get(server.port(), "/scripts/script.py").expect("an answer").body)
+            .map(|body| String::from_utf8_lossy(&body).trim().to_owned())
+            .collect();
+        let wanted: Vec<_> = (1..=5).map(|number| format!("script {number}")).collect();
+        assert_eq!(numbers, wanted, "{module}: {}", server.error_log());
+    }
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn stock_ruins_other_handlers_by_scripts() {
+    let _alone = alone();
+    shown("wrong answers of handlers beside scripts", || wrong(Module::Stock, "") > 0);
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn scripts_are_as_in_stock_when_the_remedy_is_left_out() {
+    let _alone = alone();
+    shown("wrong answers with MODPYTHON_CORE_DISABLE=cgihandler", || wrong(Module::Relinked, "cgihandler") > 0);
+}
