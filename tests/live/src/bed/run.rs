@@ -19,7 +19,7 @@ use crate::wait::wait_until;
 /// How many clients ask at once, and how many threads a child has.
 pub const CLIENTS: u32 = 32;
 /// Children of prefork: each loads all sites.
-const PROCESSES: u32 = 4;
+const PROCESSES: u32 = 3;
 /// No answer of the sites takes that long, a cold start of all of them on a slow machine with a debugging allocator
 /// included.
 const PATIENCE: Duration = Duration::from_secs(40);
