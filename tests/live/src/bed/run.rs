@@ -236,7 +236,8 @@ impl Counter<'_> {
             let (chosen, random) = (if number >> 62 == 0 { few } else { many }, usize::try_from(number >> 33));
             chosen[random.unwrap_or(0) % chosen.len()]
         };
-        let (mut turn, mut first) = (next(), true);
+        // The first visits are spread over all sites, so that none is left out where all is slow.
+        let (mut turn, mut first) = (client * self.visits.len() / CLIENTS as usize, true);
         loop {
             let mut late = false;
             self.visits[turn].walk(&mut connection, |step, seen| {
