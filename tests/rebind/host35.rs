@@ -69,6 +69,10 @@ extern "C" fn apr_array_push(_array: *mut c_void) -> *mut c_void {
     Box::into_raw(Box::new(0_usize)).cast()
 }
 
+/// The pool of the configuration does not end while a scenario runs.
+#[unsafe(no_mangle)]
+extern "C" fn apr_pool_cleanup_register(_: *mut c_void, _: *const c_void, _: *const c_void, _: *const c_void) {}
+
 /// What the notice at child start says.
 pub const GENERATION: &str = "3.5";
 
