@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import loading, platform, search
+from modpython_core import finding, loading, names, platform, search
 
 _prepared = []
 
@@ -12,14 +12,17 @@ _prepared = []
 def install(apache, core):
     """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
     loading.apache = apache
-    loading.core = platform.core = core
-    if not search.original_path:
-        search.original_path[:] = sys.path
+    loading.core = platform.core = names.core = core
+    if not _prepared:
+        platform.check()
+    if not finding.original_path:
+        finding.original_path[:] = sys.path
     search.expression_names = apache.__dict__
-    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache))
+    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), False)
     if not _prepared:
         platform.watch_forks()
         platform.stand_deadlocks()
+        platform.note_imports()
         _prepared.append(True)
     apache.import_module = core.import_module
 

@@ -2,13 +2,17 @@
 
 use super::object::Owned;
 use super::text::interned;
-use crate::importer::Cache;
+use crate::importer::Modules;
 use crate::python::ffi;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-/// A module that has been handed out, and the name it has in `sys.modules`.
+/// What a file has given.
 pub(super) struct Loaded {
+    /// What is handed out: what the code has left in `sys.modules`.
     pub(super) module: Owned,
+    /// The module in which the code ran; another, if the code has put something else in its place.
+    pub(super) ran: Owned,
+    /// The name in `sys.modules`.
     pub(super) name: Owned,
 }
 
@@ -47,7 +51,11 @@ pub(super) struct Names {
 pub(super) struct State {
     pub(super) interpreter: i64,
     /// Borrowed only for steps that cannot call Python: a collection may visit it between any two bytecodes.
-    pub(super) cache: RefCell<Cache<Loaded>>,
+    pub(super) modules: RefCell<Modules<Loaded>>,
+    /// Whether one look at a file is enough for a tick of the coarse clock, as with stock that looks once a second.
+    pub(super) once_a_tick: Cell<bool>,
+    /// How often the process had forked when names were last claimed.
+    pub(super) forks: Cell<usize>,
     pub(super) shim: RefCell<Option<Shim>>,
     pub(super) names: Names,
     /// Where a module was asked for, name by name: dicts of (name: number of the entry). `plain` is one such dict; the
@@ -56,6 +64,9 @@ pub(super) struct State {
     pub(super) directories: Owned,
     pub(super) paths: Owned,
     pub(super) expressions: Owned,
+    /// File to version, of what import statements run; see `noting`.
+    #[cfg(not(feature = "python3"))]
+    pub(super) imported: Owned,
 }
 
 impl State {
@@ -66,7 +77,9 @@ impl State {
         unsafe {
             Some(Self {
                 interpreter: interpreter(),
-                cache: RefCell::default(),
+                modules: RefCell::default(),
+                once_a_tick: Cell::new(false),
+                forks: Cell::new(super::locks::forks()),
                 shim: RefCell::default(),
                 names: Names {
                     module_name: interned(c"module_name")?,
@@ -87,6 +100,8 @@ impl State {
                 directories: Owned::from_new(ffi::PyDict_New())?,
                 paths: Owned::from_new(ffi::PyDict_New())?,
                 expressions: Owned::from_new(ffi::PyDict_New())?,
+                #[cfg(not(feature = "python3"))]
+                imported: Owned::from_new(ffi::PyDict_New())?,
             })
         }
     }

@@ -11,6 +11,10 @@ unsafe extern "C" {
     pub fn PyDict_SetItem(dict: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> c_int;
     pub fn PyDict_SetItemString(dict: *mut PyObject, key: *const c_char, value: *mut PyObject) -> c_int;
     pub fn PyDict_DelItemString(dict: *mut PyObject, key: *const c_char) -> c_int;
+    pub fn PyDict_DelItem(dict: *mut PyObject, key: *mut PyObject) -> c_int;
+    pub fn PyDict_Copy(dict: *mut PyObject) -> *mut PyObject;
+    pub fn PyDict_Update(dict: *mut PyObject, with: *mut PyObject) -> c_int;
+    pub fn PyDict_Keys(dict: *mut PyObject) -> *mut PyObject;
     pub fn PyDict_Next(
         dict: *mut PyObject,
         position: *mut Py_ssize_t,

@@ -1,0 +1,205 @@
+//! The calls that take something, run the shim's code and give it back, with no bytecode between (I13): an exception that
+//! a signal handler or a watchdog throws at any point leaves no lock behind.
+
+use super::locks::{self, Turn};
+use super::module;
+use super::object::{Owned, Pending, exactly, file_name, none};
+use crate::pathlock::Key;
+use crate::python::ffi;
+use std::ptr::null_mut;
+
+/// `locked(file, real_file, decide, failed)`: `decide(nested)` under the lock of a file (bytes), and under that of the
+/// file that it leads to if that is another (None if not). What it answers; None if another thread's attempt has gone
+/// well meanwhile, and it is to be looked again; or what `failed(error)` has made of the error of another's.
+///
+/// `nested` says that this thread is running the file already, or that the thread which runs it waits for this one.
+///
+/// # Safety
+/// Called by CPython, as METH_FASTCALL.
+pub(super) unsafe extern "C" fn locked(
+    module: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let (Some(state), Some([file, real, decide, failed])) = (module::of(module), exactly("locked", args, nargs))
+        else {
+            return null_mut();
+        };
+        let Some(file) = file_name(file) else { return null_mut() };
+        let key = Key::new(state.interpreter, file.as_bytes());
+        let depth = match locks::take(state, &key) {
+            Turn::Interrupted => return null_mut(),
+            Turn::Told(failure) => return failure.map_or_else(|| none(), Owned::into_ptr),
+            Turn::Mine(depth) => Some(depth),
+            Turn::Cycle => None,
+        };
+        let answer = with_real_file(state, real, || {
+            let nested = Owned::from_new(ffi::PyBool_FromLong((depth != Some(1)).into()))?;
+            let none = null_mut::<ffi::PyObject>();
+            Owned::from_new(ffi::PyObject_CallFunctionObjArgs(decide, nested.as_ptr(), none))
+        });
+        if depth == Some(1) {
+            give_names_back(state, &file);
+        }
+        let mut failure = None;
+        if answer.is_none() {
+            let error = Pending::take();
+            if let Some(value) = error.value() {
+                let none = null_mut::<ffi::PyObject>();
+                failure = Owned::from_new(ffi::PyObject_CallFunctionObjArgs(failed, value.as_ptr(), none));
+                // An exception that comes now is dropped for the one that is on its way; who waited looks again.
+                ffi::PyErr_Clear();
+            }
+            error.restore();
+        }
+        if depth.is_some() {
+            locks::finish(&key, failure);
+        }
+        answer.map_or(null_mut(), Owned::into_ptr)
+    }
+}
+
+/// The names that the load had claimed are `sys.modules`' to give now. An exception may be pending, and stays.
+fn give_names_back(state: &super::state::State, file: &std::ffi::CStr) {
+    if let Ok(mut modules) = state.modules.try_borrow_mut() {
+        modules.give_back(file);
+    }
+}
+
+/// A symbolic link has a module of its own, but shares the lock of the file it leads to.
+///
+/// # Safety
+/// The GIL is held and `real` is alive.
+unsafe fn with_real_file(
+    state: &super::state::State,
+    real: *mut ffi::PyObject,
+    run: impl FnOnce() -> Option<Owned>,
+) -> Option<Owned> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if real == ffi::Py_None() {
+            return run();
+        }
+        let key = Key::new(state.interpreter, file_name(real)?.as_bytes());
+        let held = loop {
+            match locks::take(state, &key) {
+                // The attempt was one on another path to the file, whose module is another.
+                Turn::Told(_) => {}
+                Turn::Interrupted => return None,
+                Turn::Mine(_) => break true,
+                Turn::Cycle => break false,
+            }
+        };
+        let answer = run();
+        if held {
+            locks::end(&key);
+        }
+        answer
+    }
+}
+
+/// `importing(lock, function)`: `function(from_outside)` under importlib's own lock of a module, so that a plain import
+/// of it waits for our load, and ours for its. False means that this thread is inside already, with a plain import of the
+/// module; or that importlib has seen a deadlock coming, which is to say that the owner of the lock waits for this
+/// thread. It then goes on without the lock, as an import does.
+///
+/// # Safety
+/// Called by CPython, as METH_FASTCALL.
+#[cfg(feature = "python3")]
+pub(super) unsafe extern "C" fn importing(
+    _: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let Some([lock, function]) = exactly("importing", args, nargs) else { return null_mut() };
+        let Some(before) = ModuleLock::held(lock) else { return null_mut() };
+        let taken = Owned::from_new(ffi::PyObject_CallMethod(lock, c"acquire".as_ptr(), std::ptr::null()));
+        let deadlock = taken.is_none() && ModuleLock::foresees_a_deadlock();
+        if deadlock {
+            ffi::PyErr_Clear();
+        }
+        let answer = if taken.is_none() && !deadlock {
+            None
+        } else {
+            let from_outside = Owned::from_new(ffi::PyBool_FromLong((before == 0 && !deadlock).into()));
+            from_outside.and_then(|from_outside| {
+                let none = null_mut::<ffi::PyObject>();
+                Owned::from_new(ffi::PyObject_CallFunctionObjArgs(function, from_outside.as_ptr(), none))
+            })
+        };
+        let answer = ModuleLock::give_back(lock, before, answer);
+        answer.map_or(null_mut(), Owned::into_ptr)
+    }
+}
+
+/// importlib's lock for a module. It is written in Python, so that an exception can come out of its middle.
+#[cfg(feature = "python3")]
+struct ModuleLock;
+
+#[cfg(feature = "python3")]
+impl ModuleLock {
+    /// How often this thread holds the lock.
+    ///
+    /// # Safety
+    /// The GIL is held and `lock` is alive.
+    unsafe fn held(lock: *mut ffi::PyObject) -> Option<usize> {
+        // SAFETY: attributes of a plain object: to read them runs no bytecode.
+        unsafe {
+            let owner = Owned::from_new(ffi::PyObject_GetAttrString(lock, c"owner".as_ptr()))?;
+            if owner.as_ptr() == ffi::Py_None()
+                || ffi::PyLong_AsUnsignedLongLong(owner.as_ptr()) != ffi::PyThread_get_thread_ident() as u64
+            {
+                return Some(0);
+            }
+            let count = Owned::from_new(ffi::PyObject_GetAttrString(lock, c"count".as_ptr()))?;
+            // A number up to 3.11, a list of as many items since.
+            let count = match ffi::PyList_Check(count.as_ptr()) {
+                0 => ffi::PyLong_AsSize_t(count.as_ptr()),
+                _ => ffi::PyList_Size(count.as_ptr()).unsigned_abs(),
+            };
+            Some(count)
+        }
+    }
+
+    /// Whether the pending exception is importlib's _DeadlockError.
+    ///
+    /// # Safety
+    /// The GIL is held and an exception is pending.
+    unsafe fn foresees_a_deadlock() -> bool {
+        // SAFETY: borrowed from the thread; every exception is of a class, whose name lives as long.
+        unsafe {
+            let kind = ffi::PyErr_Occurred().cast::<ffi::PyTypeObject>();
+            std::ffi::CStr::from_ptr((*kind).tp_name).to_bytes().ends_with(b"_DeadlockError")
+        }
+    }
+
+    /// Releases the lock until this thread holds it as often as before, whatever comes out of a release. `answer` is
+    /// handed on, unless an exception has come instead.
+    ///
+    /// # Safety
+    /// The GIL is held; an exception is pending if there is no answer.
+    unsafe fn give_back(lock: *mut ffi::PyObject, before: usize, mut answer: Option<Owned>) -> Option<Owned> {
+        // SAFETY: as the caller promises; each call gets live objects.
+        unsafe {
+            let mut error = Pending::take();
+            for _ in 0..100 {
+                if Self::held(lock).is_none_or(|now| now <= before) {
+                    break;
+                }
+                drop(Owned::from_new(ffi::PyObject_CallMethod(lock, c"release".as_ptr(), std::ptr::null())));
+                if !ffi::PyErr_Occurred().is_null() {
+                    answer = None;
+                    error = Pending::take();
+                }
+            }
+            if error.value().is_some() {
+                error.restore();
+            }
+            answer
+        }
+    }
+}
