@@ -136,3 +136,23 @@ def server_file(name):
         return ''
     spec = PathFinder.find_spec(name, original_path)
     return None if spec is None else spec.origin or ''
+
+
+class OneModule(object):
+    """Stands before PathFinder once there are private names: a file that has a module under one of those is not made
+    another by a plain import that finds it."""
+
+    is_of_modpython_core = True
+
+    def __init__(self, core):
+        self.core = core
+
+    def find_spec(self, name, path=None, target=None):
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or path is not None or not spec.has_location or not spec.origin:
+            return spec
+        sys_name = self.core.name_of(os.fsencode(spec.origin))
+        if sys_name is None or sys_name == name or sys.modules.get(sys_name) is None:
+            return spec
+        from modpython_core import private
+        return private.Finder()._spec(name, lambda: private.import_file(spec.origin))

@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import finding, loading, names, platform, search
+from modpython_core import finding, loading, names, platform, private, search, siblings
 
 _prepared = []
 
@@ -12,7 +12,8 @@ _prepared = []
 def install(apache, core):
     """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
     loading.apache = apache
-    loading.core = platform.core = names.core = core
+    loading.core = platform.core = names.core = siblings.core = private.core = core
+    private.load = siblings.load = loading.load
     if not _prepared:
         platform.check()
     if not finding.original_path:
@@ -23,6 +24,7 @@ def install(apache, core):
         platform.watch_forks()
         platform.stand_deadlocks()
         platform.note_imports()
+        platform.find_private_names(private.Finder())
         _prepared.append(True)
     apache.import_module = core.import_module
 

@@ -8,7 +8,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import names, platform, search
+from modpython_core import names, platform, private, search, siblings
 from modpython_core.failures import Failure, printable
 
 core = None
@@ -126,6 +126,8 @@ class Attempt(object):
             module = platform.under_import_lock(sys_name, lambda from_outside: self.again(sys_name, served, ran))
             if module is not None:
                 return module
+        if found.directory:
+            private.forget(found)
         # None if another file's module has come first: its file is looked for again, and gets another name.
         sys_name = names.claim(found)
         return platform.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
@@ -175,6 +177,9 @@ class Attempt(object):
                     return self.run(sys_name, current, current, True)
                 return self.run(sys_name, platform.new_module(found, sys_name), current, False)
         request = self.request
+        if found.directory:
+            siblings.belongs(found, sys_name)
+            private.give(found.directory, sys_name, sys.modules)
         core.adopt(request.kind, request.where, self.name, found.key, current, sys_name,
                    version or platform.watched(found))
         return current
@@ -185,10 +190,20 @@ class Attempt(object):
         return core.is_running(self.found.key) or platform.is_left_behind(module)
 
     def run(self, sys_name, module, previous, again):
-        request = self.request
+        request, found = self.request, self.found
         request.notice(self.name)
-        return core.run(request.kind, request.where, self.name, self.found.key, sys_name, module, previous, again,
-                        lambda module: platform.run(self.found, module, again))
+        before = None
+        if found.directory:
+            siblings.belongs(found, sys_name)
+            before = set(sys.modules)
+
+        def run(module):
+            version = platform.run(found, module, again)
+            if before is not None:
+                private.give(found.directory, sys_name, before)
+            return version
+
+        return core.run(request.kind, request.where, self.name, found.key, sys_name, module, previous, again, run)
 
 
 def log_line(text, level):

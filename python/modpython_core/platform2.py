@@ -298,6 +298,28 @@ def watched(found):
     return None if found.kind == imp.C_EXTENSION else core.version(found.key)
 
 
+def find_private_names(finder):
+    """By a finder that runs no bytecode, like note_imports()."""
+    core.private_names(finder)
+
+
+def is_relative(top, importer):
+    """Whether `import top` in that module means a part of the package that the module is in."""
+    package = importer if hasattr(sys.modules.get(importer), '__path__') else importer.rpartition('.')[0]
+    parts = getattr(sys.modules.get(package), '__path__', None)
+    if not package or not parts:
+        return False
+    if sys.modules.get(package + '.' + top) is not None:
+        return True
+    try:
+        handle = imp.find_module(top, list(parts))[0]
+    except ImportError:
+        return False
+    if handle:
+        handle.close()
+    return True
+
+
 def note_imports():
     """From now on what an import statement runs is known by its version."""
     if core not in sys.meta_path:

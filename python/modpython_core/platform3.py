@@ -308,6 +308,16 @@ def watched(found):
     return None if isinstance(found.spec.loader, ExtensionFileLoader) else core.version(found.key)
 
 
+def find_private_names(finder):
+    """Before all others: what is a private name's own is no other finder's to find."""
+    sys.meta_path.insert(0, finder)
+
+
+def is_relative(top, importer):
+    """An import statement of Python 3 says itself whether it is relative."""
+    return False
+
+
 def note_imports():
     """From now on what an import statement runs is known by its version."""
     path_stats = SourceFileLoader.path_stats

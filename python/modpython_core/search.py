@@ -30,8 +30,8 @@ def locate(name, kind, where, parent):
     if kind != PLAIN:
         found = finding.find(name, _directories(kind, where))
         if found is not None:
-            if kind == EXPRESSION:
-                # PythonPath is the server's own path.
+            if kind == EXPRESSION or found.directory in finding.original_path:
+                # The server's own path, to which PythonPath belongs.
                 found.directory = None
             return found
         if kind == PATH:

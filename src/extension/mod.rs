@@ -9,6 +9,7 @@
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
 //! | `caller` | where the caller wants its module from |
 //! | `locked`, `run` | what takes, runs and gives back, with no bytecode between |
+//! | `siblings` | what import statements in modules of handlers' directories mean |
 //! | `table`, `locks`, `files` | what the shim calls: the importer's table, the lock table, `stat` and `statfs` |
 //! | `frames`, `noting` | which threads run a module's code, and which version of it: Python 2 does not say |
 //! | `compiled` | the shim's code, compiled once a process |
@@ -37,6 +38,7 @@ mod module;
 mod noting;
 mod object;
 mod run;
+mod siblings;
 mod state;
 mod table;
 mod text;
@@ -48,13 +50,15 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 8] = [
+const SHIM: [(&str, &str); 10] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
     ("modpython_core.finding", FINDING),
     ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
     ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
+    ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),
+    ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),
     ("modpython_core.install", include_str!("../../python/modpython_core/install.py")),
 ];

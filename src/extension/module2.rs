@@ -5,7 +5,7 @@
 
 use super::object::{Owned, arguments, raise};
 use super::state::State;
-use super::{files, frames, hit, locked, locks, noting, run, table};
+use super::{files, frames, hit, locked, locks, noting, run, siblings, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int};
 use std::ptr::{addr_of_mut, null_mut};
@@ -62,7 +62,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 21] = [
+static mut METHODS: [ffi::PyMethodDef; 26] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
@@ -71,6 +71,11 @@ static mut METHODS: [ffi::PyMethodDef; 21] = [
     many!(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
     many!(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
     many!(c"refuse", table::refuse, c"refuse(kind, where, name): (module, news): the file is one that cannot be read"),
+    method(c"__import__", import, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"__import__(name, globals={}, locals={}, fromlist=[], level=-1)"),
+    many!(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
+    many!(c"watch_imports", siblings::watch_imports, c"watch_imports(before, sibling): what takes the place of __import__"),
+    one!(c"private_names", noting::private_names, 1, c"private_names(loader): what find_module() finds private names by"),
+    one!(c"name_of", siblings::name_of, 1, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one!(c"running", table::running, 1, c"running(file): the module in which it runs, or that it gave"),
     one!(c"is_running", table::is_running, 1, c"is_running(file): whether a thread runs it"),
     one!(c"ran", table::ran, 1, c"ran(file): the version that has run last"),
@@ -128,6 +133,19 @@ unsafe extern "C" fn import_module(
         });
         hit::import_module(state, positional, named)
     }
+}
+
+/// `__import__`, with a tuple and a dict of arguments.
+///
+/// # Safety
+/// Called by CPython, as METH_VARARGS | METH_KEYWORDS.
+unsafe extern "C" fn import(
+    module: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe { of(module).map_or(null_mut(), |state| siblings::import(state, args, keywords)) }
 }
 
 /// The state that the functions have been given.

@@ -3,7 +3,7 @@
 
 use super::object::{Owned, arguments};
 use super::state::State;
-use super::{files, hit, locked, locks, run, table};
+use super::{files, hit, locked, locks, run, siblings, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
@@ -30,7 +30,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 19] = [
+static mut METHODS: [ffi::PyMethodDef; 23] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -44,6 +44,15 @@ static mut METHODS: [ffi::PyMethodDef; 19] = [
     many(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
     many(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
     many(c"refuse", table::refuse, c"refuse(kind, where, name): (module, news): the file is one that cannot be read"),
+    method(
+        c"__import__",
+        ffi::PyMethodDefPointer { PyCFunctionWithKeywords: import },
+        ffi::METH_VARARGS | ffi::METH_KEYWORDS,
+        c"__import__(name, globals=None, locals=None, fromlist=(), level=0)",
+    ),
+    many(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
+    many(c"watch_imports", siblings::watch_imports, c"watch_imports(before, sibling): what takes the place of __import__"),
+    one(c"name_of", siblings::name_of, ffi::METH_O, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one(c"running", table::running, ffi::METH_O, c"running(file): the module in which it runs, or that it gave"),
     one(c"is_running", table::is_running, ffi::METH_O, c"is_running(file): whether a thread runs it"),
     one(c"ran", table::ran, ffi::METH_O, c"ran(file): the version that has run last"),
@@ -130,6 +139,19 @@ unsafe extern "C" fn import_module(
     }
 }
 
+/// `__import__`, with a tuple and a dict of arguments.
+///
+/// # Safety
+/// Called by CPython, as METH_VARARGS | METH_KEYWORDS.
+unsafe extern "C" fn import(
+    module: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe { of(module).map_or(null_mut(), |state| siblings::import(state, args, keywords)) }
+}
+
 /// The state of `module`. None after the collector has cleared it, in an interpreter that is ending.
 ///
 /// # Safety
@@ -171,7 +193,8 @@ unsafe extern "C" fn traverse(module: *mut ffi::PyObject, visit: ffi::visitproc,
         // SAFETY: a live object and the visitor's own argument.
         unsafe { visit(object.as_ptr(), argument) }
     };
-    for object in [&state.plain, &state.directories, &state.paths, &state.expressions] {
+    for object in [&state.plain, &state.directories, &state.paths, &state.expressions, &state.scopes, &state.contested]
+    {
         let stop = seen(object);
         if stop != 0 {
             return stop;
@@ -181,6 +204,11 @@ unsafe extern "C" fn traverse(module: *mut ffi::PyObject, visit: ffi::visitproc,
     if let Ok(shim) = state.shim.try_borrow() {
         let parts = shim.iter().flat_map(|shim| [&shim.load, &shim.blocked, &shim.apache, &shim.wsgi]);
         if let Some(stop) = parts.map(&seen).find(|&stop| stop != 0) {
+            return stop;
+        }
+    }
+    if let Ok(imports) = state.imports.try_borrow() {
+        if let Some(stop) = imports.iter().flatten().map(&seen).find(|&stop| stop != 0) {
             return stop;
         }
     }
@@ -201,9 +229,9 @@ unsafe extern "C" fn clear(module: *mut ffi::PyObject) -> c_int {
     // SAFETY: as in `traverse`; the GIL is held.
     let Some(state) = (unsafe { of(module) }) else { return 0 };
     // Taken out first and dropped after: dropping may run Python code that comes back here.
-    let shim = state.shim.take();
+    let (shim, imports) = (state.shim.take(), state.imports.take());
     let modules = state.modules.try_borrow_mut().map(|mut cache| cache.take_all());
-    drop((shim, modules));
+    drop((shim, imports, modules));
     for names in [&state.plain, &state.directories, &state.paths, &state.expressions] {
         // SAFETY: a dict of ours.
         unsafe { ffi::PyDict_Clear(names.as_ptr()) };

@@ -12,7 +12,7 @@ use crate::python::ffi;
 use std::ffi::CString;
 use std::ptr::null_mut;
 
-/// `find_module(name, path)`: None.
+/// `find_module(name, path)`: what loads a module by its private name; None for all others.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -26,10 +26,37 @@ pub(super) unsafe extern "C" fn find_module(
         let (Some(state), Some([name, path])) = (module::of(core), exactly("find_module", args, nargs)) else {
             return null_mut();
         };
+        let is_private = Owned::from_borrowed(name).and_then(|name| encoded(name)).is_some_and(|name| {
+            // A package that has the private name itself has its parts found as any other.
+            name.starts_with(b"_mp_") && (path == ffi::Py_None() || is_alias(&name))
+        });
+        if is_private {
+            let loader = state.private_names.borrow();
+            return loader
+                .as_ref()
+                .and_then(|loader| Owned::from_borrowed(loader.as_ptr()))
+                .map_or_else(|| none(), Owned::into_ptr);
+        }
         let path = if path == ffi::Py_None() { ffi::PySys_GetObject(c"path".as_ptr()) } else { path };
         note(state, name, path);
         // What could not be noted is no reason for an import to fail.
         ffi::PyErr_Clear();
+        none()
+    }
+}
+
+/// `private_names(loader)`: what finds modules by their private names.
+///
+/// # Safety
+/// Called by CPython, as METH_O.
+pub(super) unsafe extern "C" fn private_names(
+    core: *mut ffi::PyObject,
+    loader: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let Some(state) = module::of(core) else { return null_mut() };
+        drop(state.private_names.replace(Owned::from_borrowed(loader)));
         none()
     }
 }
@@ -73,5 +100,22 @@ pub(super) unsafe extern "C" fn imported(core: *mut ffi::PyObject, file: *mut ff
         let Some(state) = module::of(core) else { return null_mut() };
         let version = Owned::from_borrowed(ffi::PyDict_GetItemWithError(state.imported.as_ptr(), file));
         version.map_or_else(|| none(), Owned::into_ptr)
+    }
+}
+
+/// Whether the parent of that name in `sys.modules` calls itself otherwise.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn is_alias(name: &[u8]) -> bool {
+    // SAFETY: live objects, borrowed from sys.modules; to read a module's name runs no bytecode.
+    unsafe {
+        let Some(dot) = name.iter().rposition(|&byte| byte == b'.') else { return false };
+        let Ok(parent) = CString::new(&name[..dot]) else { return false };
+        let module = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), parent.as_ptr());
+        let Some(module) = Owned::from_borrowed(module) else { return false };
+        let called = Owned::from_new(ffi::PyObject_GetAttrString(module.as_ptr(), c"__name__".as_ptr()));
+        ffi::PyErr_Clear();
+        called.and_then(|called| encoded(called)).is_some_and(|called| called != parent.as_bytes())
     }
 }

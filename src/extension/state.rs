@@ -45,6 +45,7 @@ pub(super) struct Names {
     pub(super) directory: Owned,
     pub(super) is_location: Owned,
     pub(super) dir: Owned,
+    pub(super) dunder_name: Owned,
 }
 
 /// The state of the module in one interpreter. All of it is used with that interpreter's GIL held.
@@ -64,9 +65,18 @@ pub(super) struct State {
     pub(super) directories: Owned,
     pub(super) paths: Owned,
     pub(super) expressions: Owned,
+    /// Name in `sys.modules` to the handler's directory that its module is of; and names that files of such directories
+    /// are asked for by.
+    pub(super) scopes: Owned,
+    pub(super) contested: Owned,
+    /// `__import__` as it was, and the shim's function that says what an import statement means.
+    pub(super) imports: RefCell<Option<[Owned; 2]>>,
     /// File to version, of what import statements run; see `noting`.
     #[cfg(not(feature = "python3"))]
     pub(super) imported: Owned,
+    /// What finds modules by their private names.
+    #[cfg(not(feature = "python3"))]
+    pub(super) private_names: RefCell<Option<Owned>>,
 }
 
 impl State {
@@ -95,13 +105,19 @@ impl State {
                     directory: interned(c"directory")?,
                     is_location: interned(c"is_location")?,
                     dir: interned(c"dir")?,
+                    dunder_name: interned(c"__name__")?,
                 },
                 plain: Owned::from_new(ffi::PyDict_New())?,
                 directories: Owned::from_new(ffi::PyDict_New())?,
                 paths: Owned::from_new(ffi::PyDict_New())?,
                 expressions: Owned::from_new(ffi::PyDict_New())?,
+                scopes: Owned::from_new(ffi::PyDict_New())?,
+                contested: Owned::from_new(ffi::PyDict_New())?,
+                imports: RefCell::default(),
                 #[cfg(not(feature = "python3"))]
                 imported: Owned::from_new(ffi::PyDict_New())?,
+                #[cfg(not(feature = "python3"))]
+                private_names: RefCell::default(),
             })
         }
     }
