@@ -65,7 +65,7 @@ def _search(name, directories):
         return None
     try:
         handle, path, description = imp.find_module(last, directories)
-    except ImportError:
+    except (ImportError, IOError):  # A directory called x.py is opened before it is looked at.
         return None
     if handle:
         handle.close()

@@ -12,7 +12,7 @@ _prepared = []
 def install(apache, core):
     """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
     loading.apache = apache
-    loading.core = platform.core = names.core = siblings.core = private.core = core
+    loading.core = platform.core = names.core = search.core = siblings.core = private.core = core
     private.load = siblings.load = loading.load
     if not _prepared:
         platform.check()

@@ -235,12 +235,14 @@ def _load_dynamic(found, module):
     if '.' in name or name == found.name:
         imp.load_dynamic(name, found.file)
         return
-    before = sys.modules.get(last)
-    made = imp.load_dynamic(last, found.file)
-    if before is None:
+    # It would else be initialised in the module that has that name.
+    before = sys.modules.pop(last, None)
+    try:
+        made = imp.load_dynamic(last, found.file)
+    finally:
         sys.modules.pop(last, None)
-    else:
-        sys.modules[last] = before
+        if before is not None:
+            sys.modules[last] = before
     sys.modules[name] = made
 
 

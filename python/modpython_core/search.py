@@ -13,6 +13,8 @@ PLAIN, DIRECTORY, PATH, EXPRESSION = range(4)
 # The names that a PythonPath expression may use.
 expression_names = {}
 
+core = None
+
 _lists = {}
 
 
@@ -66,6 +68,11 @@ def normal(directory):
 def _plainly(name):
     module = sys.modules.get(name)
     if module is not None:
+        # What a module has put in its own place says nothing of its file.
+        file = core.hidden_file(PLAIN, None, name)
+        found = finding.find_anywhere(name) if file else None
+        if file and getattr(found, 'key', None) == file:
+            return found
         return finding.found_for(module, name) or Present(module)
     found = finding.find_anywhere(name)
     if found is None:

@@ -56,6 +56,10 @@ def sibling(top, directory, importer):
     if present is None and directory not in sys.path and finding.server_file(top) is not None:
         # A directory that no import statement looks into does not hide what is Python's.
         return None
+    own = core.name_of(found.key)
+    if own is not None and core.is_running(found.key) and sys.modules.get(own) is None:
+        # It has taken itself out of the way of another of its name, to which it hands over.
+        return None
     load(top, False, 0, None, search.DIRECTORY, directory)
     sys_name = core.name_of(found.key)
     if sys_name is not None:

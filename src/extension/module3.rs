@@ -30,7 +30,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 23] = [
+static mut METHODS: [ffi::PyMethodDef; 24] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -43,6 +43,7 @@ static mut METHODS: [ffi::PyMethodDef; 23] = [
     many(c"verdict", table::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', served, sys_name, ran)"),
     many(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
     many(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
+    many(c"hidden_file", table::hidden_file, c"hidden_file(kind, where, name): the file of a module that has hidden itself"),
     many(c"refuse", table::refuse, c"refuse(kind, where, name): (module, news): the file is one that cannot be read"),
     method(
         c"__import__",

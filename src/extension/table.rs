@@ -199,6 +199,33 @@ pub(super) unsafe extern "C" fn refuse(
     }
 }
 
+/// `hidden_file(kind, where, name)`: the file (bytes) behind the module of that name, asked for there, if its code has put
+/// something else into `sys.modules` and that is still there; else None.
+///
+/// # Safety
+/// Called by CPython, as METH_FASTCALL.
+pub(super) unsafe extern "C" fn hidden_file(
+    module: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let (Some(state), Some([kind, place, name])) = (module::of(module), exactly("hidden_file", args, nargs)) else {
+            return null_mut();
+        };
+        let Some(from) = Where::of(ffi::PyLong_AsLongLong(kind), place) else { return null_mut() };
+        let table = state.modules.borrow();
+        let entry = hit::entry_for(state, &from, name).and_then(|id| table.get(id));
+        let hidden = entry.filter(|entry| {
+            entry.ready().is_some_and(|ready| ready.ran.as_ptr() != ready.module.as_ptr() && ready.is_in_sys_modules())
+        });
+        let Some(file) = hidden.map(|entry| entry.file().to_owned()) else { return none() };
+        drop(table);
+        text::file(&file).map_or(null_mut(), Owned::into_ptr)
+    }
+}
+
 /// `running(file)`: the module in which the code of the file (bytes) runs just now, else the one that it gave, else None.
 ///
 /// # Safety
