@@ -84,7 +84,7 @@ def not_found(name):
 
 def under_import_lock(name, function):
     """What function(from_outside) gives under importlib's own lock of that module; see core.importing."""
-    return core.importing(_bootstrap._get_module_lock(name), function)
+    return core.importing(_bootstrap._get_module_lock, name, function)
 
 
 class _StandingDeadlocks(_bootstrap._ModuleLockManager):

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
 //! | `caller` | where the caller wants its module from |
-//! | `locked`, `run` | what takes, runs and gives back, with no bytecode between |
+//! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
 //! | `siblings` | what import statements in modules of handlers' directories mean |
 //! | `table`, `locks`, `files` | what the shim calls: the importer's table, the lock table, `stat` and `statfs` |
 //! | `frames`, `noting` | which threads run a module's code, and which version of it: Python 2 does not say |
@@ -26,6 +26,8 @@ mod files;
 #[cfg(not(feature = "python3"))]
 mod frames;
 mod hit;
+#[cfg(feature = "python3")]
+mod import_lock;
 mod locked;
 mod locks;
 #[cfg(not(feature = "python3"))]

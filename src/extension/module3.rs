@@ -3,7 +3,7 @@
 
 use super::object::{Owned, arguments};
 use super::state::State;
-use super::{files, hit, locked, locks, run, siblings, table};
+use super::{files, hit, import_lock, locked, locks, run, siblings, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
@@ -59,7 +59,7 @@ static mut METHODS: [ffi::PyMethodDef; 24] = [
     one(c"ran", table::ran, ffi::METH_O, c"ran(file): the version that has run last"),
     many(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
     many(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
-    many(c"importing", locked::importing, c"importing(lock, function): function(from_outside) under importlib's lock"),
+    many(c"importing", import_lock::importing, c"importing(get_lock, name, function): function(from_outside) under importlib's lock"),
     many(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),
     one(c"version", files::version, ffi::METH_O, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
     one(c"waiting", locks::waiting, ffi::METH_O, c"waiting(file): how many threads wait for its lock"),
