@@ -45,7 +45,7 @@ SHARED = target/shared/$(SONAME)
 SOURCES := $(shell find src capi patches python build.rs Cargo.toml Cargo.lock -type f -not -name '*.pyc')
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build relink header demo check check-pythons check-python2 check-consumer check-host bench bench-pair install clean $(PREREQUISITES)
+.PHONY: all help build relink header demo check check-pythons check-python2 check-consumer check-host check-long bench bench-pair install clean $(PREREQUISITES)
 
 all: build
 
@@ -58,6 +58,7 @@ help:
 	@echo 'make check                all tests'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
+	@echo 'make check-long [LONG=1800]  random trees of modules against a reference, for so many seconds, in Python 3 and 2.7'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
 	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check'
 	@echo 'make bench                the figures: ratios measured side by side'
@@ -127,7 +128,7 @@ check: prerequisites-check relink
 	@$(call if-there,$(CARGO) fmt --version,the formatting: no rustfmt,$(CARGO) fmt --all --check)
 	@$(call if-there,$(CARGO) clippy --version,the lints: no clippy,\
 	  $(CARGO) clippy --workspace --all-targets --locked -- -D warnings)
-	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model --locked --target-dir target/loom --lib --test model_pathlock
+	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model --locked --target-dir target/loom --lib --test model_pathlock --test model_import
 	@$(call if-there,rustc --version | awk '{ split($$2$(comma) v$(comma) "."); exit v[1] == 1 && v[2] < 87 }',\
 	  random schedules: shuttle needs Rust 1.87,\
 	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model --locked --target-dir target/shuttle \
@@ -155,6 +156,16 @@ else
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/shared/libmodpython-core-py2.7.so.0 $(CARGO2) test --locked \
 	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
 	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)
+endif
+
+# The oracle of import_module, which `make check` runs for some seconds, for hours: 64 threads, LONG seconds for each of the
+# main interpreter and a sub-interpreter.
+LONG ?= 1800
+ORACLE = MODPYTHON_CORE_ORACLE_SECONDS=$(LONG) MODPYTHON_CORE_ORACLE_THREADS=64
+check-long: prerequisites-check
+	$(ORACLE) $(CARGO) test --locked --test import_module -- oracle
+ifneq ($(strip $(PYTHON2)),)
+	$(ORACLE) $(CARGO2) test --locked --target-dir target/python2 --no-default-features --test import_module -- oracle
 endif
 
 # A program in C against the header, linked with the static and the shared library, under valgrind.

@@ -71,10 +71,11 @@ def _one(request, name, parent, autoreload):
             module = core.locked(found.key, found.real_key, attempt.decide, attempt.failed)
         if isinstance(module, Failure):
             # A call that does not ask for a reload is content with what was there before it failed.
-            failure, module = module, None if autoreload else request.hit(name, False)
-            if module is None:
+            failure, module = module, None if autoreload else attempt.kept()
+            if module is None and (autoreload or not core.is_running(found.key)):
                 raise failure.another()
-        # None: the attempt that this thread waited on has gone well. Look again: the file may be another by now.
+        # None: the attempt that this thread waited on has gone well, or the next one has begun. Look again: the file may be
+        # another by now.
         if module is not None:
             if parent is not None:
                 setattr(parent, name.rpartition('.')[2], module)
@@ -84,6 +85,13 @@ def _one(request, name, parent, autoreload):
 def _as_before(request, name, error):
     """The module that the name gave before its file could no longer be read or found; None if there is none."""
     known = core.refuse(request.kind, request.where, name)
+    if known is None:
+        for file in search.places(name, request.kind, request.where):
+            # Asked for by another way before.
+            if core.verdict(file, False)[0] == 'hit':
+                core.link(request.kind, request.where, name, file)
+                known = core.refuse(request.kind, request.where, name)
+                break
     if known is None:
         return None
     module, news = known
@@ -132,6 +140,11 @@ class Attempt(object):
         sys_name = names.claim(found)
         return platform.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
 
+    def kept(self):
+        """What there was before an attempt that has failed."""
+        verdict, served = core.verdict(self.found.key, False)[:2]
+        return served if verdict == 'hit' else None
+
     def half_made(self):
         found = self.found
         module = core.running(found.key)
@@ -179,7 +192,7 @@ class Attempt(object):
         request = self.request
         if found.directory:
             siblings.belongs(found, sys_name)
-            private.give(found.directory, sys_name, sys.modules)
+            private.give(found, sys_name, sys.modules)
         core.adopt(request.kind, request.where, self.name, found.key, current, sys_name,
                    version or platform.watched(found))
         return current
@@ -200,7 +213,7 @@ class Attempt(object):
         def run(module):
             version = platform.run(found, module, again)
             if before is not None:
-                private.give(found.directory, sys_name, before)
+                private.give(found, sys_name, before)
             return version
 
         return core.run(request.kind, request.where, self.name, found.key, sys_name, module, previous, again, run)

@@ -22,6 +22,13 @@ _imported = {}
 
 def check():
     """Raises if importlib, from within, is not as we know it from 3.9 to 3.14; import_module then stays the stock one."""
+    try:
+        _check()
+    except Exception as error:
+        raise RuntimeError('importlib is another from within: %s: %s' % (type(error).__name__, error)) from None
+
+
+def _check():
     name = '_modpython_core_check'
     lock = _bootstrap._get_module_lock(name)
     lock.acquire()

@@ -30,23 +30,29 @@ def name_of(sys_name):
     return names.PREFIX + names.encode(file) + dot + rest if file else None
 
 
-def give(directory, sys_name, before):
+def give(found, sys_name, before):
     """After the code of a file in a handler's directory has run: it, and what it has imported from there by plain
     imports, get their private names. `before` is what sys.modules had before."""
-    inside = directory.rstrip('/') + '/'
+    inside = found.directory.rstrip('/') + '/'
     for name, module in list(sys.modules.items()):
         if name != sys_name and (name in before or name.startswith(names.PREFIX)):
             continue
         file = platform.file_of(module) if module is not None else None
-        if name != sys_name and not (file and file.startswith(inside)):
+        if name != sys_name and not (file and file.startswith(inside) and _is_done(module, file)):
             continue
-        private = name_of(name)
+        # What is there in the place of the module itself may say nothing of its file.
+        private = names.private(found) if name == found.name and name == sys_name else name_of(name)
         if private is None:
             continue
         if platform.is_plain(module):
             _rename(vars(module), name, private, 0)
         if private != name:
             sys.modules[private] = module
+
+
+def _is_done(module, file):
+    """Whether it is nobody else's to name: a load of its own, by another thread perhaps, that may yet fail."""
+    return core.name_of(platform.path_bytes(file)) is None and not platform.is_initialising(module)
 
 
 def _rename(namespace, name, private, depth):

@@ -53,6 +53,15 @@ def _directories(kind, where):
     return _lists[where]
 
 
+def places(name, kind, where):
+    """Where the file of a module in a directory would be, as bytes."""
+    if kind in (DIRECTORY, PATH) and '.' not in name and '\0' not in name:
+        for directory in _directories(kind, where):
+            if isinstance(directory, str) and '\0' not in directory:
+                for tail in ('.py', '/__init__.py'):
+                    yield platform.path_bytes('%s/%s%s' % (directory, name, tail))
+
+
 def normal(directory):
     """One directory has one name, however it was written; but not where `..` follows a symbolic link."""
     if not directory or '\0' in directory:

@@ -51,7 +51,8 @@ def sibling(top, directory, importer):
     if found is None or found.directory is None:
         return None
     present = sys.modules.get(top)
-    if present is not None and platform.file_of(present) == found.file:
+    if present is not None and platform.file_of(present) == found.file and not core.is_running(found.key):
+        # One that runs is waited for: an import statement of Python 2 would hand it out half-made.
         return None
     if present is None and directory not in sys.path and finding.server_file(top) is not None:
         # A directory that no import statement looks into does not hide what is Python's.

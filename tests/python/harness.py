@@ -26,7 +26,7 @@ _directories = []
 
 DEADLINE = float(os.environ.get("DEADLINE", 60))
 # For a whole script; the program that runs it waits a little longer.
-LIMIT = float(os.environ.get('LIMIT', 100))
+LIMIT = float(os.environ.get('LIMIT', 100 + float(os.environ.get('MODPYTHON_CORE_ORACLE_SECONDS', 0))))
 
 
 PYTHON2 = sys.version_info[0] == 2
