@@ -62,10 +62,10 @@ help:
 	@echo 'make test                 the tests that need no Apache, and the lints; "cargo test NAME" runs one'
 	@echo 'make lint                 the lints: Rust, its documentation, Python, shell'
 	@echo 'make check                all tests, in about half an hour'
-	@echo 'make check-long           real applications under load, every answer compared, for long'
 	@echo 'make check-suites         Debian bookworm, bullseye and sid in debootstrap folders, as root (SUITES="...")'
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
+	@echo 'make check-long [LONG=1800]  real applications under load, and random trees of modules against a reference for so many seconds'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
 	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check'
 	@echo 'make check-build          the build and the installation, with two Pythons; part of make check'
@@ -170,7 +170,7 @@ test: build
 
 # `make check` prints the runners' own lines, and ends at the first that fails.
 check: prerequisites-check relink lint
-	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/loom --lib --test model_pathlock
+	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/loom --lib --test model_pathlock --test model_import
 	@$(call if-there,rustc --version | awk '{ split($$2$(comma) v$(comma) "."); exit v[1] == 1 && v[2] < 87 }',\
 	  random schedules: shuttle needs Rust 1.87,\
 	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/shuttle \
@@ -204,8 +204,12 @@ CARGO2 = LD_LIBRARY_PATH=$(call ask2,sysconfig.get_config_var("LIBDIR")) PYTHONH
 ask2 = $(shell $(PYTHON2) -c 'import sys, sysconfig; print($(1))')
 # Real applications, for as long as it takes to see what is rare: stock's figures beside ours in every MPM.
 check-long: prerequisites-check relink
-	MODPYTHON_LIVE_LONG=1 $(CARGO) test --release --locked -p modpython-live --test apps --test apps_memory -- \
+	MODPYTHON_LIVE_LONG=1 $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live --test apps --test apps_memory -- \
 	  --test-threads=1 --nocapture
+	$(ORACLE) $(CARGO) test $(CARGO_FLAGS) --test import_module -- oracle
+ifneq ($(strip $(PYTHON2)),)
+	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle
+endif
 
 check-python2: prerequisites-check
 ifeq ($(strip $(PYTHON2)),)
@@ -220,6 +224,10 @@ else
 	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)
 endif
 
+# The oracle of import_module, which `make check` runs for some seconds, for hours: 64 threads, LONG seconds for each of the
+# main interpreter and a sub-interpreter.
+LONG ?= 1800
+ORACLE = MODPYTHON_CORE_ORACLE_SECONDS=$(LONG) MODPYTHON_CORE_ORACLE_THREADS=64
 # A program in C against the header, linked with the static and the shared library, under valgrind.
 check-consumer: prerequisites-check build
 	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)

@@ -62,3 +62,16 @@ PyObject *mpc_glue_local(PyObject *name)
     return NULL;
 #endif
 }
+
+#if PY_MAJOR_VERSION < 3
+/* The thread of a state, and the frame that it is in (borrowed; NULL if none). No header of ours mirrors the structure. */
+long mpc_glue_thread_id(PyThreadState *state)
+{
+    return state->thread_id;
+}
+
+PyObject *mpc_glue_thread_frame(PyThreadState *state)
+{
+    return (PyObject *)state->frame;
+}
+#endif

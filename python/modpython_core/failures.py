@@ -5,6 +5,9 @@ Everyone gets an exception of its own: one object raised by 32 threads would col
 
 from __future__ import absolute_import
 
+import sys
+
+
 class Failure(object):
     """A load that has failed: which module and file, and with what."""
 
@@ -13,39 +16,68 @@ class Failure(object):
         self.file = file
         self.error = error
 
+    def text(self):
+        return "import of module '%s' (%s) failed: %s" % (self.name, self.file, printable(self.error))
+
     def line(self):
         """One line for the error log."""
-        return "mod_python: import of module '%s' (%s) failed: %s" % (self.name, self.file, describe(self.error))
+        return 'mod_python: ' + in_one_line(self.text())
 
     def another(self):
         """An exception like the one that the load ended with, to be raised by one who waited."""
-        try:
-            return copy(self.error)
-        except Exception:
-            # A class whose constructor wants something else than its args, or runs into an error of its own.
-            return named_import_error(
-                "import of module '%s' (%s) failed: %s" % (self.name, self.file, describe(self.error)),
-                self.name, self.file)
+        made = copy(self.error)
+        if made is None:
+            made = named_import_error(self.text(), self.name, self.file)
+        return made
 
 
 def copy(error):
-    """An exception of the same class, arguments and attributes. Raises if its class does not lend itself to that."""
-    reduced = error.__reduce__()
-    made = reduced[0](*reduced[1])
-    if type(made) is not type(error) or made is error:
-        raise TypeError('not a copy')
-    if len(reduced) > 2 and reduced[2]:
-        made.__setstate__(reduced[2])
-    return made
+    """An exception of the same class, arguments and attributes, made without a call of anything that the class has
+    defined itself: its constructor has run once. None if the class does not lend itself to that."""
+    kind = getattr(error, '__class__', None)
+    if kind is not type(error):
+        return None  # A class of Python 2's old kind, or one that pretends.
+    builtin = [base for base in kind.__mro__ if base.__module__ in ('builtins', 'exceptions')][0]
+    if kind.__new__ is not builtin.__new__:
+        return None
+    try:
+        # BaseException and not `error` says what the arguments and attributes are.
+        args = BaseException.args.__get__(error)
+        arguments, state = args, dict(BaseException.__dict__['__dict__'].__get__(error))
+        if builtin is kind:
+            reduced = error.__reduce__()
+            arguments = reduced[1]
+            if len(reduced) > 2:
+                state = reduced[2] or {}
+        made = builtin.__new__(kind, *arguments)
+        builtin.__init__(made, *arguments)
+        for name in ('name', 'path', 'filename', 'filename2', 'code', 'msg', 'lineno', 'offset', 'text'):
+            here = getattr(builtin, name, None)
+            if hasattr(here, '__set__') and here.__get__(error) is not None:
+                here.__set__(made, here.__get__(error))
+        BaseException.args.__set__(made, args)
+        made.__dict__.update(state)
+        return made
+    except Exception:
+        return None
 
 
-def describe(error):
-    """Type and text of an exception, in one line, whatever its __str__ does."""
+def printable(error):
+    """Type and text of an exception, whatever its __str__ does."""
     try:
         text = str(error)
-    except Exception:
+    except BaseException:
+        # Also SystemExit: a class that raises it here must not end the request of another.
         text = '(its text cannot be had)'
-    return ' '.join(('%s: %s' % (type(error).__name__, text)).split('\n')).rstrip(': ')
+    return ('%s: %s' % (getattr(error, '__class__', type(error)).__name__, text)).rstrip(': ')
+
+
+def in_one_line(text):
+    """The text as Apache's log takes it: no line ends and no NUL, and nothing that cannot be encoded."""
+    text = ' '.join(text.replace('\0', '\\0').split('\n'))
+    if sys.version_info[0] > 2:
+        text = text.encode('utf-8', 'backslashreplace').decode('utf-8')
+    return text
 
 
 def named_import_error(text, name, file=None):

@@ -4,24 +4,40 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import loading, platform, search
+from modpython_core import finding, loading, names, platform, private, search, siblings
 
 _prepared = []
+_seldom = []
 
 
 def install(apache, core):
     """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
     loading.apache = apache
-    loading.core = platform.core = core
-    if not search.original_path:
-        search.original_path[:] = sys.path
+    loading.core = platform.core = names.core = search.core = siblings.core = private.core = core
+    private.load = siblings.load = loading.load
+    if not _prepared:
+        platform.check()
+    if not finding.original_path:
+        finding.original_path[:] = sys.path
     search.expression_names = apache.__dict__
-    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache))
+    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), _looks_seldom(apache))
     if not _prepared:
         platform.watch_forks()
         platform.stand_deadlocks()
+        platform.note_imports()
+        platform.find_private_names(private.Finder())
         _prepared.append(True)
     apache.import_module = core.import_module
+
+
+def _looks_seldom(apache):
+    """Whether the stock function looks at a file once a second: then one look for a tick of the coarse clock, some
+    milliseconds, is more than anybody counts on. That of 3.1 looks at each call."""
+    code = getattr(getattr(apache, 'import_module', None), '__code__', None)
+    if code is not None:
+        # Otherwise it is ours already.
+        _seldom[:] = ['__mtime_check__' in code.co_consts]
+    return _seldom == [True]
 
 
 def _wsgi_names(apache):

@@ -1,19 +1,18 @@
-"""What is no hit: the load of one file under its lock."""
+"""What is no hit: the load of one file under its lock.
+
+What is taken, marked or entered around the run of a module's code is so by the extension module, in calls that give it
+back themselves (core.locked, core.run, and core.importing for Python 3): an exception can come between any two bytecodes.
+"""
 
 from __future__ import absolute_import
 
 import sys
 
-from modpython_core import cgihandler, names, platform, search
-from modpython_core.failures import Failure
+from modpython_core import cgihandler, names, platform, private, search, siblings
+from modpython_core.failures import Failure, printable
 
 core = None
 apache = None
-
-# file -> module whose code is running now, or whose import lock is waited for.
-_running = {}
-
-_AGAIN = object()
 
 
 class Request(object):
@@ -35,7 +34,7 @@ class Request(object):
         text = "mod_python: (Re)importing module '%s'" % name
         if self.path:
             text = "%s with path set to '%s'" % (text, self.path)
-        _log(text, apache.APLOG_NOTICE)
+        log_line(text, apache.APLOG_NOTICE)
 
 
 def load(name, autoreload, log, path, kind, where):
@@ -57,180 +56,172 @@ def _one(request, name, parent, autoreload):
         module = request.hit(name, autoreload)
         if module is not None:
             return module
-        found = search.locate(name, request.kind, request.where, parent)
+        try:
+            found = search.locate(name, request.kind, request.where, parent)
+        except ImportError:
+            module = _as_before(request, name, sys.exc_info()[1])
+            if module is None:
+                raise
+            return module
         if isinstance(found, search.Present):
             return found.module
-        module = _under_lock(request, name, found, autoreload)
-        if module is not _AGAIN:
+        attempt = Attempt(request, name, found, autoreload)
+        module = platform.being_imported_here(found)
+        if module is None:
+            module = core.locked(found.key, found.real_key, attempt.decide, attempt.failed)
+        if isinstance(module, Failure):
+            # A call that does not ask for a reload is content with what was there before it failed.
+            failure, module = module, None if autoreload else attempt.kept()
+            if module is None and (autoreload or not core.is_running(found.key)):
+                raise failure.another()
+        # None: the attempt that this thread waited on has gone well, or the next one has begun. Look again: the file may be
+        # another by now.
+        if module is not None:
             if parent is not None:
                 setattr(parent, name.rpartition('.')[2], module)
             return module
 
 
-def _under_lock(request, name, found, autoreload):
-    module = platform.being_imported_here(found)
-    if module is not None:
-        return module
-    depth = core.begin(found.key)
-    if depth is None:
-        # The attempt we waited on has gone well. Look again: the file may be another by now.
-        return _AGAIN
-    if isinstance(depth, Failure):
-        # Who does not ask for a reload is content with what was there before it failed.
-        module = None if autoreload else request.hit(name, False)
-        if module is None:
-            raise depth.another()
-        return module
-    if depth != 1:
-        # This thread is itself running the file, or whoever runs it waits for this thread: what there is of the
-        # module must do, as with an import. If there is nothing of it yet, then nobody runs it: its owner waits
-        # before that, and will look again before it does anything.
-        module = _half_made(found)
-        if module is not None:
-            if depth:
-                core.end(found.key)
-            return module
-    failure = None
-    try:
-        return _with_real_file(request, name, found, autoreload)
-    except:  # Python 2 knows exceptions of classes that are of no base.
-        failure = Failure(name, found.file, sys.exc_info()[1])
-        _log(failure.line(), apache.APLOG_ERR)
-        raise
-    finally:
-        if depth:
-            core.finish(found.key, failure)
-        # The traceback of the error refers to this frame.
-        failure = None
-
-
-def _half_made(found):
-    module = _running.get(found.file) or core.verdict(found.key, False)[1]
-    if module is None:
-        module = sys.modules.get(found.name)
-        if module is not None and platform.file_of(module) != found.file:
-            return None
+def _as_before(request, name, error):
+    """The module that the name gave before its file could no longer be read or found; None if there is none."""
+    known = core.refuse(request.kind, request.where, name)
+    if known is None:
+        for file in search.places(name, request.kind, request.where):
+            # Asked for by another way before.
+            if core.verdict(file, False)[0] == 'hit':
+                core.link(request.kind, request.where, name, file)
+                known = core.refuse(request.kind, request.where, name)
+                break
+    if known is None:
+        return None
+    module, news = known
+    if news:
+        log_line("mod_python: module '%s' stays as it was, its new version cannot be read: %s"
+                 % (name, printable(error)), apache.APLOG_ERR)
     return module
 
 
-def _with_real_file(request, name, found, autoreload):
-    """A symbolic link has a module of its own, but shares the lock of the file it leads to."""
-    if found.real_key is None:
-        return _decide(request, name, found, autoreload)
-    depth = core.begin(found.real_key)
-    while not isinstance(depth, int):
-        # We are told of an attempt on another path to the file, whose module is another.
-        depth = core.begin(found.real_key)
-    try:
-        return _decide(request, name, found, autoreload)
-    finally:
-        if depth:
-            core.end(found.real_key)
+class Attempt(object):
+    """One file that a call has to load, reload or take over, once it has the lock of it."""
 
+    def __init__(self, request, name, found, autoreload):
+        self.request = request
+        self.name = name
+        self.found = found
+        self.autoreload = autoreload
 
-def _decide(request, name, found, autoreload):
-    """Hit, load or reload, decided again now that nobody else can load the file (I6)."""
-    verdict, known, sys_name = core.verdict(found.key, autoreload)
-    if verdict == 'hit':
-        core.link(request.kind, request.where, name, found.key)
-        return known
-    while True:
-        if verdict == 'load':
-            sys_name = names.claim(found)
-        with platform.module_lock(sys_name) as from_outside:
-            current = sys.modules.get(sys_name)
-            if current is None or from_outside and _is_wreck(current, found):
-                loaded = _load(request, name, found, sys_name, current)
-                if loaded is None:
-                    continue
-                module, version = loaded
-            elif verdict == 'reload' and current is known:
-                module, version = _reload(request, name, found, known)
-            elif platform.file_of(current) != found.file:
-                # A plain import of another file has come first: it has the name.
-                verdict = 'load'
-                continue
-            elif platform.is_initialising(current):
-                if from_outside:
-                    # In Python 2 a plain import has begun since we have waited for the end of those there were.
-                    continue
-                # A plain import of this file, by this thread or by one that waits for it, is what we are inside of.
-                return current
-            else:
-                # A plain import has run the file; once is enough, unless it has changed since.
-                module, version = current, core.version(found.key)
-                if platform.has_changed_since_import(found, current, version):
-                    module, version = _reload(request, name, found, current)
-            _set_mtime(module, version or core.version(found.key))
-            cgihandler.loaded(name, sys_name, module)
-            core.publish(request.kind, request.where, name, found.key, module, sys_name, version)
-            return module
+    def failed(self, error):
+        """What is left to those who waited."""
+        failure = Failure(self.name, self.found.file, error)
+        log_line(failure.line(), apache.APLOG_ERR)
+        return failure
 
+    def decide(self, nested):
+        """Hit, load or reload, decided again now that nobody else can load the file (I6)."""
+        if nested:
+            # This thread is itself running the file, or the one that runs it waits for this thread: what there is of the
+            # module must do, as with an import. If there is nothing of it yet, then nobody runs it: its owner waits
+            # before that, and will look again before it does anything.
+            module = self.half_made()
+            if module is not None:
+                return module
+        request, found = self.request, self.found
+        verdict, served, sys_name, ran = core.verdict(found.key, self.autoreload)
+        if verdict == 'hit':
+            core.link(request.kind, request.where, self.name, found.key)
+            return served
+        if verdict == 'reload':
+            module = platform.under_import_lock(sys_name, lambda from_outside: self.again(sys_name, served, ran))
+            if module is not None:
+                return module
+        if found.directory:
+            private.forget(found)
+        # None if another file's module has come first: its file is looked for again, and gets another name.
+        sys_name = names.claim(found)
+        return platform.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
 
-def _is_wreck(module, found):
-    """Whether this is what a thread has left half-made that the fork of this process has not brought along."""
-    if platform.file_of(module) != found.file:
-        return False
-    # Who asks has the lock of the file, and runs it not.
-    return found.file in _running or platform.is_left_behind(module)
+    def kept(self):
+        """What there was before an attempt that has failed."""
+        verdict, served = core.verdict(self.found.key, False)[:2]
+        return served if verdict == 'hit' else None
 
+    def half_made(self):
+        found = self.found
+        module = core.running(found.key)
+        if module is None:
+            module = sys.modules.get(found.name)
+            if module is not None and platform.file_of(module) != found.file:
+                return None
+        return module
 
-def _load(request, name, found, sys_name, current):
-    """None if, in the place of `current`, another module has come meanwhile: in Python 2 an import statement holds no
-    lock that we wait for, and runs in the very module that is in sys.modules, which it does not keep alive."""
-    module = platform.new_module(found, sys_name)
-    with platform.initialising(module):
-        if current is not None:
-            sys.modules[sys_name] = module
-        elif sys.modules.setdefault(sys_name, module) is not module and sys.modules.get(sys_name) is not None:
+    def again(self, sys_name, served, ran):
+        """The file has changed. None if another module has come in the place of the one that it gave."""
+        if sys.modules.get(sys_name) is not served:
             return None
-        sys.modules[sys_name] = _running[found.file] = module
-        request.notice(name)
-        try:
-            version = platform.run(found, module)
-        except:
-            sys.modules.pop(sys_name, None)
-            names.give_back(sys_name, found)
-            raise
-        finally:
-            _running.pop(found.file, None)
-    # A module may have put something else in its place.
-    if sys_name not in sys.modules:
-        raise ImportError("module '%s' (%s) has taken itself out of sys.modules" % (name, found.file))
-    return sys.modules[sys_name], version
+        unreadable = platform.unreadable(self.found)
+        if unreadable is not None:
+            core.link(self.request.kind, self.request.where, self.name, self.found.key)
+            return _as_before(self.request, self.name, unreadable)
+        if ran is served:
+            # The same module object, where applications keep their connections, say.
+            return self.run(sys_name, ran, served, True)
+        # The module has put something else in its place (a facade, a lazy module), which knows nothing of its code.
+        return self.run(sys_name, platform.new_module(self.found, sys_name), served, False)
+
+    def first(self, sys_name, from_outside):
+        """The file has given no module that is still there. None to look again."""
+        found = self.found
+        current = sys.modules.get(sys_name)
+        if current is not None and platform.file_of(current) != found.file and not found.replaces(current):
+            # A plain import of another file has come first: it has the name.
+            return None
+        if current is None or found.replaces(current) or from_outside and self.is_wreck(current):
+            names.make_room(found, sys_name)
+            return self.run(sys_name, platform.new_module(found, sys_name), current, False)
+        if platform.is_initialising(current):
+            # A plain import of this file, by this thread or by one that waits for it, is what we are inside of; in
+            # Python 2 one may also have begun since we have waited for the end of those there were.
+            return None if from_outside else current
+        # A plain import has run the file; once is enough, unless it has changed since.
+        version = platform.version_at_import(found, current)
+        if self.autoreload and version is not None and version != core.version(found.key):
+            if platform.unreadable(found) is None:
+                if platform.is_plain(current):
+                    return self.run(sys_name, current, current, True)
+                return self.run(sys_name, platform.new_module(found, sys_name), current, False)
+        request = self.request
+        if found.directory:
+            siblings.belongs(found, sys_name)
+            private.give(found, sys_name, sys.modules)
+        cgihandler.loaded(self.name, sys_name, current)
+        core.adopt(request.kind, request.where, self.name, found.key, current, sys_name,
+                   version or platform.watched(found))
+        return current
+
+    def is_wreck(self, module):
+        """Whether this is what a thread has left half-made that the fork of this process has not brought along."""
+        # The caller holds the lock of the file, and is not running it.
+        return core.is_running(self.found.key) or platform.is_left_behind(module)
+
+    def run(self, sys_name, module, previous, again):
+        request, found = self.request, self.found
+        request.notice(self.name)
+        before = None
+        if found.directory:
+            siblings.belongs(found, sys_name)
+            before = set(sys.modules)
+
+        def run(module):
+            version = platform.run(found, module, again)
+            if before is not None:
+                private.give(found, sys_name, before)
+            cgihandler.loaded(self.name, sys_name, module)
+            return version
+
+        return core.run(request.kind, request.where, self.name, found.key, sys_name, module, previous, again, run)
 
 
-def _reload(request, name, found, module):
-    """Runs the file again in the same module object, where applications keep their connections, say."""
-    request.notice(name)
-    namespace = module.__dict__
-    before = dict(namespace)
-    with platform.initialising(module):
-        _running[found.file] = module
-        core.set_loading(found.key, True)
-        try:
-            version = platform.run(found, module)
-        except:
-            # First everything back in, then what is new out: requests are running in it, and none must miss a name.
-            namespace.update(before)
-            for new in [key for key in list(namespace) if key not in before]:
-                namespace.pop(new, None)
-            raise
-        finally:
-            core.set_loading(found.key, False)
-            _running.pop(found.file, None)
-    return module, version
-
-
-def _set_mtime(module, version):
-    try:
-        module.__mtime__ = version[0] + version[1] * 1e-9 if version else 0
-    except (AttributeError, TypeError):
-        # Something else than a module, that takes no attributes.
-        pass
-
-
-def _log(text, level):
+def log_line(text, level):
     try:
         apache.log_error(text, apache.APLOG_NOERRNO | level)
     except Exception:

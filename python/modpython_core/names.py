@@ -1,45 +1,90 @@
 """Which name a module has in sys.modules.
 
-Files of one name in different directories are different modules. The first keeps the bare name, as it always had it;
-the others live under private names made from their paths, so that none of them drives another out.
+Files of one name in different directories are different modules. The bare name belongs to the file that the server's own
+path leads to; among those that only a handler's directory leads to, the first keeps it, as it always had it. The others
+live under private names made from their paths.
 """
 
 from __future__ import absolute_import
 
-import re
 import sys
-from binascii import crc32
 
-from modpython_core import platform
+from modpython_core import finding, platform
 
-# sys.modules name -> file. Says who has a name from before its module is in sys.modules: two files of one name may
-# begin to load at the same moment, and do not wait for each other.
-_claims = {}
+core = None
+
+PREFIX = '_mp_'
+
+_ESCAPES = {'_': '__', '/': '_s', '.': '_d', '-': '_h'}
+_LETTERS = dict((escape[1], letter) for letter, escape in _ESCAPES.items())
 
 
 def claim(found):
-    """The name under which the file is to be loaded, kept for it from now on."""
-    for name in _candidates(found):
-        taken = sys.modules.get(name)
-        if taken is not None and platform.file_of(taken) != found.file:
-            continue
-        # One atomic step, so that of two threads exactly one gets the name.
-        if _claims.setdefault(name, found.file) == found.file:
-            return name
+    """The name under which the file is to be loaded, kept for it until its load has ended."""
+    if '.' in found.name:
+        # The parent's name says it.
+        return found.name
+    taken = sys.modules.get(found.name)
+    if taken is not None and platform.file_of(taken) == found.file:
+        return found.name
+    # The claim is one atomic step, so that of two threads exactly one gets the name.
+    if taken is None and _may_have_bare(found) and core.claim(found.name, found.key):
+        return found.name
+    return private(found)
 
 
-def give_back(name, found):
-    """After a load that has left nothing behind: another file may have the name."""
-    if name not in sys.modules and _claims.get(name) == found.file:
-        _claims.pop(name, None)
+def _may_have_bare(found):
+    if not found.directory:
+        # It was found where an import statement looks.
+        return True
+    owner = finding.server_file(found.name)
+    return owner is None or owner == found.file
 
 
-def _candidates(found):
-    yield found.name
-    package, dot, last = found.name.rpartition('.')
-    legible = re.sub('[^A-Za-z0-9]+', '_', found.file).strip('_')
-    attempt = 0
-    while True:
-        mark = '%08x' % (crc32(found.key, attempt) & 0xffffffff)
-        yield '%s%s_mp_%s_%s' % (package, dot, legible, mark)
-        attempt += 1
+def private(found):
+    """A name made from the path alone, so that it is the same in every process, and the path can be had from it."""
+    return PREFIX + encode(found.file)
+
+
+def encode(path):
+    """Letters and digits stay; every other byte is an escape that begins with an underscore."""
+    letters = []
+    for byte in bytearray(platform.path_bytes(path)):
+        letter = chr(byte)
+        if byte < 128 and letter.isalnum():
+            letters.append(letter)
+        else:
+            letters.append(_ESCAPES.get(letter) or '_x%02x' % byte)
+    return ''.join(letters)
+
+
+def decode(name):
+    """The path in a private name; None if it is none."""
+    if not name.startswith(PREFIX):
+        return None
+    path, rest = bytearray(), iter(name[len(PREFIX):])
+    try:
+        for letter in rest:
+            if letter == '_':
+                letter = next(rest)
+                if letter == 'x':
+                    path.append(int(next(rest) + next(rest), 16))
+                else:
+                    path.append(ord(_LETTERS[letter]))
+            else:
+                path.append(ord(letter))
+    except (StopIteration, KeyError, ValueError):
+        return None
+    return platform.path_text(bytes(path))
+
+
+def make_room(found, sys_name):
+    """Takes out of sys.modules what another package of that name has left there of its parts."""
+    if not found.is_package or not found.directory:
+        return
+    directory = found.package_directory + '/'
+    for name, module in list(sys.modules.items()):
+        if name.startswith(sys_name + '.') and module is not None:
+            file = platform.file_of(module)
+            if file and not file.startswith(directory):
+                sys.modules.pop(name, None)

@@ -14,6 +14,7 @@ import imp
 import marshal
 import os
 import re
+import struct
 import sys
 import thread
 import time
@@ -30,27 +31,12 @@ codecs.lookup('ascii')
 _ENCODING = re.compile(r'^[ \t\v]*#.*?coding[:=][ \t]*[-\w.]+')
 
 
-class Found(object):
-    """A file that holds the module of that name; `kind` is that of the module imp."""
-
-    def __init__(self, name, file, kind):
-        self.name = native(name)
-        self.file = file
-        self.kind = kind
-        self.is_package = os.path.basename(file).split('.')[0] == '__init__'
-        # The lock is that of the path, and not of the inode: a file that is replaced by a rename gets a new inode,
-        # and two threads that saw the old one and the new one would load into one module at a time.
-        self.key = file
-        real = os.path.realpath(file)
-        self.real_key = real if real != file else None
-
-    @property
-    def is_source(self):
-        return self.kind == imp.PY_SOURCE
+# A version that no file has.
+OLD = (0,) * 7
 
 
-class WithoutFile(object):
-    """A module that is built in or frozen."""
+def check():
+    """Python 2 is no longer changed: its imports are what they were."""
 
 
 def native(text):
@@ -71,52 +57,12 @@ def file_of(module):
     return file
 
 
-def find(name, directories):
-    """The file for a name (its last part) in these directories, in their order, or None."""
-    directories = [native(entry) for entry in directories if isinstance(entry, basestring) and '\0' not in entry]
-    found = _search(name, directories)
-    return found if isinstance(found, Found) else None
+path_bytes = path_text = str
 
 
-def find_anywhere(name):
-    """The file for a top-level name where `import` would find it; something without a file; or None."""
-    return _search(name, None)
-
-
-def _search(name, directories):
-    last = native(name).rpartition('.')[2]
-    if '\0' in last:
-        return None
-    try:
-        handle, path, description = imp.find_module(last, directories)
-    except ImportError:
-        return None
-    if handle:
-        handle.close()
-    kind = description[2]
-    if kind == imp.PKG_DIRECTORY:
-        return _search_package(name, path)
-    if kind in (imp.PY_SOURCE, imp.PY_COMPILED, imp.C_EXTENSION):
-        return Found(name, path, kind)
-    return WithoutFile()
-
-
-def _search_package(name, directory):
-    try:
-        handle, path, description = imp.find_module('__init__', [directory])
-    except ImportError:
-        return None
-    handle.close()
-    return Found(name, path, description[2])
-
-
-def found_for(module, name):
-    """The file of a module that is there already; None if it is none that could be loaded again."""
-    file = file_of(module)
-    for suffix, mode, kind in imp.get_suffixes():
-        if file and file.endswith(suffix):
-            return Found(name, file, kind)
-    return None
+def is_plain(module):
+    """Whether it is a module as import makes it, in which code can be run again."""
+    return isinstance(module, types.ModuleType)
 
 
 def import_plainly(name):
@@ -132,6 +78,12 @@ def not_found(name):
 
 # thread -> (thread whose plain import it waits for, the module of that import).
 _waiting = {}
+
+
+def under_import_lock(name, function):
+    """What function(from_outside) gives once no plain import of that module is under way; see module_lock."""
+    with module_lock(name) as from_outside:
+        return function(from_outside)
 
 
 class module_lock(object):
@@ -212,29 +164,26 @@ def is_initialising(module):
 def is_left_behind(module):
     """Whether the thread that was running the module's code is one that the fork of this process has not brought along.
     It says nothing of a thread that is running it now: a plain import can begin at any moment, whatever we hold."""
-    runners = _runners(module)
-    return bool(runners) and _gone.issuperset(runners)
-
-
-# The process, and the threads that its fork has not brought along: Python 2 goes on showing their frames.
-_process = [os.getpid()]
-_gone = set()
+    alive, gone = _all_runners(module)
+    return bool(gone) and not alive
 
 
 def _runner_of(module):
     """The thread that is running the module's code."""
     for runner in _runners(module):
-        if runner not in _gone:
-            return runner
+        return runner
     return None
 
 
 def _runners(module):
-    """The threads that are running the module's code, with those that are gone."""
-    if _process[0] != os.getpid():
-        _process[0] = os.getpid()
-        _gone.update(set(sys._current_frames()) - set([thread.get_ident()]))
-    return core.runners(getattr(module, '__dict__', None))
+    """The threads that are running the module's code."""
+    return _all_runners(module)[0]
+
+
+def _all_runners(module):
+    """The same, and those that are gone with a fork: Python 2 goes on showing their frames."""
+    file = file_of(module)
+    return core.runners(getattr(module, '__dict__', None), file) if file else ((), ())
 
 
 def being_imported_here(found):
@@ -246,19 +195,6 @@ def being_imported_here(found):
     return None
 
 
-class initialising(object):
-    """Marks a module as one that is being imported; Python 2 has no such mark."""
-
-    def __init__(self, module):
-        pass
-
-    def __enter__(self):
-        pass
-
-    def __exit__(self, *error):
-        pass
-
-
 def new_module(found, name):
     """A module object for the file, under that name, whose code has not been run."""
     module = types.ModuleType(native(name))
@@ -268,23 +204,128 @@ def new_module(found, name):
     return module
 
 
-def run(found, module):
+def run(found, module, again):
     """Runs the code of the file in the module. Returns the version of what was run, None for what cannot change."""
-    if found.is_source:
-        # From source, always: bytecode of the same second is stale, and is not told from fresh one.
-        source, version = read(found)
-        _check_encoding(source, found.file)
-        exec(compile(source, found.file, 'exec', 0, True), module.__dict__)
-        return version
     if found.kind == imp.C_EXTENSION:
-        # It makes a module of its own and puts it into sys.modules.
-        imp.load_dynamic(module.__name__, found.file)
+        _load_dynamic(found, module)
         return None
-    data, version = read(found)
-    if data[:4] != imp.get_magic():
-        raise ImportError('Bad magic number in %s' % found.file)
-    exec(marshal.loads(data[8:]), module.__dict__)
+    if not found.is_source:
+        data, version = read(found.file)
+        if data[:4] != imp.get_magic():
+            raise ImportError('Bad magic number in %s' % found.file)
+        exec(marshal.loads(data[8:]), module.__dict__)
+        return version
+    version = core.version(found.key)
+    # At a reload bytecode of the same second is stale, and is not told from fresh one.
+    code = None if again else _from_bytecode(found.file, version)
+    if code is None:
+        source, version = read(found.file)
+        _check_encoding(source, found.file)
+        code = compile(source, found.file, 'exec', 0, True)
+        if not again:
+            _write_bytecode(found.file, code, version)
+    exec(code, module.__dict__)
     return version
+
+
+def _load_dynamic(found, module):
+    """An extension module makes a module of its own and puts it into sys.modules, under the name that its initialising
+    function has; that is the name of the file."""
+    name, last = module.__name__, os.path.basename(found.file).partition('.')[0]
+    if '.' in name or name == found.name:
+        imp.load_dynamic(name, found.file)
+        return
+    # It would else be initialised in the module that has that name.
+    before = sys.modules.pop(last, None)
+    try:
+        made = imp.load_dynamic(last, found.file)
+    finally:
+        sys.modules.pop(last, None)
+        if before is not None:
+            sys.modules[last] = before
+    sys.modules[name] = made
+
+
+_BYTECODE = 'c' if __debug__ else 'o'
+
+
+def _from_bytecode(file, version):
+    """The code in the bytecode beside the file, as import would take it. Bytecode names the second of its source. Where
+    it was written within that second, the source may have been written again in what was left of it."""
+    try:
+        if version is None or os.stat(file + _BYTECODE).st_mtime < version[0] + 1:
+            return None
+        with open(file + _BYTECODE, 'rb') as opened:
+            data = opened.read()
+    except (IOError, OSError):
+        return None
+    if data[:4] != imp.get_magic() or data[4:8] != _stamp(version):
+        return None
+    code = marshal.loads(data[8:])
+    # Compiled elsewhere: tracebacks, and those who ask which threads run this file, go by the name.
+    return code if code.co_filename == file else None
+
+
+def _write_bytecode(file, code, version):
+    if sys.dont_write_bytecode or version is None:
+        return
+    part = '%s%s.%d.%d' % (file, _BYTECODE, os.getpid(), thread.get_ident())
+    try:
+        opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, os.stat(file).st_mode & 0o666)
+        with os.fdopen(opened, 'wb') as out:
+            out.write(imp.get_magic() + _stamp(version) + marshal.dumps(code))
+        os.rename(part, file + _BYTECODE)
+    except (IOError, OSError, ValueError):
+        try:
+            os.unlink(part)
+        except OSError:
+            pass
+
+
+def _stamp(version):
+    return struct.pack('<I', version[0] & 0xffffffff)
+
+
+def unreadable(found):
+    """The error that reading the file runs into, if it does."""
+    try:
+        open(found.key, 'rb').close()
+    except IOError:
+        return sys.exc_info()[1]
+    return None
+
+
+def watched(found):
+    """The version of the file now; None for what is never loaded again."""
+    return None if found.kind == imp.C_EXTENSION else core.version(found.key)
+
+
+def find_private_names(finder):
+    """By a finder that runs no bytecode, like note_imports()."""
+    core.private_names(finder)
+
+
+def is_relative(top, importer):
+    """Whether `import top` in that module means a part of the package that the module is in."""
+    package = importer if hasattr(sys.modules.get(importer), '__path__') else importer.rpartition('.')[0]
+    parts = getattr(sys.modules.get(package), '__path__', None)
+    if not package or not parts:
+        return False
+    if sys.modules.get(package + '.' + top) is not None:
+        return True
+    try:
+        handle = imp.find_module(top, list(parts))[0]
+    except ImportError:
+        return False
+    if handle:
+        handle.close()
+    return True
+
+
+def note_imports():
+    """From now on what an import statement runs is known by its version."""
+    if core not in sys.meta_path:
+        sys.meta_path.append(core)
 
 
 def _check_encoding(source, file):
@@ -301,17 +342,17 @@ def _check_encoding(source, file):
                           (file, line, 0, None))
 
 
-def read(found):
+def read(file):
     """What is in the file, and the version that this is."""
     for attempt in range(5):
         try:
-            with open(found.key, 'rb') as file:
-                before = core.version(file.fileno())
-                source = file.read()
-                after = core.version(file.fileno())
+            with open(file, 'rb') as opened:
+                before = core.version(opened.fileno())
+                source = opened.read()
+                after = core.version(opened.fileno())
         except IOError:
             if sys.exc_info()[1].errno == errno.ENOENT:
-                raise ImportError('No module named %s: its file %r has gone' % (found.name, found.file))
+                raise ImportError('No module: its file %r has gone' % (file,))
             raise
         # Written to while it was read: read again, so that the text is of one piece.
         if before == after:
@@ -319,25 +360,29 @@ def read(found):
     return source, before
 
 
-def has_changed_since_import(found, module, version):
-    """Whether the file, in this version, is another than the one a plain import has run.
+def version_at_import(found, module):
+    """The version of the file that an import statement has run; None if it is not known.
 
-    A module does not say. Its bytecode does, if the import has written it or found it to be right: it names the time of
-    its source. Where this process could not write it, it may have been stale all along, and says nothing.
+    What was imported before we were there does not say. Its bytecode does, if the import has written it or found it to
+    be right: it names the time of its source. Where this process could not write it, it may have been stale all along,
+    and says nothing.
     """
+    version = core.version(found.key)
+    noted = core.imported(found.file)
+    if noted is not None:
+        return noted
     if version is None or not found.is_source:
-        return False
+        return None
     if sys.dont_write_bytecode or not os.access(os.path.dirname(found.file) or '.', os.W_OK):
-        return False
+        return version
     try:
-        with open(found.file + ('c' if __debug__ else 'o'), 'rb') as file:
+        with open(found.file + _BYTECODE, 'rb') as file:
             header = file.read(8)
     except IOError:
-        return False
+        return version
     if len(header) < 8 or header[:4] != imp.get_magic():
-        return False
-    time = sum(ord(byte) << 8 * at for at, byte in enumerate(header[4:]))
-    return time != version[0] & 0xffffffff
+        return version
+    return version if header[4:] == _stamp(version) else OLD
 
 
 def watch_forks():

@@ -1,39 +1,71 @@
-"""What differs between Python 2 and 3, for Python 3: finding a file, importlib's locks, making a module, running it."""
+"""What differs between Python 2 and 3, for Python 3: importlib's locks, making a module, running it."""
 
 import importlib
 import importlib.util
 import os
 import sys
-from importlib.machinery import ExtensionFileLoader, PathFinder, SourceFileLoader
+import types
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader, SourcelessFileLoader
+from zipimport import zipimporter
 
-# importlib's locks have no public face. These names are the same from Python 3.9 to 3.13; where one is missing, this
-# module fails, and mod_python keeps its own import_module.
+# importlib's locks have no public face. check() says whether they are what this module takes them for.
 _bootstrap = importlib._bootstrap
 
 core = None
 
+# A version that no file has.
+OLD = (0,) * 7
 
-class Found(object):
-    """A file that holds the module of that name, and the spec with which importlib would load it."""
+# file -> version, of the sources that an import statement has run since we were put in place.
+_imported = {}
 
-    def __init__(self, name, file, spec):
-        self.name = name
-        self.file = file
-        self.spec = spec
-        # The lock is that of the path, and not of the inode: a file that is replaced by a rename gets a new inode,
-        # and two threads that saw the old one and the new one would load into one module at a time.
-        self.key = os.fsencode(file)
-        real = os.fsencode(os.path.realpath(file))
-        self.real_key = real if real != self.key else None
 
-    @property
-    def is_source(self):
-        return type(self.spec.loader) is SourceFileLoader
+def check():
+    """Raises if importlib, from within, is not as we know it from 3.9 to 3.14; import_module then stays the stock one."""
+    try:
+        _check()
+    except Exception as error:
+        raise RuntimeError('importlib is another from within: %s: %s' % (type(error).__name__, error)) from None
+
+
+def _check():
+    name = '_modpython_core_check'
+    lock = _bootstrap._get_module_lock(name)
+    lock.acquire()
+    if lock.owner != _bootstrap._thread.get_ident():
+        raise RuntimeError('the owner of a lock of importlib is not what it was')
+    count = lock.count if isinstance(lock.count, int) else len(lock.count)
+    lock.release()
+    if count != 1 or _bootstrap._get_module_lock(name) is not lock:
+        raise RuntimeError('the locks of importlib are not what they were')
+    if not issubclass(_bootstrap._DeadlockError, RuntimeError) or not hasattr(_bootstrap._blocking_on, 'get'):
+        raise RuntimeError('the deadlocks of importlib are not what they were')
+    with _StandingDeadlocks(name) as nothing:
+        if nothing is not None or lock.owner is None:
+            raise RuntimeError('the lock manager of importlib is not what it was')
+    spec = ModuleSpec(name, None)
+    spec._initializing = True
+    if not is_initialising(_with_spec(spec)):
+        raise RuntimeError('the mark of a module that is being imported is not what it was')
+    spec.has_location = True
+    if not spec.has_location or not isinstance(_bootstrap._module_locks, dict):
+        raise RuntimeError('the specs or locks of importlib are not what they were')
+    for method in ('path_stats', 'get_data', 'get_code', 'source_to_code', 'exec_module'):
+        getattr(SourceFileLoader, method)
+
+
+def _with_spec(spec):
+    module = types.ModuleType(spec.name)
+    module.__spec__ = spec
+    return module
 
 
 def native(text):
     """A name as Python looks modules up by."""
     return text
+
+
+path_bytes, path_text = os.fsencode, os.fsdecode
 
 
 def file_of(module):
@@ -42,42 +74,9 @@ def file_of(module):
     return file if isinstance(file, str) else None
 
 
-def find(name, directories):
-    """The file for a name (its last part) in these directories, in their order, or None."""
-    directories = [entry for entry in directories if '\0' not in str(entry)]
-    return _search(name, directories, [PathFinder])
-
-
-def find_anywhere(name):
-    """The file for a top-level name where `import` would find it; a spec without a file; or None."""
-    return _search(name, None, list(sys.meta_path))
-
-
-def _search(name, directories, finders):
-    for attempt in (1, 2):
-        for finder in finders:
-            find_spec = getattr(finder, 'find_spec', None)
-            spec = find_spec(name, directories) if find_spec else None
-            if spec is None or (directories is not None and not spec.has_location):
-                continue
-            if not spec.has_location:
-                return spec
-            return Found(name, spec.origin, spec)
-        # A finder remembers the directory as of its time stamp, and so misses a file made in the same tick.
-        for entry in (sys.path if directories is None else directories):
-            remembered = sys.path_importer_cache.get(entry)
-            if hasattr(remembered, 'invalidate_caches'):
-                remembered.invalidate_caches()
-    return None
-
-
-def found_for(module, name):
-    """The file of a module that is there already; None if it is none that could be loaded again."""
-    file = file_of(module)
-    spec = getattr(module, '__spec__', None)
-    if file and (spec is None or spec.loader is None or spec.origin != file):
-        spec = importlib.util.spec_from_file_location(name, file)
-    return Found(name, file, spec) if file and spec is not None else None
+def is_plain(module):
+    """Whether it is a module as import makes it, in which code can be run again."""
+    return isinstance(module, types.ModuleType)
 
 
 def import_plainly(name):
@@ -90,30 +89,9 @@ def not_found(name):
     return ModuleNotFoundError('No module named %r' % (name,), name=name)
 
 
-class module_lock(object):
-    """importlib's own lock for a module, so that a plain import of it waits for our load, and ours for its.
-
-    Gives True if this thread has come in from outside. False means that it is inside already: a plain import of the
-    module, by this thread, is under way; or importlib has seen a deadlock coming, which is to say that the owner of
-    the lock waits for this thread. It then goes on without the lock, as an import does.
-    """
-
-    def __init__(self, name):
-        self.lock = _bootstrap._get_module_lock(name)
-        self.held = False
-
-    def __enter__(self):
-        inside = self.lock.owner == _bootstrap._thread.get_ident()
-        try:
-            self.lock.acquire()
-        except _bootstrap._DeadlockError:
-            return False
-        self.held = True
-        return not inside
-
-    def __exit__(self, *error):
-        if self.held:
-            self.lock.release()
+def under_import_lock(name, function):
+    """What function(from_outside) gives under importlib's own lock of that module; see core.importing."""
+    return core.importing(_bootstrap._get_module_lock, name, function)
 
 
 class _StandingDeadlocks(_bootstrap._ModuleLockManager):
@@ -177,92 +155,221 @@ def being_imported_here(found):
     return None
 
 
-class initialising(object):
-    """Marks a module as one that is being imported: a plain import that finds it in sys.modules waits on its lock."""
-
-    def __init__(self, module):
-        self.spec = getattr(module, '__spec__', None)
-
-    def __enter__(self):
-        self._mark(True)
-
-    def __exit__(self, *error):
-        self._mark(False)
-
-    def _mark(self, flag):
-        try:
-            self.spec._initializing = flag
-        except AttributeError:
-            pass
-
-
 def new_module(found, name):
     """A module object for the file, under that name, whose code has not been run."""
     spec = found.spec
-    if name != spec.name:
-        spec = importlib.util.spec_from_file_location(
-            name, found.file, submodule_search_locations=spec.submodule_search_locations)
-    return importlib.util.module_from_spec(spec)
+    if isinstance(spec.loader, ExtensionFileLoader) and name != spec.name:
+        # Its initialising function has the name of the file. One of the old kind enters it under that name too.
+        before = sys.modules.get(spec.name)
+        module = importlib.util.module_from_spec(spec)
+        if before is not module and sys.modules.get(spec.name) is module:
+            if before is None:
+                del sys.modules[spec.name]
+            else:
+                sys.modules[spec.name] = before
+        return module
+    return importlib.util.module_from_spec(_renamed(spec, name))
 
 
-def run(found, module):
+def _renamed(spec, name):
+    if name == spec.name:
+        return spec
+    parts = spec.submodule_search_locations
+    loader = _Observer(spec.origin, name).of(spec.loader) if parts is None or spec.has_location else None
+    made = ModuleSpec(name, loader, origin=spec.origin, loader_state=spec.loader_state, is_package=parts is not None)
+    if parts is not None:
+        made.submodule_search_locations = list(parts)
+    made.has_location, made.cached = spec.has_location, spec.cached
+    return made
+
+
+class _Observer(object):
+    """Copies a loader, or what a hook has wrapped around one, under another name of the module; on request one that notes
+    which version of the source it reads, and that looks for no bytecode."""
+
+    def __init__(self, file, name):
+        self.file = file
+        self.name = name
+        self.version = None
+
+    def of(self, loader, prepare=None):
+        if isinstance(loader, (SourceFileLoader, SourcelessFileLoader, ExtensionFileLoader)):
+            made = _copy(loader)
+            made.name = self.name
+            if prepare is not None and isinstance(loader, SourceFileLoader):
+                prepare(made)
+            return made
+        for attribute, inner in list(getattr(loader, '__dict__', {}).items()):
+            if isinstance(inner, (SourceFileLoader, SourcelessFileLoader)):
+                made = _copy(loader)
+                setattr(made, attribute, self.of(inner, prepare))
+                return made
+        return loader
+
+    def from_source(self, loader):
+        """Bytecode is not found, and so is compiled and written anew."""
+        get_data = loader.get_data
+
+        def sources_only(path):
+            if path != self.file:
+                raise FileNotFoundError(path)
+            return get_data(path)
+
+        self.noting(loader)
+        get_data = loader.get_data
+        loader.get_data = sources_only
+
+    def again(self, loader):
+        """The same, and none is written: the threads that wait are to wait no longer than they must."""
+        self.from_source(loader)
+
+        def no_stats(path):
+            raise FileNotFoundError(path)
+
+        loader.path_stats = no_stats
+
+    def noting(self, loader):
+        path_stats, get_data = loader.path_stats, loader.get_data
+
+        def noted_stats(path):
+            if path == self.file:
+                self.version = core.version(os.fsencode(path))
+            return path_stats(path)
+
+        def noted_data(path):
+            if path != self.file:
+                return get_data(path)
+            source, self.version = read(path)
+            return source
+
+        loader.path_stats = noted_stats
+        if type(loader).get_data is SourceFileLoader.get_data:
+            loader.get_data = noted_data
+
+
+def _copy(loader):
+    made = object.__new__(type(loader))
+    made.__dict__.update(loader.__dict__)
+    return made
+
+
+def run(found, module, again):
     """Runs the code of the file in the module. Returns the version of what was run, None for what cannot change."""
-    if found.is_source:
-        # From source, always: bytecode of the same second and size is stale, and is not told from fresh one.
-        source, version = read(found)
-        code = found.spec.loader.source_to_code(source, found.file)
-        exec(code, module.__dict__)
-        return version
+    spec = found.spec
+    if spec.loader is None or not spec.has_location:
+        return None  # A namespace package.
+    if isinstance(spec.loader, ExtensionFileLoader):
+        spec.loader.exec_module(module)
+        return None
     version = core.version(found.key)
-    loader = module.__spec__.loader
-    if hasattr(loader, 'exec_module'):
-        loader.exec_module(module)
-    else:
-        # zipimport before Python 3.10; it runs the code in the module that it finds in sys.modules.
-        loader.load_module(module.__name__)
-    return None if isinstance(loader, ExtensionFileLoader) else version
+    if isinstance(spec.loader, zipimporter):
+        # It finds the code by the module's name, and before Python 3.10 has no exec_module.
+        exec(spec.loader.get_code(spec.name), module.__dict__)
+        return version
+    observer = _Observer(found.file, module.__name__)
+    first = observer.from_source if _is_doubtful(spec, version) else observer.noting
+    loader = observer.of(spec.loader, observer.again if again else first)
+    loader.exec_module(module)
+    return observer.version or version
 
 
-def read(found):
+def _is_doubtful(spec, version):
+    """Bytecode names the second and the size of its source. Where it was written within that second, the source may
+    have been written again in what was left of it."""
+    if version is None or not spec.cached:
+        return False
+    try:
+        return os.stat(spec.cached).st_mtime < version[0] + 1
+    except OSError:
+        return False
+
+
+def unreadable(found):
+    """The error that reading the file runs into, if it does."""
+    try:
+        open(found.key, 'rb').close()
+    except OSError as error:
+        return error
+    return None
+
+
+def read(file):
     """The text of the file, and the version that this text is."""
     for attempt in range(5):
         try:
-            with open(found.key, 'rb') as file:
-                before = core.version(file.fileno())
-                source = file.read()
-                after = core.version(file.fileno())
+            with open(file, 'rb') as opened:
+                before = core.version(opened.fileno())
+                source = opened.read()
+                after = core.version(opened.fileno())
         except FileNotFoundError:
-            error = not_found(found.name)
-            error.args = ('No module named %r: its file %r has gone' % (found.name, found.file),)
-            error.msg = error.args[0]
-            error.path = found.file
-            raise error from None
+            text = 'No module: its file %r has gone' % (file,)
+            raise ModuleNotFoundError(text, path=file) from None
         # Written to while it was read: read again, so that the text is of one piece.
         if before == after:
             break
     return source, before
 
 
-def has_changed_since_import(found, module, version):
-    """Whether the file, in this version, is another than the one a plain import has run.
+def watched(found):
+    """The version of the file now; None for what is never loaded again."""
+    return None if isinstance(found.spec.loader, ExtensionFileLoader) else core.version(found.key)
 
-    A module does not say. Its bytecode does, if the import has written it or found it to be right: it names time and
-    size of its source. Where this process could not write it, it may have been stale all along, and says nothing.
+
+def find_private_names(finder):
+    """Before all others: what is a private name's own is no other finder's to find."""
+    sys.meta_path.insert(0, finder)
+
+
+def is_relative(top, importer):
+    """An import statement of Python 3 says itself whether it is relative."""
+    return False
+
+
+def note_imports():
+    """From now on what an import statement runs is known by its version."""
+    path_stats = SourceFileLoader.path_stats
+    if getattr(path_stats, 'notes_imports', False):
+        return
+
+    def noted_stats(self, path):
+        if not path.startswith(_unwatched):
+            _imported[path] = core.version(os.fsencode(path))
+        return path_stats(self, path)
+
+    noted_stats.notes_imports = True
+    SourceFileLoader.path_stats = noted_stats
+
+
+# Python's own library: nobody edits it under a running server.
+_unwatched = os.path.dirname(os.__file__) + '/'
+
+
+def version_at_import(found, module):
+    """The version of the file that an import statement has run; None if it is not known.
+
+    What was imported before we were there does not say. Its bytecode does, if the import has written it or found it to
+    be right: it names time and size of its source. Where this process could not write it, it may have been stale all
+    along, and says nothing.
     """
+    if not found.is_source:
+        return None
+    version = core.version(found.key)
     cached = getattr(module, '__cached__', None)
-    if version is None or not cached or not found.is_source:
-        return False
+    if found.file in _imported:
+        return _imported[found.file]
+    if version is None or not isinstance(cached, str):
+        return version
     if sys.dont_write_bytecode or not os.access(os.path.dirname(cached), os.W_OK):
-        return False
+        return version
     try:
         with open(cached, 'rb') as file:
             header = file.read(16)
     except OSError:
-        return False
+        return version
     if len(header) < 16 or header[4:8] != b'\0\0\0\0':
-        return False
+        return version
     time, size = (int.from_bytes(header[at:at + 4], 'little') for at in (8, 12))
-    return time != version[0] & 0xffffffff or size != version[2] & 0xffffffff
+    return version if time == version[0] & 0xffffffff and size == version[2] & 0xffffffff else OLD
 
 
 def watch_forks():

@@ -2,16 +2,18 @@
 
 from __future__ import absolute_import
 
+import os
 import sys
 
-from modpython_core import platform
+from modpython_core import finding, platform
 
 # What import_module is asked for, as the extension module numbers it.
 PLAIN, DIRECTORY, PATH, EXPRESSION = range(4)
 
-# sys.path as it was before any handler added to it, and the names that a PythonPath expression may use.
-original_path = []
+# The names that a PythonPath expression may use.
 expression_names = {}
+
+core = None
 
 _lists = {}
 
@@ -28,8 +30,11 @@ def locate(name, kind, where, parent):
     if parent is not None:
         return _in_package(name, parent)
     if kind != PLAIN:
-        found = platform.find(name, _directories(kind, where))
+        found = finding.find(name, _directories(kind, where))
         if found is not None:
+            if kind == EXPRESSION or found.directory in finding.original_path:
+                # The server's own path, to which PythonPath belongs.
+                found.directory = None
             return found
         if kind == PATH:
             # Never a module from elsewhere: a caller that gives a path names a file in it, and must not be able to
@@ -40,19 +45,45 @@ def locate(name, kind, where, parent):
 
 def _directories(kind, where):
     if kind == DIRECTORY:
-        return [where]
+        return [normal(where)]
     if kind == PATH:
-        return list(where)
+        return [normal(entry) if isinstance(entry, type('')) else entry for entry in where]
     if where not in _lists:
         _lists[where] = _evaluate(where)
     return _lists[where]
 
 
+def places(name, kind, where):
+    """Where the file of a module in a directory would be, as bytes."""
+    if kind in (DIRECTORY, PATH) and '.' not in name and '\0' not in name:
+        for directory in _directories(kind, where):
+            if isinstance(directory, str) and '\0' not in directory:
+                for tail in ('.py', '/__init__.py'):
+                    yield platform.path_bytes('%s/%s%s' % (directory, name, tail))
+
+
+def normal(directory):
+    """One directory has one name, however it was written; but not where `..` follows a symbolic link."""
+    if not directory or '\0' in directory:
+        return directory
+    tidy = os.path.normpath(directory)
+    if tidy.startswith('//'):
+        tidy = tidy[1:]
+    if tidy != directory.rstrip('/') and '..' in directory and os.path.realpath(tidy) != os.path.realpath(directory):
+        return directory
+    return tidy
+
+
 def _plainly(name):
     module = sys.modules.get(name)
     if module is not None:
-        return platform.found_for(module, name) or Present(module)
-    found = platform.find_anywhere(name)
+        # What a module has put in its own place says nothing of its file.
+        file = core.hidden_file(PLAIN, None, name)
+        found = finding.find_anywhere(name) if file else None
+        if file and getattr(found, 'key', None) == file:
+            return found
+        return finding.found_for(module, name) or Present(module)
+    found = finding.find_anywhere(name)
     if found is None:
         raise platform.not_found(name)
     if not hasattr(found, 'key'):
@@ -64,24 +95,32 @@ def _in_package(name, parent):
     full_name = '%s.%s' % (parent.__name__, name.rpartition('.')[2])
     if not hasattr(parent, '__path__'):
         raise platform.not_found(name)
+    parts = [str(part) for part in parent.__path__]
     module = sys.modules.get(full_name)
-    found = None
     if module is not None:
-        found = platform.found_for(module, full_name)
+        found = finding.found_for(module, full_name)
         if found is None:
             return Present(module)
-    else:
-        found = platform.find(full_name, list(parent.__path__))
+        if _lies_in(found.file, parts):
+            return found
+    found = finding.find(full_name, parts, True)
     if found is None:
-        return Present(platform.import_plainly(full_name))
+        # It may be there all the same: a package can enter what it likes under a name of its own.
+        return Present(module if module is not None else platform.import_plainly(full_name))
+    found.stale = module
     return found
+
+
+def _lies_in(file, directories):
+    place = os.path.dirname(file)
+    return place in directories or os.path.dirname(place) in directories
 
 
 class _OriginalSys(object):
     """The module sys as a PythonPath expression sees it: with the path that the server started with."""
 
     def __init__(self):
-        self.path = list(original_path)
+        self.path = list(finding.original_path)
 
     def __getattr__(self, name):
         return getattr(sys, name)

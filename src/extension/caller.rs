@@ -10,6 +10,9 @@ use super::state::{Names, Shim, State};
 use super::text::is_text;
 use crate::python::ffi;
 
+/// How many directories or paths are remembered at a time.
+const MANY_PLACES: ffi::Py_ssize_t = 4096;
+
 /// Where to look for a module.
 pub(super) enum Where {
     /// As `import` would: in `sys.modules`, then on `sys.path`.
@@ -91,6 +94,10 @@ impl Where {
         let Some((places, object)) = self.place(state) else { return Some(state.plain.as_ptr()) };
         // SAFETY: dicts of ours; the borrowed result is kept alive by `places`.
         unsafe {
+            // Where a site makes a path of each request, these would grow for ever. They only spare a search.
+            if ffi::PyDict_Size(places.as_ptr()) >= MANY_PLACES {
+                ffi::PyDict_Clear(places.as_ptr());
+            }
             let fresh = Owned::from_new(ffi::PyDict_New())?;
             let names = ffi::PyDict_SetDefault(places.as_ptr(), object.as_ptr(), fresh.as_ptr());
             (!names.is_null()).then_some(names)

@@ -30,6 +30,7 @@ fn from_stat(answer: &libc::stat) -> Version {
     Version {
         seconds: answer.st_mtime as i64,
         nanoseconds: answer.st_mtime_nsec as i64,
+        changed: (answer.st_ctime as i64, answer.st_ctime_nsec as i64),
         size: answer.st_size as i64,
         inode: answer.st_ino as u64,
         device: answer.st_dev as u64,
@@ -65,7 +66,7 @@ pub(super) unsafe fn without_gil<T>(look: impl FnOnce() -> T) -> T {
 }
 
 /// `version(file)`: the version of a file, by its name (bytes) or its descriptor (int), as a tuple that only this
-/// module reads (seconds, nanoseconds, size, inode, device); None if the file cannot be seen.
+/// module reads (seconds, nanoseconds, size, inode, device, and twice the time of the last change); None if the file cannot be seen.
 ///
 /// # Safety
 /// Called by CPython, as METH_O.
@@ -94,15 +95,17 @@ pub(super) unsafe extern "C" fn version(_: *mut ffi::PyObject, file: *mut ffi::P
 /// # Safety
 /// The GIL is held.
 pub(super) unsafe fn to_tuple(version: &Version) -> *mut ffi::PyObject {
-    // SAFETY: the format names exactly these five types.
+    // SAFETY: the format names exactly these seven types.
     unsafe {
         ffi::Py_BuildValue(
-            c"(LLLKK)".as_ptr(),
+            c"(LLLKKLL)".as_ptr(),
             version.seconds as c_longlong,
             version.nanoseconds as c_longlong,
             version.size as c_longlong,
             version.inode as c_ulonglong,
             version.device as c_ulonglong,
+            version.changed.0 as c_longlong,
+            version.changed.1 as c_longlong,
         )
     }
 }
@@ -120,6 +123,7 @@ pub(super) unsafe fn from_tuple(tuple: *mut ffi::PyObject) -> Option<Version> {
         let version = Version {
             seconds: signed(0)?,
             nanoseconds: signed(1)?,
+            changed: (signed(5)?, signed(6)?),
             size: signed(2)?,
             inode: unsigned(3)?,
             device: unsigned(4)?,

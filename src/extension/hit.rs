@@ -42,42 +42,67 @@ pub(super) unsafe fn import_module<'a>(
     }
 }
 
-/// The module for `name` if it is at hand and fresh. None, with no exception set, if it takes more than a look.
+/// The entry of the file that gave the module of that name, asked for there, when it was asked for last.
 ///
 /// # Safety
 /// The GIL is held and `name` is alive.
 #[inline]
-pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, autoreload: bool) -> Option<Owned> {
-    // SAFETY: the GIL is held, so that what is borrowed from our dicts and our cache stays as it is until it is
-    // given up; where it is (`Remote`), everything used later is owned.
+pub(super) unsafe fn entry_for(state: &State, from: &Where, name: *mut ffi::PyObject) -> Option<EntryId> {
+    // SAFETY: the GIL is held; the number is borrowed from a dict of ours.
     unsafe {
         let number = ffi::PyDict_GetItemWithError(from.names(state)?, name);
         if number.is_null() {
             ffi::PyErr_Clear();
             return None;
         }
-        let id = EntryId::from_number(as_number(number));
-        let cache = state.cache.borrow();
-        let entry = cache.get(id)?;
-        let loaded = entry.handle();
-        // The lookup calls no Python: both the name and the keys that can equal it are exact strings.
-        let registered = ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), loaded.name.as_ptr());
-        let in_sys_modules = registered == loaded.module.as_ptr();
-        if !entry.is_watched(autoreload) {
-            let verdict = entry.verdict(in_sys_modules, None);
-            return Owned::from_borrowed(loaded.module.as_ptr()).filter(|_| verdict == Verdict::Hit);
+        Some(EntryId::from_number(as_number(number)))
+    }
+}
+
+/// The module for `name` if it is at hand and fresh. None, with no exception set, if it takes more than a look.
+///
+/// # Safety
+/// The GIL is held and `name` is alive.
+#[inline]
+pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, autoreload: bool) -> Option<Owned> {
+    // SAFETY: the GIL is held, so that what is borrowed from our dicts and our table stays as it is until it is
+    // given up; where it is (`Remote`), everything used later is owned.
+    unsafe {
+        let id = entry_for(state, from, name)?;
+        let table = state.modules.borrow();
+        let entry = table.get(id)?;
+        let ready = entry.ready()?;
+        let module = ready.module.as_ptr();
+        let tick = if state.once_a_tick.get() { tick() } else { 0 };
+        if !entry.is_watched(autoreload) || entry.was_fresh_in(tick) {
+            let verdict = entry.verdict(ready.is_in_sys_modules(), None);
+            return Owned::from_borrowed(module).filter(|_| verdict == Verdict::Hit);
         }
         if entry.place() == Place::Local {
-            let verdict = entry.verdict(in_sys_modules, version_of(entry.file()));
-            return Owned::from_borrowed(loaded.module.as_ptr()).filter(|_| verdict == Verdict::Hit);
+            let verdict = entry.verdict(ready.is_in_sys_modules(), version_of(entry.file()));
+            entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
+            return Owned::from_borrowed(module).filter(|_| verdict == Verdict::Hit);
         }
-        let (file, module) = (entry.file().to_owned(), Owned::from_borrowed(loaded.module.as_ptr())?);
-        drop(cache);
+        let file = entry.file().to_owned();
+        drop(table);
         let now = without_gil(|| version_of(&file));
         // Looked up again: another thread may have loaded, or started to, while the GIL was away.
-        let verdict = state.cache.borrow().get(id)?.verdict(in_sys_modules, now);
-        Some(module).filter(|_| verdict == Verdict::Hit)
+        let table = state.modules.borrow();
+        let entry = table.get(id)?;
+        let ready = entry.ready()?;
+        let verdict = entry.verdict(ready.is_in_sys_modules(), now);
+        entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
+        Owned::from_borrowed(ready.module.as_ptr()).filter(|_| verdict == Verdict::Hit)
     }
+}
+
+/// The coarse clock, which the kernel moves on every few milliseconds, and which is read without a call of the kernel.
+#[inline]
+fn tick() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: room for the answer. A clock that is not there leaves 0, which is no tick.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// # Safety

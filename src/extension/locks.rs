@@ -2,12 +2,13 @@
 
 use super::files::without_gil;
 use super::module;
-use super::object::{Owned, bytes, exactly, none, number, raise};
+use super::object::{Owned, bytes, number, raise};
 use super::state::State;
-use crate::pathlock::{Begin, Checked, Frozen, Key, NotOwner, Table, ThreadId, Ticket, Waited};
+use crate::pathlock::{Begin, Checked, Frozen, Key, Table, ThreadId, Ticket, Waited};
 use crate::python::ffi;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
@@ -15,17 +16,32 @@ use std::time::Duration;
 /// one of them after we have begun to wait can be seen by nobody else, importlib knows nothing of our locks.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// What an attempt leaves to those who waited on it: a Python object of the shim's.
+/// How many such waits there are before a line in the log says so (I15): 10 s.
+const LONG: u32 = 100;
+
+/// What an attempt leaves to those who waited on it: nothing if it went well, else a Python object of the shim's.
 #[derive(Clone)]
 pub(super) struct Outcome(Arc<Told>);
 
-struct Told(Owned);
+struct Told(Option<Owned>);
 
 // SAFETY: a key names an interpreter, so an outcome is only told to threads of the one that made it, and they look
 // at it and drop it with the GIL held; all that happens to it elsewhere, in the table, is to be moved and counted.
 unsafe impl Send for Told {}
 // SAFETY: as above.
 unsafe impl Sync for Told {}
+
+/// What a call for the lock of a file comes to.
+pub(super) enum Turn {
+    /// The lock is this thread's, held this many times; more than 1 means that it is running the file already.
+    Mine(u32),
+    /// To wait would close a cycle: the caller makes do with what there is of the module.
+    Cycle,
+    /// The attempt that this thread waited on is over: well, or with this failure.
+    Told(Option<Owned>),
+    /// An exception is set: it came to this thread while it waited.
+    Interrupted,
+}
 
 /// Static because a thread can be in several interpreters at once (a nested request), and because `fork` copies it.
 static TABLE: LazyLock<Table<Outcome>> = LazyLock::new(Table::new);
@@ -38,6 +54,12 @@ fn step<T>(step: impl FnOnce() -> T) -> Option<T> {
         unsafe { raise(ffi::PyExc_SystemError, "modpython-core: a bug in the lock table; see the error log") };
         None
     })
+}
+
+/// Does a step of giving back, which may come while an exception is pending. What a bug of ours leaves held is found by
+/// the line that a panic writes.
+fn quietly(step: impl FnOnce()) {
+    drop(catch_unwind(AssertUnwindSafe(step)));
 }
 
 /// This thread, as Python's `threading.get_ident()` has it.
@@ -58,53 +80,85 @@ unsafe fn int(value: usize) -> *mut ffi::PyObject {
     unsafe { number(value) }.map_or(std::ptr::null_mut(), Owned::into_ptr)
 }
 
-/// `begin(file)`: takes the lock of a file (bytes), waiting for it if need be, without the GIL. Returns how often this
-/// thread now holds it (1 or more); 0 if waiting would close a cycle; or what [`finish`] told those who waited.
+/// Takes the lock of `key`, waiting for it if need be, without the GIL.
 ///
 /// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn begin(module: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
-        let key = Key::new(state.interpreter, &file);
-        let me = me();
-        match step(|| TABLE.try_begin(&key, me)) {
-            None => std::ptr::null_mut(),
-            Some(Begin::Acquired(depth)) => int(depth as usize),
-            Some(Begin::Cycle(_)) => int(0),
-            Some(Begin::MustWait(ticket)) => wait(state, ticket),
-        }
+/// The GIL is held.
+pub(super) unsafe fn take(state: &State, key: &Key) -> Turn {
+    // SAFETY: as the caller promises.
+    let me = unsafe { me() };
+    match step(|| TABLE.try_begin(key, me)) {
+        None => Turn::Interrupted,
+        Some(Begin::Acquired(depth)) => Turn::Mine(depth),
+        Some(Begin::Cycle(_)) => Turn::Cycle,
+        // SAFETY: as the caller promises.
+        Some(Begin::MustWait(ticket)) => unsafe { wait(state, key, ticket) },
     }
+}
+
+/// Gives the lock up once. If that was the last time, everyone who waited for it is told how the attempt went.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn finish(key: &Key, failure: Option<Owned>) {
+    let outcome = Outcome(Arc::new(Told(failure)));
+    // SAFETY: as the caller promises.
+    let me = unsafe { me() };
+    // In the child of a fork the lock may have gone with the thread that held it; there is nobody to tell of that.
+    quietly(|| drop(TABLE.finish(key, me, &outcome)));
+}
+
+/// Gives the lock up once; the longest-waiting thread gets it.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn end(key: &Key) {
+    // SAFETY: as the caller promises.
+    let me = unsafe { me() };
+    quietly(|| drop(TABLE.end(key, me)));
 }
 
 /// # Safety
 /// The GIL is held.
-unsafe fn wait(state: &State, mut ticket: Ticket<'static, Outcome>) -> *mut ffi::PyObject {
+unsafe fn wait(state: &State, key: &Key, mut ticket: Ticket<'static, Outcome>) -> Turn {
     let mut import_lock = ImportLock::held_still();
+    let mut rounds = 0;
     loop {
         // SAFETY: the GIL is held here in each round, and `without_gil` gets code that calls no Python.
         unsafe {
-            let blocked = blocked_in_python(state);
-            ticket = match step(|| ticket.check(&blocked)) {
-                None => return import_lock.retaken(std::ptr::null_mut()),
-                Some(Checked::Cycle(_)) => return import_lock.retaken(int(0)),
+            // An exception that is thrown at a waiting thread comes out of one of these, and is its own to see: the
+            // ticket is dropped, which leaves the queue.
+            let edges = (ffi::PyErr_CheckSignals() == 0).then(|| import_lock_edges(state)).flatten();
+            let Some(edges) = edges else { return import_lock.retaken(Turn::Interrupted) };
+            ticket = match step(|| ticket.check(&edges)) {
+                None => return import_lock.retaken(Turn::Interrupted),
+                Some(Checked::Cycle(_)) => return import_lock.retaken(Turn::Cycle),
                 Some(Checked::Clear(ticket)) => ticket,
             };
             match without_gil(|| ticket.wait(LOOK_AGAIN)) {
-                Waited::Acquired => return import_lock.retaken(int(1)),
+                Waited::Acquired => return import_lock.retaken(Turn::Mine(1)),
                 Waited::Told(outcome) => {
-                    let told = outcome.0.0.as_ptr();
-                    ffi::Py_INCREF(told);
-                    return import_lock.retaken(told);
+                    let failure = outcome.0.0.as_ref().and_then(|failure| Owned::from_borrowed(failure.as_ptr()));
+                    return import_lock.retaken(Turn::Told(failure));
                 }
                 Waited::StillWaiting(again) => {
                     import_lock.give_up();
                     ticket = again;
                 }
             }
+            rounds += 1;
+            if rounds == LONG {
+                say_that_it_takes_long(key);
+            }
         }
     }
+}
+
+fn say_that_it_takes_long(key: &Key) {
+    let file = String::from_utf8_lossy(&key.file);
+    let owner = TABLE.owner(key).map_or_else(|| "nobody".to_owned(), |thread| format!("thread {thread:#x}"));
+    let text = format!("a request has waited 10 s for the load of {file}, which {owner} is at");
+    crate::log::line(crate::log::WARNING, &text);
 }
 
 /// The one import lock of Python 2, which a thread that waits inside an import statement holds (I4). Whoever it waits for
@@ -139,7 +193,7 @@ impl ImportLock {
     ///
     /// # Safety
     /// The GIL is held.
-    unsafe fn retaken(self, answer: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    unsafe fn retaken(self, answer: Turn) -> Turn {
         #[cfg(not(feature = "python3"))]
         for _ in 0..self.given_up {
             // SAFETY: the GIL is held, and no lock of ours.
@@ -149,79 +203,26 @@ impl ImportLock {
     }
 }
 
-/// Who waits for whom in Python's own import locks, as the shim sees it.
+/// Who waits for whom in Python's own import locks, as the shim sees it. None with an exception set on failure.
 ///
 /// # Safety
 /// The GIL is held.
-unsafe fn blocked_in_python(state: &State) -> Vec<(ThreadId, ThreadId)> {
+unsafe fn import_lock_edges(state: &State) -> Option<Vec<(ThreadId, ThreadId)>> {
     // SAFETY: live objects; the items are borrowed from a list that is ours alone.
     unsafe {
         let function = state.shim.borrow().as_ref().and_then(|shim| Owned::from_borrowed(shim.blocked.as_ptr()));
-        let pairs = function.and_then(|function| Owned::from_new(ffi::PyObject_CallNoArgs(function.as_ptr())));
+        let Some(function) = function else { return Some(Vec::new()) };
+        let pairs = Owned::from_new(ffi::PyObject_CallNoArgs(function.as_ptr()))?;
         let mut edges = Vec::new();
-        if let Some(pairs) = pairs.filter(|pairs| ffi::PyList_Check(pairs.as_ptr()) != 0) {
-            for at in 0..ffi::PyList_Size(pairs.as_ptr()) {
-                let pair = ffi::PyList_GetItem(pairs.as_ptr(), at);
-                let (Some(waiter), Some(owner)) = (
-                    Owned::from_new(ffi::PySequence_GetItem(pair, 0)),
-                    Owned::from_new(ffi::PySequence_GetItem(pair, 1)),
-                ) else {
-                    break;
-                };
-                let thread = |object: &Owned| ffi::PyLong_AsLong(object.as_ptr()) as ThreadId;
-                edges.push((thread(&waiter), thread(&owner)));
-            }
+        for at in 0..ffi::PyList_Size(pairs.as_ptr()) {
+            let pair = ffi::PyList_GetItem(pairs.as_ptr(), at);
+            let thread = |at| {
+                let number = Owned::from_new(ffi::PySequence_GetItem(pair, at))?;
+                Some(ffi::PyLong_AsLong(number.as_ptr()) as ThreadId)
+            };
+            edges.push((thread(0)?, thread(1)?));
         }
-        // Without these edges the check is that of our own locks; no reason to fail a request.
-        ffi::PyErr_Clear();
-        edges
-    }
-}
-
-/// `end(file)`: gives the lock up once; the longest-waiting thread gets it.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn end(module: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
-        let (key, me) = (Key::new(state.interpreter, &file), me());
-        answer(step(|| TABLE.end(&key, me).map(drop)))
-    }
-}
-
-/// `finish(file, outcome)`: gives the lock up once, and hands the object `outcome` to everyone who waited for it.
-///
-/// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn finish(
-    module: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL, under which the outcome is also dropped.
-    unsafe {
-        let Some([file, outcome]) = exactly("finish", args, nargs) else { return std::ptr::null_mut() };
-        let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
-        let Some(outcome) = Owned::from_borrowed(outcome) else { return std::ptr::null_mut() };
-        let (key, me, outcome) = (Key::new(state.interpreter, &file), me(), Outcome(Arc::new(Told(outcome))));
-        answer(step(|| TABLE.finish(&key, me, &outcome).map(drop)))
-    }
-}
-
-/// # Safety
-/// The GIL is held.
-unsafe fn answer(done: Option<Result<(), NotOwner>>) -> *mut ffi::PyObject {
-    match done {
-        None => std::ptr::null_mut(),
-        // SAFETY: the GIL is held.
-        Some(Ok(())) => unsafe { none() },
-        Some(Err(error)) => {
-            // SAFETY: the GIL is held.
-            unsafe { raise(ffi::PyExc_RuntimeError, &error.to_string()) };
-            std::ptr::null_mut()
-        }
+        ffi::PyErr_Occurred().is_null().then_some(edges)
     }
 }
 
@@ -262,7 +263,18 @@ extern "C" fn after_fork_in_parent() {
     FROZEN.set(None);
 }
 
+/// How often this process or one that it comes from has forked.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
+/// A number that is another in the child of a fork.
+pub(super) fn forks() -> usize {
+    FORKS.load(Ordering::Relaxed)
+}
+
 extern "C" fn after_fork_in_child() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    #[cfg(not(feature = "python3"))]
+    super::frames::after_fork_in_child();
     if let Some(mut frozen) = FROZEN.take() {
         // SAFETY: Python is initialised: the handlers are registered by code that Python calls.
         frozen.after_fork_in_child(unsafe { me() });

@@ -8,8 +8,10 @@
 //! |---|---|
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
 //! | `caller` | where the caller wants its module from |
-//! | `cache`, `locks`, `files` | what the shim calls: the importer's cache, the lock table, `stat` and `statfs` |
-//! | `frames` | which threads run a module's code: Python 2 does not say |
+//! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
+//! | `siblings` | what import statements in modules of handlers' directories mean |
+//! | `table`, `locks`, `files` | what the shim calls: the importer's table, the lock table, `stat` and `statfs` |
+//! | `frames`, `noting` | which threads run a module's code, and which version of it: Python 2 does not say |
 //! | `compiled` | the shim's code, compiled once a process |
 //! | `state` | what is kept per interpreter |
 //! | `module2`, `module3` | the definition, for Python 2 and 3 |
@@ -18,13 +20,15 @@
 //! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks` and the system calls on
 //! remote files in `files`, which give the GIL up.
 
-mod cache;
 mod caller;
 mod compiled;
 mod files;
 #[cfg(not(feature = "python3"))]
 mod frames;
 mod hit;
+#[cfg(feature = "python3")]
+mod import_lock;
+mod locked;
 mod locks;
 #[cfg(not(feature = "python3"))]
 #[path = "module2.rs"]
@@ -32,8 +36,13 @@ mod module;
 #[cfg(feature = "python3")]
 #[path = "module3.rs"]
 mod module;
+#[cfg(not(feature = "python3"))]
+mod noting;
 mod object;
+mod run;
+mod siblings;
 mod state;
+mod table;
 mod text;
 
 use crate::python::ffi;
@@ -43,13 +52,16 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 8] = [
+const SHIM: [(&str, &str); 11] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
+    ("modpython_core.finding", FINDING),
     ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
     ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
     ("modpython_core.cgihandler", include_str!("../../python/modpython_core/cgihandler.py")),
+    ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),
+    ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),
     ("modpython_core.install", include_str!("../../python/modpython_core/install.py")),
 ];
@@ -58,6 +70,10 @@ const SHIM: [(&str, &str); 8] = [
 const PLATFORM: &str = include_str!("../../python/modpython_core/platform2.py");
 #[cfg(feature = "python3")]
 const PLATFORM: &str = include_str!("../../python/modpython_core/platform3.py");
+#[cfg(not(feature = "python3"))]
+const FINDING: &str = include_str!("../../python/modpython_core/finding2.py");
+#[cfg(feature = "python3")]
+const FINDING: &str = include_str!("../../python/modpython_core/finding3.py");
 
 /// What runs the sources above as modules.
 const EMBEDDED: &std::ffi::CStr = match std::ffi::CStr::from_bytes_with_nul(

@@ -5,7 +5,7 @@
 
 use super::object::{Owned, arguments, raise};
 use super::state::State;
-use super::{cache, files, frames, hit, locks};
+use super::{files, frames, hit, locked, locks, noting, run, siblings, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int};
 use std::ptr::{addr_of_mut, null_mut};
@@ -62,20 +62,31 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 16] = [
+static mut METHODS: [ffi::PyMethodDef; 27] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
-    many!(c"setup", cache::setup, c"setup(load, blocked, apache, wsgi)"),
-    many!(c"hit", cache::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
-    many!(c"verdict", cache::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', module, sys_name)"),
-    many!(c"publish", cache::publish, c"publish(kind, where, name, file, module, sys_name, version)"),
-    many!(c"link", cache::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
-    many!(c"set_loading", cache::set_loading, c"set_loading(file, flag): whether its code is running again"),
-    one!(c"begin", locks::begin, 1, c"begin(file): times held, 0 for a cycle, or what finish() told"),
-    one!(c"end", locks::end, 1, c"end(file): the longest-waiting thread gets the lock"),
-    many!(c"finish", locks::finish, c"finish(file, outcome): whoever waited is told, nobody gets the lock"),
+    many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
+    many!(c"hit", table::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
+    many!(c"verdict", table::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', served, sys_name, ran)"),
+    many!(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
+    many!(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
+    many!(c"hidden_file", table::hidden_file, c"hidden_file(kind, where, name): the file of a module that has hidden itself"),
+    many!(c"refuse", table::refuse, c"refuse(kind, where, name): (module, news): the file is one that cannot be read"),
+    method(c"__import__", import, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"__import__(name, globals={}, locals={}, fromlist=[], level=-1)"),
+    many!(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
+    many!(c"watch_imports", siblings::watch_imports, c"watch_imports(before, sibling): what takes the place of __import__"),
+    one!(c"private_names", noting::private_names, 1, c"private_names(loader): what find_module() finds private names by"),
+    one!(c"name_of", siblings::name_of, 1, c"name_of(file): the name in sys.modules under which it runs or has run"),
+    one!(c"running", table::running, 1, c"running(file): the module in which it runs, or that it gave"),
+    one!(c"is_running", table::is_running, 1, c"is_running(file): whether a thread runs it"),
+    one!(c"ran", table::ran, 1, c"ran(file): the version that has run last"),
+    many!(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
+    many!(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
+    many!(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),
     one!(c"version", files::version, 1, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
-    one!(c"runners", frames::runners, 1, c"runners(namespace): the threads that run a module's code in these globals"),
+    many!(c"find_module", noting::find_module, c"find_module(name, path): finds nothing, and notes the file's version"),
+    one!(c"imported", noting::imported, 1, c"imported(file): the version that an import statement has begun to run"),
+    many!(c"runners", frames::runners, c"runners(namespace, file): the threads that run its code: alive, gone"),
     one!(c"waiting", locks::waiting, 1, c"waiting(file): how many threads wait for its lock"),
     one!(c"locks", locks::locks, 0, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef { ml_name: std::ptr::null(), ml_meth: None, ml_flags: 0, ml_doc: std::ptr::null() },
@@ -90,7 +101,7 @@ pub(super) unsafe fn create() -> Option<Owned> {
     unsafe {
         let state = Box::into_raw(Box::new(State::new()?));
         let holder = Owned::from_new(ffi::PyCObject_FromVoidPtr(state.cast(), None))?;
-        let doc = c"Locks and cache behind mod_python.apache.import_module; see modpython_core.";
+        let doc = c"Locks and modules behind mod_python.apache.import_module; see modpython_core.";
         Owned::from_borrowed(ffi::Py_InitModule4(
             NAME.as_ptr(),
             addr_of_mut!(METHODS).cast(),
@@ -123,6 +134,19 @@ unsafe extern "C" fn import_module(
         });
         hit::import_module(state, positional, named)
     }
+}
+
+/// `__import__`, with a tuple and a dict of arguments.
+///
+/// # Safety
+/// Called by CPython, as METH_VARARGS | METH_KEYWORDS.
+unsafe extern "C" fn import(
+    module: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe { of(module).map_or(null_mut(), |state| siblings::import(state, args, keywords)) }
 }
 
 /// The state that the functions have been given.

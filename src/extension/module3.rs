@@ -3,7 +3,7 @@
 
 use super::object::{Owned, arguments};
 use super::state::State;
-use super::{cache, files, hit, locks};
+use super::{files, hit, import_lock, locked, locks, run, siblings, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
@@ -30,7 +30,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 15] = [
+static mut METHODS: [ffi::PyMethodDef; 24] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -38,15 +38,29 @@ static mut METHODS: [ffi::PyMethodDef; 15] = [
         c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed.",
     ),
     one(c"install", super::install_named, ffi::METH_O, c"install(name): puts import_module in the place of the module's own"),
-    many(c"setup", cache::setup, c"setup(load, blocked, apache, wsgi)"),
-    many(c"hit", cache::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
-    many(c"verdict", cache::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', module, sys_name)"),
-    many(c"publish", cache::publish, c"publish(kind, where, name, file, module, sys_name, version)"),
-    many(c"link", cache::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
-    many(c"set_loading", cache::set_loading, c"set_loading(file, flag): whether its code is running again"),
-    one(c"begin", locks::begin, ffi::METH_O, c"begin(file): times held, 0 for a cycle, or what finish() told"),
-    one(c"end", locks::end, ffi::METH_O, c"end(file): the longest-waiting thread gets the lock"),
-    many(c"finish", locks::finish, c"finish(file, outcome): whoever waited is told, nobody gets the lock"),
+    many(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
+    many(c"hit", table::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
+    many(c"verdict", table::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', served, sys_name, ran)"),
+    many(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
+    many(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
+    many(c"hidden_file", table::hidden_file, c"hidden_file(kind, where, name): the file of a module that has hidden itself"),
+    many(c"refuse", table::refuse, c"refuse(kind, where, name): (module, news): the file is one that cannot be read"),
+    method(
+        c"__import__",
+        ffi::PyMethodDefPointer { PyCFunctionWithKeywords: import },
+        ffi::METH_VARARGS | ffi::METH_KEYWORDS,
+        c"__import__(name, globals=None, locals=None, fromlist=(), level=0)",
+    ),
+    many(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
+    many(c"watch_imports", siblings::watch_imports, c"watch_imports(before, sibling): what takes the place of __import__"),
+    one(c"name_of", siblings::name_of, ffi::METH_O, c"name_of(file): the name in sys.modules under which it runs or has run"),
+    one(c"running", table::running, ffi::METH_O, c"running(file): the module in which it runs, or that it gave"),
+    one(c"is_running", table::is_running, ffi::METH_O, c"is_running(file): whether a thread runs it"),
+    one(c"ran", table::ran, ffi::METH_O, c"ran(file): the version that has run last"),
+    many(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
+    many(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
+    many(c"importing", import_lock::importing, c"importing(get_lock, name, function): function(from_outside) under importlib's lock"),
+    many(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),
     one(c"version", files::version, ffi::METH_O, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
     one(c"waiting", locks::waiting, ffi::METH_O, c"waiting(file): how many threads wait for its lock"),
     one(c"locks", locks::locks, ffi::METH_NOARGS, c"locks(): how many locks are held in this process"),
@@ -71,7 +85,7 @@ static mut SLOTS: [ffi::PyModuleDef_Slot; 2] = [
 static mut DEFINITION: ffi::PyModuleDef = ffi::PyModuleDef {
     m_base: ffi::PyModuleDef_HEAD_INIT,
     m_name: NAME.as_ptr(),
-    m_doc: c"Locks and cache behind mod_python.apache.import_module; see modpython_core.".as_ptr(),
+    m_doc: c"Locks and modules behind mod_python.apache.import_module; see modpython_core.".as_ptr(),
     m_size: SIZE,
     m_methods: addr_of_mut!(METHODS).cast(),
     m_slots: addr_of_mut!(SLOTS).cast(),
@@ -126,6 +140,19 @@ unsafe extern "C" fn import_module(
     }
 }
 
+/// `__import__`, with a tuple and a dict of arguments.
+///
+/// # Safety
+/// Called by CPython, as METH_VARARGS | METH_KEYWORDS.
+unsafe extern "C" fn import(
+    module: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe { of(module).map_or(null_mut(), |state| siblings::import(state, args, keywords)) }
+}
+
 /// The state of `module`. None after the collector has cleared it, in an interpreter that is ending.
 ///
 /// # Safety
@@ -167,7 +194,8 @@ unsafe extern "C" fn traverse(module: *mut ffi::PyObject, visit: ffi::visitproc,
         // SAFETY: a live object and the visitor's own argument.
         unsafe { visit(object.as_ptr(), argument) }
     };
-    for object in [&state.plain, &state.directories, &state.paths, &state.expressions] {
+    for object in [&state.plain, &state.directories, &state.paths, &state.expressions, &state.scopes, &state.contested]
+    {
         let stop = seen(object);
         if stop != 0 {
             return stop;
@@ -180,8 +208,13 @@ unsafe extern "C" fn traverse(module: *mut ffi::PyObject, visit: ffi::visitproc,
             return stop;
         }
     }
-    if let Ok(cache) = state.cache.try_borrow() {
-        let modules = cache.handles().flat_map(|loaded| [&loaded.module, &loaded.name]);
+    if let Ok(imports) = state.imports.try_borrow() {
+        if let Some(stop) = imports.iter().flatten().map(&seen).find(|&stop| stop != 0) {
+            return stop;
+        }
+    }
+    if let Ok(cache) = state.modules.try_borrow() {
+        let modules = cache.handles().flat_map(|loaded| [&loaded.module, &loaded.ran, &loaded.name]);
         if let Some(stop) = modules.map(&seen).find(|&stop| stop != 0) {
             return stop;
         }
@@ -197,9 +230,9 @@ unsafe extern "C" fn clear(module: *mut ffi::PyObject) -> c_int {
     // SAFETY: as in `traverse`; the GIL is held.
     let Some(state) = (unsafe { of(module) }) else { return 0 };
     // Taken out first and dropped after: dropping may run Python code that comes back here.
-    let shim = state.shim.take();
-    let modules = state.cache.try_borrow_mut().map(|mut cache| cache.take_all());
-    drop((shim, modules));
+    let (shim, imports) = (state.shim.take(), state.imports.take());
+    let modules = state.modules.try_borrow_mut().map(|mut cache| cache.take_all());
+    drop((shim, imports, modules));
     for names in [&state.plain, &state.directories, &state.paths, &state.expressions] {
         // SAFETY: a dict of ours.
         unsafe { ffi::PyDict_Clear(names.as_ptr()) };

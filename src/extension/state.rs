@@ -2,13 +2,17 @@
 
 use super::object::Owned;
 use super::text::interned;
-use crate::importer::Cache;
+use crate::importer::Modules;
 use crate::python::ffi;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-/// A module that has been handed out, and the name it has in `sys.modules`.
+/// What a file has given.
 pub(super) struct Loaded {
+    /// What is handed out: what the code has left in `sys.modules`.
     pub(super) module: Owned,
+    /// The module in which the code ran; another, if the code has put something else in its place.
+    pub(super) ran: Owned,
+    /// The name in `sys.modules`.
     pub(super) name: Owned,
 }
 
@@ -41,13 +45,18 @@ pub(super) struct Names {
     pub(super) directory: Owned,
     pub(super) is_location: Owned,
     pub(super) dir: Owned,
+    pub(super) dunder_name: Owned,
 }
 
 /// The state of the module in one interpreter. All of it is used with that interpreter's GIL held.
 pub(super) struct State {
     pub(super) interpreter: i64,
     /// Borrowed only for steps that cannot call Python: a collection may visit it between any two bytecodes.
-    pub(super) cache: RefCell<Cache<Loaded>>,
+    pub(super) modules: RefCell<Modules<Loaded>>,
+    /// Whether one look at a file is enough for a tick of the coarse clock, as with stock that looks once a second.
+    pub(super) once_a_tick: Cell<bool>,
+    /// How often the process had forked when names were last claimed.
+    pub(super) forks: Cell<usize>,
     pub(super) shim: RefCell<Option<Shim>>,
     pub(super) names: Names,
     /// Where a module was asked for, name by name: dicts of (name: number of the entry). `plain` is one such dict; the
@@ -56,6 +65,18 @@ pub(super) struct State {
     pub(super) directories: Owned,
     pub(super) paths: Owned,
     pub(super) expressions: Owned,
+    /// Name in `sys.modules` to the handler's directory that its module is of; and names that files of such directories
+    /// are asked for by.
+    pub(super) scopes: Owned,
+    pub(super) contested: Owned,
+    /// `__import__` as it was, and the shim's function that says what an import statement means.
+    pub(super) imports: RefCell<Option<[Owned; 2]>>,
+    /// File to version, of what import statements run; see `noting`.
+    #[cfg(not(feature = "python3"))]
+    pub(super) imported: Owned,
+    /// What finds modules by their private names.
+    #[cfg(not(feature = "python3"))]
+    pub(super) private_names: RefCell<Option<Owned>>,
 }
 
 impl State {
@@ -66,7 +87,9 @@ impl State {
         unsafe {
             Some(Self {
                 interpreter: interpreter(),
-                cache: RefCell::default(),
+                modules: RefCell::default(),
+                once_a_tick: Cell::new(false),
+                forks: Cell::new(super::locks::forks()),
                 shim: RefCell::default(),
                 names: Names {
                     module_name: interned(c"module_name")?,
@@ -82,11 +105,19 @@ impl State {
                     directory: interned(c"directory")?,
                     is_location: interned(c"is_location")?,
                     dir: interned(c"dir")?,
+                    dunder_name: interned(c"__name__")?,
                 },
                 plain: Owned::from_new(ffi::PyDict_New())?,
                 directories: Owned::from_new(ffi::PyDict_New())?,
                 paths: Owned::from_new(ffi::PyDict_New())?,
                 expressions: Owned::from_new(ffi::PyDict_New())?,
+                scopes: Owned::from_new(ffi::PyDict_New())?,
+                contested: Owned::from_new(ffi::PyDict_New())?,
+                imports: RefCell::default(),
+                #[cfg(not(feature = "python3"))]
+                imported: Owned::from_new(ffi::PyDict_New())?,
+                #[cfg(not(feature = "python3"))]
+                private_names: RefCell::default(),
             })
         }
     }

@@ -45,6 +45,20 @@ pub(super) unsafe fn interned(text: &CStr) -> Option<Owned> {
     return unsafe { Owned::from_new(ffi::PyString_InternFromString(text.as_ptr())) };
 }
 
+/// The bytes of a file's name, as a new bytes object. None with an exception set on failure.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn file(name: &CStr) -> Option<Owned> {
+    let (start, size) = (name.as_ptr(), name.to_bytes().len() as ffi::Py_ssize_t);
+    // SAFETY: that many bytes, which the call copies.
+    #[cfg(feature = "python3")]
+    return unsafe { Owned::from_new(ffi::PyBytes_FromStringAndSize(start, size)) };
+    // SAFETY: as above.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { Owned::from_new(ffi::PyString_FromStringAndSize(start, size)) };
+}
+
 /// The bytes of some text, by UTF-8 in Python 3.
 ///
 /// # Safety

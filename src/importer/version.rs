@@ -8,6 +8,9 @@ pub struct Version {
     pub seconds: i64,
     /// Modification time: nanoseconds within the second; 0 on a file system that has none.
     pub nanoseconds: i64,
+    /// Time of the last change of the inode (ctime), seconds and nanoseconds: it tells a file from one that was made in
+    /// the place of another, with the number, the size and the time of that one.
+    pub changed: (i64, i64),
     /// Size in bytes. On a file system with whole seconds this is what tells two edits of one second apart.
     pub size: i64,
     /// Inode number. It tells a file from the one that was renamed into its place with time and size preserved.
@@ -20,13 +23,15 @@ pub struct Version {
 mod tests {
     use super::Version;
 
-    const SOME: Version = Version { seconds: 1_700_000_000, nanoseconds: 5, size: 20, inode: 7, device: 1 };
+    const SOME: Version =
+        Version { seconds: 1_700_000_000, nanoseconds: 5, changed: (9, 9), size: 20, inode: 7, device: 1 };
 
     #[test]
     fn any_field_makes_another_version() {
         let others = [
             Version { seconds: SOME.seconds - 1, ..SOME },
             Version { nanoseconds: 6, ..SOME },
+            Version { changed: (9, 10), ..SOME },
             Version { size: 21, ..SOME },
             Version { inode: 8, ..SOME },
             Version { device: 2, ..SOME },

@@ -166,6 +166,11 @@ impl<O: Clone> Table<O> {
         self.state().locks.get(key).map_or(0, |lock| lock.queue.len())
     }
 
+    /// The thread that holds `key` now.
+    pub fn owner(&self, key: &Key) -> Option<ThreadId> {
+        self.state().locks.get(key).map(|lock| lock.owner)
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State<O>> {
         sync::lock(&self.state)
     }

@@ -42,7 +42,7 @@ def an_exception_for_everyone_who_waited():
     errors = attempt(here, 'raising', ValueError, depths)
     assert all(error.args == ('spoilt', 7) for error in errors)
     # The one that ran the module has the module's frame on top; nobody has the frames of another.
-    assert depths[-1] <= 12, depths
+    assert depths[-1] <= 16, depths
     here.write('raising.py', 'value = 1\n')
     assert import_module('raising').value == 1
 
@@ -61,6 +61,7 @@ def system_exit_and_keyboard_interrupt():
 def exceptions_that_cannot_be_made_again_become_import_errors():
     here = Directory()
     here.write('awkward.py', HELD + 'class Awkward(Exception):\n'
+               '  def __new__(cls, one, two):\n    return Exception.__new__(cls, "text")\n'
                '  def __init__(self, one, two):\n    Exception.__init__(self, "text")\n'
                'raise Awkward(1, 2)\n')
     harness.hold = threading.Event()
@@ -154,10 +155,9 @@ def a_file_that_is_deleted_between_the_search_and_the_load():
     here = Directory()
     file = here.write('vanishing.py', 'value = 1\n')
     platform = sys.modules['modpython_core.platform']
-    found = platform.find('vanishing', [here.path])
     os.unlink(file)
-    error = raises(ImportError, platform.read, found)
-    assert file in str(error) and (PYTHON2 or error.name == 'vanishing' and error.path == file)
+    error = raises(ImportError, platform.read, file)
+    assert file in str(error) and (PYTHON2 or error.path == file)
 
 
 @case

@@ -3,8 +3,9 @@
 import ctypes
 import os
 import sys
+import time
 
-from harness import Directory, apache, case, run
+from harness import PYTHON2, Directory, apache, case, run, runs
 
 install = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(int(os.environ['MODPYTHON_CORE_INSTALL']))
 
@@ -29,7 +30,7 @@ def nothing_is_left_of_a_shim_that_raises():
 @case
 def the_next_attempt_makes_everything_anew():
     assert install(apache) is False
-    assert len(ours()) == 8
+    assert len(ours()) == 11
     here = Directory()
     here.write('after_all.py', 'value = 1\n')
     assert apache.import_module('after_all').value == 1
@@ -43,6 +44,72 @@ def to_install_twice_does_no_harm():
     here = Directory()
     here.write('twice.py', 'value = 1\n')
     assert apache.import_module('twice').value == 1
+
+
+@case
+def one_look_a_tick_where_stock_looks_once_a_second():
+    here, function = Directory(), apache.import_module
+
+    def stock(module_name, autoreload=1, log=0, path=None):
+        return '__mtime_check__'
+
+    def tick():
+        return time.clock_gettime(getattr(time, 'CLOCK_MONOTONIC_COARSE', 6))
+
+    if not hasattr(time, 'clock_gettime'):
+        return  # Python 2, and 3.1 with it, looks at each call.
+    apache.import_module = stock
+    assert install(apache) is False
+    try:
+        file, unseen = here.write('ticking.py', 'import harness\nharness.ran("ticking")\n'), 0
+        apache.import_module('ticking')
+        for number in range(2000):
+            now = tick()
+            while tick() == now:
+                pass
+            apache.import_module('ticking')
+            before = runs['ticking']
+            os.utime(file, (number, number))
+            apache.import_module('ticking')
+            unseen += runs['ticking'] == before
+            now = tick()
+            while tick() == now:
+                pass
+            # The file is looked at again in the next tick, and may be so in this one if the clock has moved on.
+            apache.import_module('ticking')
+            assert runs['ticking'] == before + 1
+            if unseen:
+                break
+        assert unseen
+    finally:
+        def stock(module_name, autoreload=1, log=0, path=None):
+            return None
+        apache.import_module = stock
+        assert install(apache) is False
+    for number in range(20):
+        here.write('ticking.py', 'value = %d\n' % number)
+        assert apache.import_module('ticking').value == number
+    assert apache.import_module == function
+
+
+@case
+def an_importlib_that_is_another_within_is_found_at_installation():
+    if PYTHON2:
+        return
+    from importlib import _bootstrap
+    stock = apache.import_module
+    for name in ours():
+        del sys.modules[name]
+    kept = _bootstrap._blocking_on
+    apache.import_module = lambda *args: 'stock'
+    stands = apache.import_module
+    _bootstrap._blocking_on = object()
+    try:
+        reason = install(apache)
+    finally:
+        _bootstrap._blocking_on = kept
+    assert 'importlib' in reason and apache.import_module is stands and not ours(), reason
+    assert install(apache) is False
 
 
 @case

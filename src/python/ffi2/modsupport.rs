@@ -4,6 +4,8 @@ use super::{PyMethodDef, PyObject};
 use std::ffi::{c_char, c_int};
 
 unsafe extern "C" {
+    pub fn PyModule_GetDict(module: *mut PyObject) -> *mut PyObject;
+    pub fn PyFloat_FromDouble(value: f64) -> *mut PyObject;
     pub fn Py_BuildValue(format: *const c_char, ...) -> *mut PyObject;
     /// The module, borrowed. The name says that a Py_ssize_t has 64 bits.
     #[cfg_attr(target_pointer_width = "64", link_name = "Py_InitModule4_64")]

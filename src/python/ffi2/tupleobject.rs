@@ -5,6 +5,7 @@ use super::{Py_ssize_t, PyObject};
 unsafe extern "C" {
     pub fn PyTuple_New(size: Py_ssize_t) -> *mut PyObject;
     pub fn PyTuple_Pack(size: Py_ssize_t, ...) -> *mut PyObject;
+    pub fn PyTuple_SetItem(tuple: *mut PyObject, at: Py_ssize_t, item: *mut PyObject) -> std::ffi::c_int;
     pub fn PyTuple_Size(tuple: *mut PyObject) -> Py_ssize_t;
 }
 

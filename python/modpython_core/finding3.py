@@ -1,0 +1,158 @@
+"""Finding the file of a module, for Python 3: by the finders that an import statement asks, in given directories."""
+
+import importlib.util
+import os
+import sys
+import time
+from importlib.machinery import BuiltinImporter, ExtensionFileLoader, FrozenImporter, PathFinder, SOURCE_SUFFIXES
+
+# sys.path as it was before any handler added to it.
+original_path = []
+
+
+class Found(object):
+    """A file that holds the module of that name, and the spec with which importlib would load it."""
+
+    def __init__(self, name, file, spec, directory=None):
+        self.name = name
+        self.file = file
+        self.spec = spec
+        # The handler's directory or entry of `path=` that it was found in; None if an import statement would find it.
+        self.directory = directory
+        # Another file's module that has its name in the package without being in it.
+        self.stale = None
+        # The lock is that of the path, and not of the inode: a file that is replaced by a rename gets a new inode,
+        # and two threads that saw the old one and the new one would load into one module at a time.
+        self.key = os.fsencode(file)
+        real = os.fsencode(os.path.realpath(file))
+        self.real_key = real if real != self.key else None
+
+    @property
+    def is_source(self):
+        return self.file.endswith(tuple(SOURCE_SUFFIXES)) and self.spec.loader is not None
+
+    @property
+    def is_package(self):
+        return self.spec.submodule_search_locations is not None
+
+    @property
+    def package_directory(self):
+        return os.path.dirname(self.file) if self.spec.has_location else self.file
+
+    def replaces(self, module):
+        return module is not None and module is self.stale
+
+
+def find(name, directories, in_package=False):
+    """The file for a name (its last part) in these directories, in their order, or None."""
+    directories = [str(entry) for entry in directories if '\0' not in str(entry)]
+    for finder in list(sys.meta_path):
+        if finder in (BuiltinImporter, FrozenImporter) or getattr(finder, 'is_of_modpython_core', False):
+            continue
+        found = _found(name, _ask(finder, name, directories), directories, in_package)
+        if found is not None:
+            return found
+    return _found(name, _look_again(name, directories), directories, in_package)
+
+
+def find_anywhere(name):
+    """The file for a top-level name where `import` would find it; a spec without a file; or None."""
+    spec = None
+    for finder in list(sys.meta_path):
+        if getattr(finder, 'is_of_modpython_core', False):
+            continue
+        spec = _ask(finder, name, None)
+        if spec is not None:
+            break
+    spec = spec or _look_again(name, sys.path)
+    if spec is None or not spec.has_location:
+        return spec
+    return Found(name, spec.origin, spec)
+
+
+def _ask(finder, name, directories):
+    find_spec = getattr(finder, 'find_spec', None)
+    return find_spec(name, directories) if find_spec else None
+
+
+def _found(name, spec, directories, in_package):
+    """What a finder has found, if it is in these directories: not each of them cares for what it is given."""
+    if spec is None:
+        return None
+    parts = spec.submodule_search_locations
+    if spec.has_location:
+        place = os.path.dirname(spec.origin)
+        if parts is not None and not in_package and place not in directories:
+            place = os.path.dirname(place)
+        if not in_package and place not in directories and not _is_in(place, directories):
+            return None
+        return Found(name, spec.origin, spec, None if in_package else place)
+    if in_package or not parts:
+        return None
+    # A namespace package: nothing to run, and nothing to watch.
+    parts = [part for part in parts if os.path.dirname(part) in directories]
+    return Found(name, parts[0], spec, os.path.dirname(parts[0])) if parts else None
+
+
+def _is_in(place, directories):
+    return os.path.normpath(place) in map(os.path.normpath, directories)
+
+
+def _look_again(name, entries):
+    """A finder remembers a directory as of its time stamp, and so misses a file made in the same tick. Where a directory
+    has changed just now, it is looked at by a new finder: one that other threads use is not to be touched."""
+    now = time.time()
+    for entry in entries:
+        try:
+            if not isinstance(entry, str) or os.stat(entry or '.').st_mtime < now - 2:
+                continue
+        except (OSError, ValueError):
+            continue
+        for hook in sys.path_hooks:
+            try:
+                finder = hook(entry)
+            except ImportError:
+                continue
+            spec = _ask(finder, name, None) if not hasattr(finder, 'path') else finder.find_spec(name)
+            if spec is not None and spec.loader is not None:
+                return spec
+            break
+    return None
+
+
+def found_for(module, name):
+    """The file of a module that is there already; None if it is none that could be loaded again."""
+    file = getattr(module, '__file__', None)
+    file = file if isinstance(file, str) else None
+    spec = getattr(module, '__spec__', None)
+    if file and (spec is None or getattr(spec, 'loader', None) is None or spec.origin != file):
+        spec = importlib.util.spec_from_file_location(name, file)
+    return Found(name, file, spec) if file and spec is not None else None
+
+
+def server_file(name):
+    """What the server's own path has under that name: a file, '' for what has none, or None."""
+    if name in sys.builtin_module_names or FrozenImporter.find_spec(name) is not None:
+        return ''
+    spec = PathFinder.find_spec(name, original_path)
+    return None if spec is None else spec.origin or ''
+
+
+class OneModule(object):
+    """Stands before PathFinder once there are private names: a file that has a module under one of those is not made
+    another by a plain import that finds it."""
+
+    is_of_modpython_core = True
+
+    def __init__(self, core):
+        self.core = core
+
+    def find_spec(self, name, path=None, target=None):
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or path is not None or not spec.has_location or not spec.origin:
+            return spec
+        sys_name = self.core.name_of(os.fsencode(spec.origin))
+        if sys_name is None or sys_name == name or sys.modules.get(sys_name) is None:
+            return spec
+        from modpython_core import private
+        return private.Finder()._spec(name, lambda: private.import_file(spec.origin))

@@ -1,0 +1,137 @@
+"""Private names: what they give to those who import them, and the classes that have them.
+
+A class is pickled by the name of its module. Which of two files of one name got the bare name depends on which was asked
+for first; the private name does not. So the classes of a handler's directory are of the module's private name after the
+load, and a module that has the bare name is in sys.modules under both. What was pickled under the bare name still loads.
+"""
+
+from __future__ import absolute_import
+
+import os
+import sys
+import types
+
+from modpython_core import names, platform, search
+
+# The kinds of objects that are pickled by name.
+_CLASSES = (type, getattr(types, 'ClassType', type))
+_BY_NAME = _CLASSES + (types.FunctionType,)
+
+core = None
+load = None
+
+
+def name_of(sys_name):
+    """The private name of a module that is in sys.modules under that name; None if there is no file to make it from."""
+    top, dot, rest = sys_name.partition('.')
+    if top.startswith(names.PREFIX):
+        return sys_name
+    file = platform.file_of(sys.modules.get(top))
+    return names.PREFIX + names.encode(file) + dot + rest if file else None
+
+
+def give(found, sys_name, before):
+    """After the code of a file in a handler's directory has run: it, and what it has imported from there by plain
+    imports, get their private names. `before` is what sys.modules had before."""
+    inside = found.directory.rstrip('/') + '/'
+    for name, module in list(sys.modules.items()):
+        if name != sys_name and (name in before or name.startswith(names.PREFIX)):
+            continue
+        file = platform.file_of(module) if module is not None else None
+        if name != sys_name and not (file and file.startswith(inside) and _is_done(module, file)):
+            continue
+        # What is there in the place of the module itself may say nothing of its file.
+        private = names.private(found) if name == found.name and name == sys_name else name_of(name)
+        if private is None:
+            continue
+        if platform.is_plain(module):
+            _rename(vars(module), name, private, 0)
+        if private != name:
+            sys.modules[private] = module
+
+
+def _is_done(module, file):
+    """Whether it is nobody else's to name: a load of its own, by another thread perhaps, that may yet fail."""
+    return core.name_of(platform.path_bytes(file)) is None and not platform.is_initialising(module)
+
+
+def _rename(namespace, name, private, depth):
+    for value in list(namespace.values()):
+        if isinstance(value, _BY_NAME) and getattr(value, '__module__', None) == name:
+            try:
+                value.__module__ = private
+            except Exception:
+                continue  # A metaclass that minds.
+            if depth < 9 and isinstance(value, _CLASSES):
+                _rename(vars(value), name, private, depth + 1)
+
+
+def forget(found):
+    """The module that the file gave is no longer under its own name: nor is it to be had by the private one."""
+    private, known = names.private(found), core.running(found.key)
+    if known is not None and core.name_of(found.key) != private and sys.modules.get(private) is known:
+        sys.modules.pop(private, None)
+
+
+def import_file(file):
+    """The module of a file, by its path alone."""
+    directory, last = os.path.split(file)
+    name = last.partition('.')[0]
+    if name == '__init__':
+        directory, name = os.path.split(directory)
+    return load(name, False, 0, None, search.DIRECTORY, directory)
+
+
+class Finder(object):
+    """Finds modules by their private names, also in a process that was never asked for them before."""
+
+    is_of_modpython_core = True
+
+    def find_spec(self, name, path=None, target=None):
+        if not name.startswith(names.PREFIX):
+            return None
+        if path is not None:
+            parent, _, last = name.rpartition('.')
+            real = getattr(sys.modules.get(parent), '__name__', parent)
+            # A package that has the private name itself has its parts found as any other.
+            return None if real == parent else self._spec(name, lambda: platform.import_plainly(real + '.' + last))
+        file = names.decode(name)
+        return self._spec(name, lambda: import_file(file)) if file and os.path.exists(file) else None
+
+    def _spec(self, name, get):
+        from importlib.machinery import ModuleSpec
+        return ModuleSpec(name, _Existing(get), origin='modpython_core')
+
+    def load_module(self, name):
+        """The protocol of Python 2; the extension module finds."""
+        parent, _, last = name.rpartition('.')
+        if parent:
+            real = getattr(sys.modules.get(parent), '__name__', parent)
+            module = platform.import_plainly(real + '.' + last)
+        else:
+            file = names.decode(name)
+            if not file or not os.path.exists(file):
+                raise platform.not_found(name)
+            module = import_file(file)
+        sys.modules[name] = module
+        return module
+
+
+class _Existing(object):
+    """Gives a module that is there, or that is loaded under another name, to an import statement."""
+
+    def __init__(self, get):
+        self.get = get
+        self.spec = None
+
+    def create_module(self, spec):
+        module = self.get()
+        self.spec = getattr(module, '__spec__', None)
+        return module
+
+    def exec_module(self, module):
+        # The import has given the module a spec that says another name.
+        try:
+            module.__spec__ = self.spec
+        except AttributeError:
+            pass

@@ -1,0 +1,68 @@
+"""Plain imports in modules of handlers' directories: a name that the module's own directory has gives that directory's
+file, also where another directory's module of that name is in sys.modules already, or another directory comes first in
+sys.path: the dispatchers put each directory there when it is first asked for.
+"""
+
+from __future__ import absolute_import
+
+import os
+import sys
+
+from modpython_core import finding, names, platform, search
+
+core = None
+load = None
+
+try:
+    import builtins
+except ImportError:
+    import __builtin__ as builtins
+
+_directories = set()
+# (name, directory) -> the name in sys.modules, and the file.
+_known = {}
+
+
+def belongs(found, sys_name):
+    """From now on the module of that name, and the parts of it, are of that directory."""
+    core.scope(sys_name, found.name, found.directory)
+    if found.directory in _directories:
+        return
+    _directories.add(found.directory)
+    if len(_directories) == 1:
+        builtins.__import__ = core.watch_imports(builtins.__import__, sibling)
+        if hasattr(finding, 'OneModule'):
+            sys.meta_path.insert(_before_path_finder(), finding.OneModule(core))
+
+
+def _before_path_finder():
+    return sys.meta_path.index(finding.PathFinder) if finding.PathFinder in sys.meta_path else len(sys.meta_path)
+
+
+def sibling(top, directory, importer):
+    """The name in sys.modules of what `import top` in a module of that directory means; None for what it always means."""
+    sys_name, key = _known.get((top, directory), (None, None))
+    module = sys.modules.get(sys_name)
+    if module is not None and core.running(key) is module:
+        return sys_name
+    if platform.is_relative(top, importer):
+        return None
+    found = finding.find(top, [directory])
+    if found is None or found.directory is None:
+        return None
+    present = sys.modules.get(top)
+    if present is not None and platform.file_of(present) == found.file and not core.is_running(found.key):
+        # One that runs is waited for: an import statement of Python 2 would hand it out half-made.
+        return None
+    if present is None and directory not in sys.path and finding.server_file(top) is not None:
+        # A directory that no import statement looks into does not hide what is Python's.
+        return None
+    own = core.name_of(found.key)
+    if own is not None and core.is_running(found.key) and sys.modules.get(own) is None:
+        # It has taken itself out of the way of another of its name, to which it hands over.
+        return None
+    load(top, False, 0, None, search.DIRECTORY, directory)
+    sys_name = core.name_of(found.key)
+    if sys_name is not None:
+        _known[top, directory] = sys_name, found.key
+    return sys_name

@@ -1,0 +1,148 @@
+//! importlib's own lock of a module, for Python 3: taken, and given back whatever comes.
+//!
+//! It is written in Python, so that an exception that is thrown at this thread can come out of its middle.
+
+use super::object::{Owned, Pending, exactly};
+use crate::python::ffi;
+use std::ptr::{null, null_mut};
+
+/// `importing(get_lock, name, function)`: `function(from_outside)` under importlib's own lock of the module of that name,
+/// which `get_lock` gives, so that a plain import of it waits for our load, and ours for its. False means that this thread
+/// is inside already, with a plain import of the module; or that importlib has seen a deadlock coming, which is to say that
+/// the owner of the lock waits for this thread. It then goes on without the lock, as an import does.
+///
+/// # Safety
+/// Called by CPython, as METH_FASTCALL.
+pub(super) unsafe extern "C" fn importing(
+    _: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let Some([get_lock, name, function]) = exactly("importing", args, nargs) else { return null_mut() };
+        let end = null_mut::<ffi::PyObject>();
+        let inside = global_lock("release_lock");
+        if inside {
+            global_lock("acquire_lock");
+        }
+        let Some(lock) = Owned::from_new(ffi::PyObject_CallFunctionObjArgs(get_lock, name, end)) else {
+            // importlib takes its global lock for a moment here, and an exception can come while it has it.
+            let error = Pending::take();
+            if !inside {
+                global_lock("release_lock");
+            }
+            error.restore();
+            return null_mut();
+        };
+        let lock = ModuleLock(lock);
+        let Some(before) = lock.held() else { return null_mut() };
+        let taken = lock.call(c"acquire");
+        let deadlock = !taken && ModuleLock::foresees_a_deadlock();
+        if deadlock {
+            ffi::PyErr_Clear();
+        }
+        let answer = if taken || deadlock {
+            let from_outside = Owned::from_new(ffi::PyBool_FromLong((before == 0 && !deadlock).into()));
+            from_outside.and_then(|from_outside| {
+                Owned::from_new(ffi::PyObject_CallFunctionObjArgs(function, from_outside.as_ptr(), end))
+            })
+        } else {
+            None
+        };
+        lock.give_back(before, answer).map_or(null_mut(), Owned::into_ptr)
+    }
+}
+
+/// Calls a function of the module `_imp`, which is written in C. Whether it went well; an exception is cleared: to release
+/// what this thread does not hold is an error.
+///
+/// # Safety
+/// The GIL is held and no exception is pending.
+unsafe fn global_lock(function: &str) -> bool {
+    // SAFETY: the module is there as long as its interpreter.
+    unsafe {
+        let module = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"_imp".as_ptr());
+        let name = if function == "release_lock" { c"release_lock" } else { c"acquire_lock" };
+        let called =
+            !module.is_null() && Owned::from_new(ffi::PyObject_CallMethod(module, name.as_ptr(), null())).is_some();
+        ffi::PyErr_Clear();
+        called
+    }
+}
+
+/// importlib's lock for a module.
+struct ModuleLock(Owned);
+
+impl ModuleLock {
+    /// Calls a method without arguments. An exception is set if it fails.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    unsafe fn call(&self, method: &std::ffi::CStr) -> bool {
+        // SAFETY: a live object.
+        unsafe { Owned::from_new(ffi::PyObject_CallMethod(self.0.as_ptr(), method.as_ptr(), null())).is_some() }
+    }
+
+    /// How often this thread holds the lock.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    unsafe fn held(&self) -> Option<usize> {
+        // SAFETY: attributes of a plain object: to read them runs no bytecode.
+        unsafe {
+            let attribute =
+                |name: &std::ffi::CStr| Owned::from_new(ffi::PyObject_GetAttrString(self.0.as_ptr(), name.as_ptr()));
+            let owner = attribute(c"owner")?;
+            if owner.as_ptr() == ffi::Py_None()
+                || ffi::PyLong_AsUnsignedLongLong(owner.as_ptr()) != ffi::PyThread_get_thread_ident() as u64
+            {
+                return Some(0);
+            }
+            let count = attribute(c"count")?;
+            // A number up to 3.11, a list of as many items since.
+            Some(match ffi::PyList_Check(count.as_ptr()) {
+                0 => ffi::PyLong_AsSize_t(count.as_ptr()),
+                _ => ffi::PyList_Size(count.as_ptr()).unsigned_abs(),
+            })
+        }
+    }
+
+    /// Whether the pending exception is importlib's _DeadlockError.
+    ///
+    /// # Safety
+    /// The GIL is held and an exception is pending.
+    unsafe fn foresees_a_deadlock() -> bool {
+        // SAFETY: borrowed from the thread; every exception is of a class, whose name lives as long.
+        unsafe {
+            let kind = ffi::PyErr_Occurred().cast::<ffi::PyTypeObject>();
+            std::ffi::CStr::from_ptr((*kind).tp_name).to_bytes().ends_with(b"_DeadlockError")
+        }
+    }
+
+    /// Releases the lock until this thread holds it as often as before. `answer` is handed on, unless an exception has come
+    /// instead.
+    ///
+    /// # Safety
+    /// The GIL is held; an exception is pending if there is no answer.
+    unsafe fn give_back(&self, before: usize, mut answer: Option<Owned>) -> Option<Owned> {
+        // SAFETY: as the caller promises; each call gets live objects.
+        unsafe {
+            let mut error = Pending::take();
+            // A watchdog throws one exception, or a few; one that throws a hundred at one lock is not to be helped.
+            for _ in 0..100 {
+                if self.held().is_none_or(|now| now <= before) {
+                    break;
+                }
+                if !self.call(c"release") {
+                    answer = None;
+                    error = Pending::take();
+                }
+            }
+            if error.value().is_some() {
+                error.restore();
+            }
+            answer
+        }
+    }
+}

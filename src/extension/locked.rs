@@ -1,0 +1,101 @@
+//! The calls that take something, run the shim's code and give it back, with no bytecode between (I13): an exception that
+//! a signal handler or a watchdog throws at any point leaves no lock behind.
+
+use super::locks::{self, Turn};
+use super::module;
+use super::object::{Owned, Pending, exactly, file_name, none};
+use crate::pathlock::Key;
+use crate::python::ffi;
+use std::ptr::null_mut;
+
+/// `locked(file, real_file, decide, failed)`: `decide(nested)` under the lock of a file (bytes), and under that of the
+/// file that it leads to if that is another (None if not). What it answers; None if another thread's attempt has gone
+/// well meanwhile, and it is to be looked again; or what `failed(error)` has made of the error of another's.
+///
+/// `nested` says that this thread is running the file already, or that the thread which runs it waits for this one.
+///
+/// # Safety
+/// Called by CPython, as METH_FASTCALL.
+pub(super) unsafe extern "C" fn locked(
+    module: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let (Some(state), Some([file, real, decide, failed])) = (module::of(module), exactly("locked", args, nargs))
+        else {
+            return null_mut();
+        };
+        let Some(file) = file_name(file) else { return null_mut() };
+        let key = Key::new(state.interpreter, file.as_bytes());
+        let depth = match locks::take(state, &key) {
+            Turn::Interrupted => return null_mut(),
+            Turn::Told(failure) => return failure.map_or_else(|| none(), Owned::into_ptr),
+            Turn::Mine(depth) => Some(depth),
+            Turn::Cycle => None,
+        };
+        let answer = with_real_file(state, real, || {
+            let nested = Owned::from_new(ffi::PyBool_FromLong((depth != Some(1)).into()))?;
+            let none = null_mut::<ffi::PyObject>();
+            Owned::from_new(ffi::PyObject_CallFunctionObjArgs(decide, nested.as_ptr(), none))
+        });
+        if depth == Some(1) {
+            give_names_back(state, &file);
+        }
+        let mut failure = None;
+        if answer.is_none() {
+            let error = Pending::take();
+            if let Some(value) = error.value() {
+                let none = null_mut::<ffi::PyObject>();
+                failure = Owned::from_new(ffi::PyObject_CallFunctionObjArgs(failed, value.as_ptr(), none));
+                // An exception that comes now is dropped for the one that is on its way; who waited looks again.
+                ffi::PyErr_Clear();
+            }
+            error.restore();
+        }
+        if depth.is_some() {
+            locks::finish(&key, failure);
+        }
+        answer.map_or(null_mut(), Owned::into_ptr)
+    }
+}
+
+/// The names that the load had claimed are `sys.modules`' to give now. An exception may be pending, and stays.
+fn give_names_back(state: &super::state::State, file: &std::ffi::CStr) {
+    if let Ok(mut modules) = state.modules.try_borrow_mut() {
+        modules.give_back(file);
+    }
+}
+
+/// A symbolic link has a module of its own, but shares the lock of the file it leads to.
+///
+/// # Safety
+/// The GIL is held and `real` is alive.
+unsafe fn with_real_file(
+    state: &super::state::State,
+    real: *mut ffi::PyObject,
+    run: impl FnOnce() -> Option<Owned>,
+) -> Option<Owned> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if real == ffi::Py_None() {
+            return run();
+        }
+        let key = Key::new(state.interpreter, file_name(real)?.as_bytes());
+        let held = loop {
+            match locks::take(state, &key) {
+                // The attempt was one on another path to the file, whose module is another.
+                Turn::Told(_) => {}
+                Turn::Interrupted => return None,
+                Turn::Mine(_) => break true,
+                Turn::Cycle => break false,
+            }
+        };
+        let answer = run();
+        if held {
+            locks::end(&key);
+        }
+        answer
+    }
+}

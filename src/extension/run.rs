@@ -1,0 +1,264 @@
+//! The run of a module's code: what is marked and entered before it, and published or put back after it, with no bytecode
+//! between (I13).
+
+use super::caller::Where;
+use super::files::{from_tuple, place_of, without_gil};
+use super::module;
+use super::object::{Owned, Pending, exactly, file_name, none, raise, truth};
+use super::state::{Loaded, State};
+use super::table::{drop_all, remember, writable};
+use super::text;
+use crate::python::ffi;
+use std::ptr::null_mut;
+
+/// `run(kind, where, name, file, sys_name, module, previous, again, runner)`: `runner(module)` runs the code of a file
+/// (bytes), and answers its version. From then on `name`, asked for there, gives what the code has left in `sys.modules`
+/// under `sys_name`, which is also the answer. None if another module than `previous` (None: none) is there at the start.
+///
+/// A failure puts everything back: `sys.modules`, and, `again`, the names in the module.
+///
+/// # Safety
+/// Called by CPython, as METH_FASTCALL.
+pub(super) unsafe extern "C" fn run(
+    core: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let Some([kind, place, asked, file, name, module, previous, again, runner]) = exactly("run", args, nargs)
+        else {
+            return null_mut();
+        };
+        let (Some(state), Some(from)) = (module::of(core), Where::of(ffi::PyLong_AsLongLong(kind), place)) else {
+            raise(ffi::PyExc_ValueError, "run() got a place that is none");
+            return null_mut();
+        };
+        let (Some(file), Some(again)) = (file_name(file), truth(again)) else { return null_mut() };
+        let lives = without_gil(|| place_of(&file));
+        let modules = ffi::PyImport_GetModuleDict();
+        let there = ffi::PyDict_GetItemWithError(modules, name);
+        let expected = if previous == ffi::Py_None() { null_mut() } else { previous };
+        if there != expected {
+            return none();
+        }
+        let Some(before) = Before::note(modules, module, expected, again) else { return null_mut() };
+        let Some(handle) = Loaded::new(module, module, name) else { return null_mut() };
+        let Some(mut table) = writable(state) else { return null_mut() };
+        let left = table.start(&file, handle);
+        drop(table);
+        drop(left);
+        before.mark(true);
+        let entered = ffi::PyDict_SetItem(modules, name, module) == 0;
+        let ran = if entered { call(runner, module) } else { None };
+        before.mark(false);
+        let version = match ran.as_ref().map(Owned::as_ptr) {
+            Some(version) if version != ffi::Py_None() => from_tuple(version),
+            _ => None,
+        };
+        let served = match ran {
+            Some(_) if ffi::PyErr_Occurred().is_null() => still_there(modules, name),
+            _ => None,
+        };
+        let Some(served) = served else {
+            let error = Pending::take();
+            if let Ok(mut table) = state.modules.try_borrow_mut() {
+                let left = table.fail(&file);
+                drop(table);
+                drop(left);
+            }
+            before.put_back(modules, name, module);
+            ffi::PyErr_Clear();
+            error.restore();
+            return null_mut();
+        };
+        set_mtime(&served, version);
+        let Some(handle) = Loaded::new(served.as_ptr(), module, name) else { return null_mut() };
+        let Some(mut table) = writable(state) else { return null_mut() };
+        let (id, left) = table.publish(&file, handle, version, lives);
+        drop(table);
+        drop_all(left);
+        if remember(state, &from, asked, id) { served.into_ptr() } else { null_mut() }
+    }
+}
+
+/// # Safety
+/// The GIL is held and the objects are alive.
+unsafe fn call(runner: *mut ffi::PyObject, module: *mut ffi::PyObject) -> Option<Owned> {
+    // SAFETY: as the caller promises; a new reference or NULL.
+    unsafe { Owned::from_new(ffi::PyObject_CallFunctionObjArgs(runner, module, null_mut::<ffi::PyObject>())) }
+}
+
+/// What `sys.modules` has under the name after the run: a module may have put something else in its place.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn still_there(modules: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Option<Owned> {
+    // SAFETY: live objects.
+    unsafe {
+        let served = Owned::from_borrowed(ffi::PyDict_GetItemWithError(modules, name));
+        if served.is_none() {
+            let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name)).unwrap_or_default();
+            let text = format!("module '{}' has taken itself out of sys.modules", String::from_utf8_lossy(&name));
+            ffi::PyErr_Clear();
+            raise(ffi::PyExc_ImportError, &text);
+        }
+        served
+    }
+}
+
+/// `__mtime__`, as 3.1.x sets it. What takes no attributes, or minds this one, goes without.
+///
+/// # Safety
+/// The GIL is held and no exception is pending.
+pub(super) unsafe fn set_mtime(module: &Owned, version: Option<crate::importer::Version>) {
+    let time = version.map_or(0.0, |version| version.seconds as f64 + version.nanoseconds as f64 * 1e-9);
+    // SAFETY: live objects; an exception of the module's own __setattr__ is cleared.
+    unsafe {
+        if let Some(time) = Owned::from_new(ffi::PyFloat_FromDouble(time)) {
+            ffi::PyObject_SetAttrString(module.as_ptr(), c"__mtime__".as_ptr(), time.as_ptr());
+        }
+        ffi::PyErr_Clear();
+    }
+}
+
+/// How things were before the run.
+struct Before {
+    /// What `sys.modules` had under the name.
+    previous: Option<Owned>,
+    /// The names in the module, if it is run again.
+    names: Option<Owned>,
+    /// Which modules there were, if it is a package that is run for the first time.
+    modules: Option<Owned>,
+    /// The spec of the module: an import that finds one which is initialising waits on the module's lock.
+    spec: Option<Owned>,
+}
+
+impl Before {
+    /// # Safety
+    /// The GIL is held and the objects are alive. None with an exception set on failure.
+    unsafe fn note(
+        modules: *mut ffi::PyObject,
+        module: *mut ffi::PyObject,
+        previous: *mut ffi::PyObject,
+        again: bool,
+    ) -> Option<Self> {
+        // SAFETY: as the caller promises; what is asked of a module's dict runs no bytecode.
+        unsafe {
+            let spec = Owned::from_new(ffi::PyObject_GetAttrString(module, c"__spec__".as_ptr()));
+            ffi::PyErr_Clear();
+            let is_package = Owned::from_new(ffi::PyObject_GetAttrString(module, c"__path__".as_ptr())).is_some();
+            ffi::PyErr_Clear();
+            Some(Self {
+                previous: Owned::from_borrowed(previous),
+                names: if again { Some(copy(ffi::PyModule_GetDict(module))?) } else { None },
+                modules: if is_package && !again { Some(copy(modules)?) } else { None },
+                spec: spec.filter(|spec| spec.as_ptr() != ffi::Py_None()),
+            })
+        }
+    }
+
+    /// Marks the module as one whose import is under way, or takes the mark off again. An exception stays pending.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    unsafe fn mark(&self, initialising: bool) {
+        // Python 2 has no such mark.
+        #[cfg(feature = "python3")]
+        // SAFETY: live objects; a spec that takes no attributes goes without.
+        unsafe {
+            let error = Pending::take();
+            let flag = if initialising { ffi::Py_True() } else { ffi::Py_False() };
+            if let Some(spec) = &self.spec {
+                ffi::PyObject_SetAttrString(spec.as_ptr(), c"_initializing".as_ptr(), flag);
+            }
+            ffi::PyErr_Clear();
+            error.restore();
+        }
+        #[cfg(not(feature = "python3"))]
+        let _ = (initialising, &self.spec);
+    }
+
+    /// # Safety
+    /// The GIL is held and no exception is pending. What is left pending means nothing.
+    unsafe fn put_back(&self, modules: *mut ffi::PyObject, name: *mut ffi::PyObject, module: *mut ffi::PyObject) {
+        // SAFETY: live objects.
+        unsafe {
+            match &self.previous {
+                Some(previous) => ffi::PyDict_SetItem(modules, name, previous.as_ptr()),
+                None => ffi::PyDict_DelItem(modules, name),
+            };
+            ffi::PyErr_Clear();
+            if let Some(names) = &self.names {
+                // First everything back in, then what is new out: requests are running in it, and none must miss a name.
+                let namespace = ffi::PyModule_GetDict(module);
+                ffi::PyDict_Update(namespace, names.as_ptr());
+                delete_where(namespace, |key| ffi::PyDict_GetItemWithError(names.as_ptr(), key).is_null());
+            }
+            if let Some(there) = &self.modules {
+                let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name));
+                let Some(mut prefix) = name else { return };
+                prefix.push(b'.');
+                delete_where(modules, |key| {
+                    ffi::PyDict_GetItemWithError(there.as_ptr(), key).is_null()
+                        && text::is_text(key)
+                        && Owned::from_borrowed(key)
+                            .and_then(|key| text::encoded(key))
+                            .is_some_and(|key| key.starts_with(&prefix))
+                });
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The GIL is held and `dict` is a live dict.
+unsafe fn copy(dict: *mut ffi::PyObject) -> Option<Owned> {
+    // SAFETY: as the caller promises.
+    unsafe { Owned::from_new(ffi::PyDict_Copy(dict)) }
+}
+
+/// # Safety
+/// The GIL is held and `dict` is a live dict.
+unsafe fn delete_where(dict: *mut ffi::PyObject, condition: impl Fn(*mut ffi::PyObject) -> bool) {
+    // SAFETY: the keys are borrowed from a list that is ours alone; one that has gone meanwhile is no error.
+    unsafe {
+        let Some(keys) = Owned::from_new(ffi::PyDict_Keys(dict)) else { return };
+        for at in 0..ffi::PyList_Size(keys.as_ptr()) {
+            let key = ffi::PyList_GetItem(keys.as_ptr(), at);
+            if condition(key) {
+                ffi::PyDict_DelItem(dict, key);
+            }
+            ffi::PyErr_Clear();
+        }
+    }
+}
+
+impl Loaded {
+    /// # Safety
+    /// The GIL is held and the objects are alive.
+    pub(super) unsafe fn new(
+        module: *mut ffi::PyObject,
+        ran: *mut ffi::PyObject,
+        name: *mut ffi::PyObject,
+    ) -> Option<Self> {
+        // SAFETY: as the caller promises.
+        unsafe {
+            Some(Self {
+                module: Owned::from_borrowed(module)?,
+                ran: Owned::from_borrowed(ran)?,
+                name: Owned::from_borrowed(name)?,
+            })
+        }
+    }
+}
+
+/// The table of an interpreter whose thread has forked: names that other threads had claimed are free.
+pub(super) fn after_fork(state: &State) {
+    let forks = super::locks::forks();
+    if state.forks.replace(forks) != forks {
+        if let Ok(mut table) = state.modules.try_borrow_mut() {
+            table.forget_claims();
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The table of the modules of one interpreter: file to module, version and state, and the verdict on an entry.
+//!
+//! ```text
+//!            start                 publish
+//! (absent) ────────► running ─────────────────► ready ──┐ refuse: a version that cannot be read
+//!     ▲                │  ▲                       │  ◄──┘
+//!     └──── fail ──────┘  └──────── start ────────┘
+//!       (back to ready, if it was)
+//! ```
+
+use super::filesystem::Place;
+use super::version::Version;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+
+/// The place of an entry in its table. It stays the same as long as the table lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryId(usize);
+
+impl EntryId {
+    /// The number behind the id, for a caller that keeps it in a Python integer.
+    pub fn number(self) -> usize {
+        self.0
+    }
+
+    /// The id behind a number from [`EntryId::number`].
+    pub fn from_number(number: usize) -> Self {
+        Self(number)
+    }
+}
+
+/// What is known of one file. `H` is a handle on its module.
+pub struct Entry<H> {
+    file: CString,
+    /// The module that the file gave when it ran last; None before the first run has ended well.
+    ready: Option<H>,
+    /// The module in which the code of the file runs just now.
+    running: Option<H>,
+    /// None for what is never loaded again: an extension module, a module without a file to watch.
+    version: Option<Version>,
+    /// A later version that could not be read: `ready` goes on being served as long as the file is that version.
+    refused: Option<Version>,
+    place: Place,
+    /// The tick of the clock in which the file was found to be fresh.
+    looked: Cell<u64>,
+}
+
+/// What to do about a file that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The module at hand is the one to hand out.
+    Hit,
+    /// There is none, or it has been taken out of `sys.modules`: load it.
+    Load,
+    /// The file is another version than the module: load it into the same module object.
+    Reload,
+    /// Its code is being run just now: a thread that is not running it waits.
+    Wait,
+}
+
+impl<H> Entry<H> {
+    /// The module that the file gave.
+    pub fn ready(&self) -> Option<&H> {
+        self.ready.as_ref()
+    }
+
+    /// The module in which the code of the file runs just now.
+    pub fn running(&self) -> Option<&H> {
+        self.running.as_ref()
+    }
+
+    /// The version of the file that ran last.
+    pub fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// The file, as the system names it.
+    pub fn file(&self) -> &CStr {
+        &self.file
+    }
+
+    /// Whether looking at the file may take long.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Whether the verdict depends on what `stat(2)` says of the file now.
+    #[inline]
+    pub fn is_watched(&self, autoreload: bool) -> bool {
+        autoreload && self.version.is_some() && self.running.is_none()
+    }
+
+    /// Whether the file was found to be fresh in this very tick of the clock; a tick of 0 never was.
+    #[inline]
+    pub fn was_fresh_in(&self, tick: u64) -> bool {
+        tick != 0 && self.looked.get() == tick
+    }
+
+    /// Notes that the file was found to be fresh in that tick.
+    #[inline]
+    pub fn fresh_in(&self, tick: u64) {
+        self.looked.set(tick);
+    }
+
+    /// The verdict, given whether `sys.modules` still has the module, and what `stat(2)` says of the file now. None
+    /// for `now` means that the file is not looked at ([`Entry::is_watched`]) or cannot be seen: a module whose file
+    /// is gone goes on being served, as mod_python has always done.
+    #[inline]
+    pub fn verdict(&self, in_sys_modules: bool, now: Option<Version>) -> Verdict {
+        if self.running.is_some() {
+            return Verdict::Wait;
+        }
+        if self.ready.is_none() || !in_sys_modules {
+            return Verdict::Load;
+        }
+        match now {
+            Some(now) if self.version.is_some_and(|ran| ran != now) && self.refused != Some(now) => Verdict::Reload,
+            _ => Verdict::Hit,
+        }
+    }
+}
+
+/// The modules of one interpreter, by file, and the names that are taken while a load is under way.
+pub struct Modules<H> {
+    entries: Vec<Entry<H>>,
+    by_file: HashMap<CString, EntryId>,
+    /// Name in `sys.modules` to the file whose load has begun under it. Two files of one name may begin at the same
+    /// moment, and do not wait for each other. Once the module is there, `sys.modules` says who has the name.
+    claims: HashMap<Vec<u8>, CString>,
+}
+
+impl<H> Modules<H> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self { entries: Vec::new(), by_file: HashMap::new(), claims: HashMap::new() }
+    }
+
+    /// The entry with this id.
+    #[inline]
+    pub fn get(&self, id: EntryId) -> Option<&Entry<H>> {
+        self.entries.get(id.0)
+    }
+
+    /// The id of the entry for `file`.
+    pub fn find(&self, file: &CStr) -> Option<EntryId> {
+        self.by_file.get(file).copied()
+    }
+
+    /// The entry for `file`.
+    pub fn of(&self, file: &CStr) -> Option<&Entry<H>> {
+        self.get(self.find(file)?)
+    }
+
+    fn entry(&mut self, file: &CStr) -> (EntryId, &mut Entry<H>) {
+        let id = self.find(file).unwrap_or_else(|| {
+            let id = EntryId(self.entries.len());
+            let (ready, running, version, refused) = (None, None, None, None);
+            let (file, place, looked) = (file.to_owned(), Place::Remote, Cell::new(0));
+            self.by_file.insert(file.clone(), id);
+            self.entries.push(Entry { file, ready, running, version, refused, place, looked });
+            id
+        });
+        (id, &mut self.entries[id.0])
+    }
+
+    /// The code of `file` starts to run in the module behind `handle`. What a thread has left that did not come along
+    /// in a fork comes back.
+    pub fn start(&mut self, file: &CStr, handle: H) -> Option<H> {
+        self.entry(file).1.running.replace(handle)
+    }
+
+    /// The code of `file`, in `version`, has given the module behind `handle`. The handles that were there before come
+    /// back: to drop one may mean to call Python, which is the caller's to do.
+    pub fn publish(
+        &mut self,
+        file: &CStr,
+        handle: H,
+        version: Option<Version>,
+        place: Place,
+    ) -> (EntryId, [Option<H>; 2]) {
+        let (id, entry) = self.entry(file);
+        let before = [entry.ready.replace(handle), entry.running.take()];
+        (entry.version, entry.refused, entry.place) = (version, None, place);
+        entry.looked.set(0);
+        (id, before)
+    }
+
+    /// The code of `file` has failed. A module that it gave before stays, with its version.
+    pub fn fail(&mut self, file: &CStr) -> Option<H> {
+        self.entry(file).1.running.take()
+    }
+
+    /// The file is `version` now and cannot be read. True if that is news.
+    pub fn refuse(&mut self, id: EntryId, version: Option<Version>) -> bool {
+        self.entries.get_mut(id.0).is_some_and(|entry| std::mem::replace(&mut entry.refused, version) != version)
+    }
+
+    /// Takes a name for the load of `file`, unless another file's has it.
+    pub fn claim(&mut self, name: &[u8], file: &CStr) -> bool {
+        let owner = self.claims.entry(name.to_owned()).or_insert_with(|| file.to_owned());
+        owner.as_c_str() == file
+    }
+
+    /// The load of `file` is over: its names are `sys.modules`' to give.
+    pub fn give_back(&mut self, file: &CStr) {
+        self.claims.retain(|_, owner| owner.as_c_str() != file);
+    }
+
+    /// In the child of a fork: the loads of other threads have not come along, and nobody would give their names back.
+    pub fn forget_claims(&mut self) {
+        self.claims.clear();
+    }
+
+    /// The handles, for a garbage collector to visit.
+    pub fn handles(&self) -> impl Iterator<Item = &H> {
+        self.entries.iter().flat_map(|entry| entry.ready.iter().chain(&entry.running))
+    }
+
+    /// Empties the table. The handles come back, as from [`Modules::publish`].
+    pub fn take_all(&mut self) -> Vec<H> {
+        self.by_file.clear();
+        self.claims.clear();
+        let entries = std::mem::take(&mut self.entries);
+        entries.into_iter().flat_map(|entry| entry.ready.into_iter().chain(entry.running)).collect()
+    }
+
+    /// The number of files with an entry.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no file has an entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl<H> Default for Modules<H> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+#[path = "modules_tests.rs"]
+mod tests;

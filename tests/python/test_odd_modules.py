@@ -1,0 +1,346 @@
+"""Modules that are no plain source of one name: facades, stubs, hooks, bytecode, extension modules, archives."""
+
+import os
+import sys
+import sysconfig
+import zipfile
+
+import harness
+from harness import PYTHON2, Directory, apache, case, core, import_module, lines, raises, ran, run, runs, together
+
+if PYTHON2:
+    import imp
+    import py_compile
+else:
+    import importlib.util
+    import py_compile
+
+
+def bytecode_of(file):
+    return file + 'c' if PYTHON2 else importlib.util.cache_from_source(file)
+
+
+FACADE = '''
+import harness, sys
+harness.ran(__name__)
+class Facade(object):
+    %s
+    version = %d
+sys.modules[__name__] = Facade()
+'''
+
+
+@case
+def a_facade_was_run_in_as_if_it_were_the_module():
+    here = Directory()
+    for body in ('pass', '__slots__ = ()', 'def __getattr__(self, name):\n        raise AttributeError(name)'):
+        runs.clear()
+        here.write('facade.py', FACADE % (body, 1))
+        first = import_module('facade')
+        assert first.version == 1 and import_module('facade') is first
+        builtins = sys.modules['__builtin__' if PYTHON2 else 'builtins']
+        here.write('facade.py', FACADE % (body, 2))
+        second = import_module('facade')
+        assert second.version == 2 and second is not first, body
+        assert import_module('facade') is second and sys.modules['facade'] is second
+        assert sys.modules['__builtin__' if PYTHON2 else 'builtins'] is builtins and builtins.__dict__.get('len')
+        assert runs == {'facade': 2}
+        del sys.modules['facade']
+
+
+@case
+def a_failed_reload_left_sys_modules_changed():
+    here = Directory()
+    here.write('facade.py', FACADE % ('pass', 1))
+    first = import_module('facade')
+    here.write('facade.py', FACADE % ('pass', 2) + 'raise ValueError\n')
+    for _ in range(2):
+        raises(ValueError, import_module, 'facade')
+        assert sys.modules['facade'] is first and import_module('facade', autoreload=0) is first
+    here.write('plain.py', 'value = 1\n')
+    plain = import_module('plain')
+    here.write('plain.py', 'import sys\nsys.modules[__name__] = 5\nraise ValueError\n')
+    raises(ValueError, import_module, 'plain')
+    assert sys.modules['plain'] is plain and plain.value == 1
+    here.write('plain.py', 'import sys\ndel sys.modules[__name__]\n')
+    assert 'out of sys.modules' in str(raises(ImportError, import_module, 'plain'))
+    assert sys.modules['plain'] is plain and plain.value == 1
+
+
+@case
+def a_stub_that_hands_over_ran_twice_for_one_change():
+    stubs, real = Directory(False), Directory()
+    real.write('handed.py', 'value = 1\n')
+    text = 'import harness, sys\nharness.ran("stub")\ndel sys.modules[__name__]\n' \
+        'from mod_python import apache\nsys.modules[__name__] = apache.import_module("handed", path=[%r])\n' % real.path
+    stubs.write('handed.py', text)
+    first = import_module('handed', path=[stubs.path])
+    assert first.value == 1 and first.__file__ == real.file('handed.py')
+    assert import_module('handed', path=[stubs.path]) is first and runs == {'stub': 1}
+    stubs.write('handed.py', text + 'changed = True\n')
+    for _ in range(3):
+        assert import_module('handed', path=[stubs.path]).value == 1
+    assert runs == {'stub': 2}
+
+
+@case
+def a_stub_that_imports_the_real_module_of_its_name_ran_twice_for_one_change():
+    stubs, real = Directory(), Directory(False)
+    real.write('handed.py', 'value = 1\n')
+    text = 'import harness, sys\nharness.ran("stub")\ndel sys.modules[__name__]\nsys.path.insert(0, %r)\n' \
+        'import handed\nsys.modules[__name__] = handed\ndel sys.path[0]\n' % real.path
+    stubs.write('handed.py', text)
+    for ask in (lambda: import_module('handed', path=[stubs.path]), lambda: import_module('handed')):
+        assert ask().value == 1 and ask().__file__ == real.file('handed.py')
+    stubs.write('handed.py', text + 'changed = True\n')
+    for _ in range(3):
+        assert import_module('handed', path=[stubs.path]).value == 1
+    assert runs == {'stub': 2}, runs
+
+
+class Hook(object):
+    """A finder of a monitoring agent: it wraps the loader that the others would use."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def find_spec(self, name, path=None, target=None):
+        from importlib.machinery import PathFinder
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or not (spec.origin or '').startswith(self.path):
+            return None
+        spec.loader = Wrapped(spec.loader)
+        return spec
+
+
+class Wrapped(object):
+    def __init__(self, loader):
+        self.loader = loader
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        self.loader.exec_module(module)
+        module.hooked = getattr(module, 'hooked', 0) + 1
+
+    def __getattr__(self, name):
+        return getattr(self.loader, name)
+
+
+@case
+def import_hooks_did_not_apply_to_handlers():
+    if PYTHON2:
+        return  # The stock function of 3.1 finds modules by `imp`, which asks no hooks.
+    here, other = Directory(False), Directory(False)
+    for directory in (here, other):
+        directory.write('watched.py', 'value = 1\n')
+    hooks = [Hook(here.path), Hook(other.path)]
+    sys.meta_path[:0] = hooks
+    try:
+        modules = [import_module('watched', path=[directory.path]) for directory in (here, other)]
+        assert [module.hooked for module in modules] == [1, 1]
+        assert modules[0].__name__ != modules[1].__name__
+        here.write('watched.py', 'value = 2\n')
+        assert import_module('watched', path=[here.path]).value == 2 and modules[0].hooked == 2
+        sys.path.insert(0, here.path)
+        here.write('plainly.py', 'value = 1\n')
+        assert import_module('plainly').hooked == 1
+    finally:
+        for hook in hooks:
+            sys.meta_path.remove(hook)
+
+
+@case
+def a_hook_that_rewrites_sources():
+    if PYTHON2:
+        return
+    from importlib.machinery import FileFinder, SourceFileLoader
+
+    class Rewriting(SourceFileLoader):
+        def get_data(self, path):
+            data = SourceFileLoader.get_data(self, path)
+            return data.replace(b'ONE', b'1') if path.endswith('.rewritten') else data
+
+    def hook(path):
+        if not path.endswith('rewritten'):
+            raise ImportError
+        return FileFinder(path, (Rewriting, ['.rewritten']))
+
+    here = Directory(False)
+    here.write('rewritten/odd.rewritten', 'value = ONE\n')
+    sys.path_hooks.insert(0, hook)
+    try:
+        assert import_module('odd', path=[here.file('rewritten')]).value == 1
+        here.write('rewritten/odd.rewritten', 'value = ONE + ONE\n')
+        assert import_module('odd', path=[here.file('rewritten')]).value == 2
+    finally:
+        sys.path_hooks.remove(hook)
+
+
+@case
+def valid_bytecode_was_never_used_and_never_written():
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        here = Directory()
+        file = here.write('coded.py', 'value = "source"\n')
+        import_module('coded')
+        assert os.path.exists(bytecode_of(file))
+        # Another text under the time and size that the bytecode names: only who uses the bytecode does not see it.
+        stat = os.stat(file)
+        with open(file, 'w') as out:
+            out.write('value = "edited"\n')
+        os.utime(file, (stat.st_atime, stat.st_mtime))
+        del sys.modules['coded']
+        assert import_module('coded').value == 'source'
+        here.write('coded.py', 'value = "reload"\n')
+        assert import_module('coded').value == 'reload'
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def as_nobody(function):
+    """Root may read everything."""
+    if os.getuid() != 0:
+        return function()
+    os.seteuid(65534)
+    try:
+        return function()
+    finally:
+        os.seteuid(0)
+
+
+@case
+def a_source_that_cannot_be_read_but_has_bytecode():
+    here = Directory()
+    file = here.write('secret.py', 'value = 1\n')
+    py_compile.compile(file)
+    for path in (here.path, os.path.dirname(bytecode_of(file))):
+        os.chmod(path, 0o755)
+    os.chmod(bytecode_of(file), 0o644)
+    os.chmod(file, 0)
+    assert as_nobody(lambda: import_module('secret').value) == 1
+
+
+@case
+def a_new_version_that_cannot_be_read_gave_500_until_repaired():
+    here = Directory()
+    os.chmod(here.path, 0o755)
+    file = here.write('mended.py', 'value = 1\n')
+    os.chmod(file, 0o644)
+    module = import_module('mended')
+    here.write('mended.py', 'value = 2\n')
+    os.chmod(file, 0)
+    for _ in range(3):
+        assert as_nobody(lambda: import_module('mended').value) == 1
+    assert len(lines(apache.APLOG_ERR)) == 1 and 'mended' in lines()[0], lines()
+    os.chmod(file, 0o644)
+    assert import_module('mended') is module and module.value == 2
+    os.unlink(file)
+    os.mkdir(file)
+    for _ in range(3):
+        assert import_module('mended').value == 2
+    os.rmdir(file)
+    assert import_module('mended').value == 2
+    here.write('mended.py', 'value = 3\n')
+    assert import_module('mended').value == 3
+
+
+@case
+def the_same_in_a_handlers_directory():
+    here = Directory(False)
+    file = here.write('page.py', 'value = 1\n')
+    import_module('page', path=[here.path])
+    os.unlink(file)
+    os.mkdir(file)
+    for _ in range(3):
+        assert import_module('page', path=[here.path]).value == 1
+    assert len(lines(apache.APLOG_ERR)) == 1, lines()
+    os.rmdir(file)
+    here.write('page.py', 'value = 2\n')
+    assert import_module('page', path=[here.path]).value == 2
+
+
+@case
+def the_second_extension_module_of_a_name_failed():
+    dynload = sysconfig.get_path('platstdlib') + '/lib-dynload'
+    kinds = [name for name in os.listdir(dynload) if name.startswith(('_json', '_heapq', '_csv'))] \
+        if os.path.isdir(dynload) else []
+    for name in kinds:
+        one, two = Directory(False), Directory(False)
+        for here in (one, two):
+            with open(os.path.join(dynload, name), 'rb') as source, open(here.file(name), 'wb') as out:
+                out.write(source.read())
+        word = name.partition('.')[0]
+        before = sys.modules.get(word)
+        modules = [import_module(word, path=[here.path]) for here in (one, two, one)]
+        assert [module.__file__ for module in modules] == [here.file(name) for here in (one, two, one)]
+        assert modules[0] is modules[2] is not modules[1]
+        assert before is None or sys.modules[word] is before
+        for module in modules[:2]:
+            assert import_module(word, path=[os.path.dirname(module.__file__)]) is module
+
+
+@case
+def the_second_archive_with_a_name_failed():
+    if PYTHON2:
+        return
+    archives = []
+    for text in ('where = "one"\n', 'where = "two"\n'):
+        here = Directory(False)
+        with zipfile.ZipFile(here.file('code.zip'), 'w') as archive:
+            archive.writestr('zipped.py', text)
+            archive.writestr('zipped_package/__init__.py', text)
+            archive.writestr('zipped_package/part.py', text)
+        archives.append(here.file('code.zip'))
+    for name in ('zipped', 'zipped_package', 'zipped_package.part'):
+        modules = [import_module(name, path=[archive]) for archive in archives + archives]
+        assert [module.where for module in modules] == ['one', 'two', 'one', 'two'], name
+        assert modules[0] is modules[2] and modules[1] is modules[3]
+
+
+@case
+def namespace_packages_of_one_name_were_the_first_ones():
+    if PYTHON2:
+        return
+    directories = [Directory(False), Directory(False)]
+    for number, here in enumerate(directories):
+        here.write('space/part.py', 'where = %d\n' % number)
+    for _ in range(2):
+        parts = [import_module('space.part', path=[here.path]) for here in directories]
+        assert [part.where for part in parts] == [0, 1]
+    directories[1].write('space/part.py', 'where = 2\n')
+    assert import_module('space.part', path=[directories[1].path]).where == 2
+
+
+@case
+def one_directory_had_several_names():
+    here = Directory(False)
+    os.mkdir(here.file('x'))
+    file = here.write('page.py', 'import harness\nharness.ran(__file__)\n')
+    ways = ['/%s' % here.path, '%s/' % here.path, '%s/.' % here.path, '%s/x/..' % here.path, here.path + '//']
+    modules = [import_module('page', path=[way]) for way in ways + [here.path]]
+    assert len(set(map(id, modules))) == 1 and runs == {file: 1}
+    # Where `..` follows a symbolic link it leads elsewhere.
+    other = Directory(False)
+    os.mkdir(other.file('y'))
+    os.symlink(other.file('y'), here.file('link'))
+    other.write('page.py', 'other = True\n')
+    assert import_module('page', path=[here.file('link/..')]).other
+
+
+@case
+def a_file_made_in_the_place_of_another_with_its_time_and_size():
+    here = Directory()
+    for number in range(5):
+        file = here.write('replaced.py', 'value = %d\n' % number)
+        os.utime(file, (10 ** 9, 10 ** 9))
+        assert import_module('replaced').value == number
+        with open(file, 'w') as out:
+            out.write('value = %d\n' % (number + 5))
+        os.utime(file, (10 ** 9, 10 ** 9))
+        assert import_module('replaced').value == number + 5
+        os.unlink(file)
+
+
+run()

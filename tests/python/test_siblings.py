@@ -1,0 +1,215 @@
+"""Two applications in one interpreter never mix (I12), and what one process pickles another reads (I7)."""
+
+import os
+import pickle
+import sys
+
+import harness
+from harness import PYTHON2, Directory, case, core, import_module, lines, raises, ran, run, runs, together
+
+if PYTHON2:
+    import cPickle
+
+SOURCE = 'import harness\nharness.ran(__file__)\nwhere = __file__\n'
+
+
+def sites(**files):
+    """Two directories with the same files, whose text may name the site by %(site)r."""
+    made = []
+    for site in ('north', 'south'):
+        here = Directory(False)
+        for name, text in files.items():
+            here.write(name.replace('__init__', '.').replace('__', '/').replace('.', '__init__') + '.py', text % {'site': site})
+        made.append(here)
+    return made
+
+
+def ask(name, here):
+    return import_module(name, path=[here.path])
+
+
+@case
+def south_got_norths_helper():
+    north, south = sites(index='import harness\ndef page():\n  import helper\n  return helper.site\n'
+                         'import helper\nsite = helper.site\n', helper='site = %(site)r\n')
+    for here in (north, south):
+        sys.path.insert(0, here.path)
+    assert [ask('index', here).site for here in (north, south)] == ['north', 'south']
+    assert [ask('index', here).page() for here in (north, south, north)] == ['north', 'south', 'north']
+    helpers = [ask('helper', here) for here in (north, south)]
+    assert [helper.site for helper in helpers] == ['north', 'south']
+    assert sys.modules['helper'] is helpers[0]
+
+
+@case
+def in_each_order_and_by_each_kind_of_statement():
+    statements = {'plain': 'import tools\nsite = tools.site\n',
+                  'renamed': 'import tools as t\nsite = t.site\n',
+                  'part': 'from tools import site\n',
+                  'star': 'from tools import *\n',
+                  'dotted': 'import deep.inner\nsite = deep.inner.site\n',
+                  'dotted_part': 'from deep.inner import site\n',
+                  'called': 'site = __import__("tools").site\n'}
+    north, south = sites(tools='site = %(site)r\n', deep____init__='', deep__inner='site = %(site)r\n')
+    for name, text in statements.items():
+        for here in (north, south):
+            here.write(name + '.py', text)
+    for name in statements:
+        for here, site in ((south, 'south'), (north, 'north'), (south, 'south')):
+            sys.path[:0] = [north.path, south.path]
+            assert ask(name, here).site == site, (name, site)
+
+
+@case
+def a_package_that_imports_itself_by_its_absolute_name_gets_itself():
+    here = sites(shop____init__='', shop__models='site = %(site)r\n',
+                 shop__views='from __future__ import absolute_import\nfrom shop.models import site\n'
+                 'def later():\n  import shop.models\n  return shop.models.site\n')
+    for _ in range(2):
+        for one, site in zip(here, ('north', 'south')):
+            views = ask('shop.views', one)
+            assert (views.site, views.later()) == (site, site)
+
+
+@case
+def what_a_directory_does_not_have_is_imported_as_always():
+    north, south = sites(index='import json, only_on_path\nwhere = only_on_path.__file__\n')
+    server = Directory()
+    file = server.write('only_on_path.py', '')
+    import json
+    for here in (north, south):
+        module = ask('index', here)
+        assert module.json is json and module.where == file
+    assert sys.modules['only_on_path'].__name__ == 'only_on_path'
+
+
+@case
+def modules_that_import_each_other_plainly():
+    north, south = sites(first='site = %(site)r\nimport second\ndef other():\n  return second.site\n',
+                         second='site = %(site)r\nimport first\ndef other():\n  return first.site\n')
+    calls = [lambda name=name, here=here: ask(name, here).other() for _ in range(4)
+             for here in (north, south) for name in ('first', 'second')]
+    assert [result.get() for result in together(*calls)] == ['north', 'north', 'south', 'south'] * 4
+
+
+@case
+def a_page_does_not_become_the_standard_module():
+    here, other = sites(sndhdr='page = %(site)r\n', wave='page = %(site)r\n')
+    assert ask('wave', here).page == 'north'
+    import wave
+    assert not hasattr(wave, 'page') and ask('wave', here) is not wave
+    assert ask('wave', other).page == 'south'
+
+
+@case
+def one_file_is_one_module_for_a_plain_import_too():
+    if PYTHON2:
+        return  # Its finders run while nothing keeps others out of the import; see docs/import_module.md.
+    north, south = sites(twice='import harness\nharness.ran(__file__)\nsite = %(site)r\n')
+    modules = [ask('twice', here) for here in (north, south)]
+    del sys.modules['twice']
+    sys.path.insert(0, south.path)
+    import twice
+    assert twice is modules[1] and runs[south.file('twice.py')] == 1
+    assert twice.__spec__.name == twice.__name__ != 'twice'
+
+
+@case
+def what_a_failed_package_left_was_another_packages_part():
+    north, south = sites(broken____init__='import broken.sub\nif %(site)r == "north":\n  raise ValueError\n',
+                         broken__sub='site = %(site)r\n')
+    raises(ValueError, ask, 'broken', north)
+    assert not [name for name in sys.modules if name.startswith('broken')]
+    assert ask('broken.sub', south).site == 'south'
+    # And what somebody else has entered under the name of a part, from elsewhere.
+    third = Directory(False)
+    third.write('broken/sub.py', 'site = "third"\n')
+    third.write('broken/__init__.py', '')
+    sys.modules['broken.sub'] = ask('broken.sub', third)
+    assert ask('broken.sub', south).site == 'south'
+
+
+@case
+def a_name_is_free_when_its_module_has_gone():
+    north, south = sites(index=SOURCE)
+    first = ask('index', north)
+    del sys.modules['index']
+    assert ask('index', south).__name__ == 'index'
+    again = ask('index', north)
+    assert again is not first and again.__name__ != 'index'
+
+
+PAGES = {'index': 'import sys\nclass User(object):\n  class Inner(object):\n    pass\n'
+         '  def __init__(self):\n    self.inner = (User.Inner if sys.version_info[0] > 2 else int)()\n    self.site = %(site)r\n'
+         'def function():\n  pass\nimport models\n',
+         'models': 'class Item(object):\n  site = %(site)r\n'}
+
+
+
+def pickled(north, south, order):
+    """The bytes of objects of both sites, of a process that was asked for the directories in that order."""
+    for name in [name for name, module in sys.modules.items()
+                 if (getattr(module, '__file__', None) or '').startswith((north.path, south.path))]:
+        del sys.modules[name]
+    pages = dict((here, ask('index', here)) for here in order)
+    if len(order) > 1:
+        assert [pages[here].models.Item.site for here in (north, south)] == ['north', 'south']
+    values = [(here.path, pages[here].User(), pages[here].function, pages[here].models.Item()) for here in order]
+    data = [pickle.dumps(values, protocol) for protocol in (0, 1, 2)]
+    if PYTHON2:
+        data.append(cPickle.dumps(values, 2))
+    return data
+
+
+@case
+def pickles_do_not_depend_on_which_directory_was_asked_for_first():
+    north, south = sites(**PAGES)
+    sys.path[:0] = [north.path, south.path]
+    for write in ((north, south), (south, north), (north,), (south,)):
+        data = pickled(north, south, write)
+        for read in ((north, south), (south, north), (north,), (south,), ()):
+            pickled(north, south, read)
+            for each in data:
+                for path, user, function, item in pickle.loads(each):
+                    site = 'north' if path == north.path else 'south'
+                    assert (user.site, type(item).site) == (site, site), (write, read)
+                    page = ask('index', north if site == 'north' else south)
+                    assert type(user) is page.User and (PYTHON2 or type(user.inner) is page.User.Inner)
+                    assert function is page.function and type(item) is page.models.Item
+
+
+@case
+def what_stock_has_pickled_is_still_read():
+    north, south = sites(**PAGES)
+    sys.path.insert(0, north.path)
+    module = ask('index', north)
+    old = b'ccopy_reg\n_reconstructor\np1\n(cindex\nUser\np2\nc__builtin__\nobject\np3\nNtRp4\n.'
+    if not PYTHON2:
+        old = old.replace(b'copy_reg', b'copyreg').replace(b'__builtin__', b'builtins')
+    assert type(pickle.loads(old)) is module.User
+
+
+@case
+def a_single_directory_is_as_it_always_was():
+    here = sites(**PAGES)[0]
+    sys.path.insert(0, here.path)
+    module = ask('index', here)
+    assert module.__name__ == 'index' and sys.modules['index'] is module
+    assert module.models.__name__ == 'models' and sys.modules['models'] is module.models
+
+
+@case
+def private_names_lead_back_to_their_paths():
+    names = sys.modules['modpython_core.names']
+    paths = ['/srv/www/a-b_c/index.py', '/x/y.z/__init__.py', '/_s/_d.py', '/caf\xc3\xa9/p q.py', '/%/%25.py']
+    if not PYTHON2:
+        paths.append(os.fsdecode(b'/caf\xe9/x.py'))
+    for path in paths:
+        name = names.PREFIX + names.encode(path)
+        assert names.decode(name) == path and '.' not in name and '/' not in name
+    for wrong in ('_mp_x_', '_mp__q', '_mp__x4', 'index'):
+        assert names.decode(wrong) is None
+    raises(ImportError, __import__, '_mp__snowhere_sat_sall_dpy')
+
+
+run()
