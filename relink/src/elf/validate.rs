@@ -217,6 +217,34 @@ fn dynamic_agrees<Elf: FileHeader<Endian = Endianness>>(
             return damaged("its dynamic table and its section headers disagree");
         }
     }
+    relocation_tables(sections, endian, data)
+}
+
+/// The loader's relocations are those of the sections: each table begins with one, and ends with or before the last.
+fn relocation_tables<Elf: FileHeader<Endian = Endianness>>(
+    sections: &SectionTable<'_, Elf>,
+    endian: Endianness,
+    data: &[u8],
+) -> Result<(), Unreadable> {
+    let is_table = |kind| matches!(kind, elf::SHT_REL | elf::SHT_RELA | elf::SHT_RELR);
+    let tables = sections.iter().filter(|section| is_table(section.sh_type(endian)));
+    let tables: Vec<(u64, u64)> =
+        tables.map(|section| (section.sh_addr(endian).into(), section.sh_size(endian).into())).collect();
+    let last = tables.iter().map(|(start, size)| start + size).max().unwrap_or_default();
+    let dynamic = sections.dynamic_table(endian, data)?;
+    let value = |tag| (&dynamic).into_iter().find(|entry| entry.tag == tag).map(|entry| entry.val);
+    for (start, size) in [
+        (elf::DT_REL, elf::DT_RELSZ),
+        (elf::DT_RELA, elf::DT_RELASZ),
+        (elf::DT_RELR, elf::DT_RELRSZ),
+        (elf::DT_JMPREL, elf::DT_PLTRELSZ),
+    ] {
+        let (Some(start), Some(size)) = (value(start), value(size)) else { continue };
+        let is_one = tables.iter().any(|(table, _)| *table == start) && end(start, size).is_some_and(|end| end <= last);
+        if size > 0 && !is_one {
+            return damaged("its dynamic table and its relocations disagree");
+        }
+    }
     Ok(())
 }
 
