@@ -5,7 +5,6 @@
  * Every function here is called with the GIL held.
  */
 #include "glue.h"
-#include <pythread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -79,34 +78,21 @@ static void stop_tracing(PyThreadState *state)
 #endif
 }
 
+#if PY_VERSION_HEX >= 0x030D0000
 /*
- * PyThreadState_Clear for a state that its thread goes on using.
- *
- * Up to 3.12 it calls the state's on_delete hook, by which `threading` notices that a thread has ended. The thread has
- * not ended, and a second clear would call the hook with freed data (grisha/mod_python issues 100, 122, 124). So the
- * hook is set aside meanwhile, and stays for the real end of the state. From 3.12 on the state is marked as one that is
- * about to be deleted, which it is not.
+ * PyThreadState_Clear for a state that its thread goes on using, for what no header shows (asyncio's running loop). It
+ * marks the state as one that is about to be deleted, which it is not. Before 3.13 every field is given up by name, and
+ * the hook is left alone by which `threading` notices that a thread has ended: it has not, and a second clear would
+ * call the hook with freed data (grisha/mod_python issues 100, 122, 124).
  */
-static void clear(PyThreadState *state)
+static void clear_rest(PyThreadState *state)
 {
-#if PY_MAJOR_VERSION >= 3 && PY_VERSION_HEX < 0x030D0000
-    void (*on_delete)(void *) = state->on_delete;
-    void *on_delete_data = state->on_delete_data;
-
-    state->on_delete = NULL;
+    state->id = new_id();
     PyThreadState_Clear(state);
-    if (state->on_delete == NULL) {
-        state->on_delete = on_delete;
-        state->on_delete_data = on_delete_data;
-    }
-#else
-    PyThreadState_Clear(state);
-#endif
-#if PY_VERSION_HEX >= 0x030C0000
     state->_status.finalizing = 0;
     state->_status.cleared = 0;
-#endif
 }
+#endif
 
 /* Takes a reference out of the state, and gives it up under an id that nothing has been remembered under. */
 static void drop(PyThreadState *state, PyObject **field)
@@ -161,66 +147,64 @@ static void empty(PyThreadState *state)
 #endif
 }
 
-/*
- * Makes the current state as new. 0 if destructors put something into it again in every round: then it must not serve
- * another request.
- */
-int mpc_glue_renew_thread_state(PyThreadState *state)
+/* Empties the state. 0 if destructors put something into it again in every round. */
+static int renew(PyThreadState *state)
 {
     int round;
 
-    for (round = 0; round < ROUNDS; round++) {
+    for (round = 0; !is_as_new(state); round++) {
+        if (round == ROUNDS)
+            return 0;
         stop_tracing(state);
         empty(state);
-        if (!is_as_new(state))
-            continue;
-        /* What no header shows. */
-        clear(state);
-        if (is_as_new(state)) {
+#if PY_VERSION_HEX >= 0x030D0000
+        if (is_as_new(state))
+            clear_rest(state);
+#endif
+    }
 #if PY_MAJOR_VERSION >= 3
-            state->id = new_id();
-            state->context_ver = 1;
+    state->id = new_id();
+    state->context_ver = 1;
 #endif
 #if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000
-            /* The lines of the code object that was traced last. */
-            memset(&state->trace_info, 0, sizeof state->trace_info);
+    /* The lines of the code object that was traced last. */
+    state->trace_info.code = NULL;
 #endif
-            return 1;
-        }
-    }
-    return 0;
+    return 1;
 }
 
 /*
- * The state goes into use: its thread can be thrown exceptions at. C code that called PyGILState_Ensure between two
- * requests may have left something.
+ * Makes the current state as new and puts it by. 0 if that cannot be: then it must not serve another request.
+ *
+ * PyThreadState_SetAsyncExc takes the first state of a thread that it finds: an idle one would keep the exception for
+ * the next request, and the running one never see it. So an idle state is nobody's.
  */
-void mpc_glue_use_thread_state(PyThreadState *state)
+int mpc_glue_renew_thread_state(PyThreadState *state)
 {
-    state->thread_id = PyThread_get_thread_ident();
+#if PY_VERSION_HEX >= 0x030D0000
+    clear_rest(state);
+#endif
+    if (!renew(state))
+        return 0;
+    state->thread_id = 0;
+    return 1;
+}
+
+/* The state goes into use. C code that called PyGILState_Ensure between two requests may have left something. */
+void mpc_glue_use_thread_state(PyThreadState *state, unsigned long thread)
+{
+    state->thread_id = thread;
 #if PY_MAJOR_VERSION >= 3
     /* CPython's own id, in a state that has not been used before. */
     if (state->id < FIRST_ID)
         state->id = new_id();
 #endif
     if (!is_as_new(state))
-        mpc_glue_renew_thread_state(state);
+        renew(state);
 }
 
-/*
- * The state goes out of use. PyThreadState_SetAsyncExc takes the first state of a thread that it finds: an idle one would
- * keep the exception for the next request, and the running one never see it.
- */
-void mpc_glue_idle_thread_state(PyThreadState *state)
-{
-    state->thread_id = 0;
-}
-
-/* Whether C code is between PyGILState_Ensure and PyGILState_Release on it: each state begins with a count of 1. */
-int mpc_glue_is_ensured(const PyThreadState *state)
-{
-    return state->gilstate_counter > 1;
-}
+/* Where Rust finds how often C code has called PyGILState_Ensure on a state; each begins with a count of 1. */
+const size_t mpc_glue_ensured_offset = offsetof(PyThreadState, gilstate_counter);
 
 #if PY_VERSION_HEX < 0x030C0000
 /*
@@ -313,7 +297,7 @@ void mpc_glue_put_back(PyThreadState *state, struct mpc_set_aside *aside)
         thrown = state->async_exc;
         state->async_exc = NULL;
     }
-    mpc_glue_renew_thread_state(state);
+    renew(state);
     /* What could not be cleared stays alive: it belongs to destructors that never end. */
 #if PY_VERSION_HEX < 0x030A0000
     GIVE(frame);

@@ -2,7 +2,7 @@
 
 use super::{Cpython, Interpreter, ThreadState, ffi2 as ffi};
 use std::{
-    ffi::{c_int, c_void},
+    ffi::{c_int, c_ulong, c_void},
     mem::MaybeUninit,
 };
 
@@ -14,9 +14,8 @@ unsafe extern "C" {
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
     // See `capi/states.c`.
     fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
-    fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState);
-    fn mpc_glue_idle_thread_state(state: *mut ffi::PyThreadState);
-    fn mpc_glue_is_ensured(state: *const ffi::PyThreadState) -> c_int;
+    fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState, thread: c_ulong);
+    static mpc_glue_ensured_offset: usize;
     fn mpc_glue_set_aside(state: *mut ffi::PyThreadState, aside: *mut Aside);
     fn mpc_glue_put_back(state: *mut ffi::PyThreadState, aside: *mut Aside);
 }
@@ -92,20 +91,15 @@ unsafe impl Cpython for Cpython2 {
         unsafe { mpc_glue_renew_thread_state(state.as_ptr()) != 0 }
     }
 
-    unsafe fn put_to_use(state: ThreadState) {
+    unsafe fn put_to_use(state: ThreadState, thread: libc::pthread_t) {
         // SAFETY: the caller holds the GIL with this state.
-        unsafe { mpc_glue_use_thread_state(state.as_ptr()) }
-    }
-
-    unsafe fn put_by(state: ThreadState) {
-        // SAFETY: the caller holds the GIL with this state.
-        unsafe { mpc_glue_idle_thread_state(state.as_ptr()) }
+        unsafe { mpc_glue_use_thread_state(state.as_ptr(), thread) }
     }
 
     #[inline]
     unsafe fn is_ensured(state: ThreadState) -> bool {
         // SAFETY: alive, says the caller; the count is changed by its own thread alone.
-        unsafe { mpc_glue_is_ensured(state.as_ptr()) != 0 }
+        unsafe { *state.as_ptr::<u8>().add(mpc_glue_ensured_offset).cast::<c_int>() > 1 }
     }
 
     unsafe fn set_aside(state: ThreadState) -> Box<Aside> {

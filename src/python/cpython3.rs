@@ -2,7 +2,7 @@
 
 use super::{Cpython, Interpreter, ThreadState};
 use pyo3_ffi as ffi;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_ulong};
 #[cfg(not(Py_3_12))]
 use std::{ffi::c_void, mem::MaybeUninit};
 
@@ -16,9 +16,8 @@ unsafe extern "C" {
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
     // See `capi/states.c`.
     fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
-    fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState);
-    fn mpc_glue_idle_thread_state(state: *mut ffi::PyThreadState);
-    fn mpc_glue_is_ensured(state: *const ffi::PyThreadState) -> c_int;
+    fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState, thread: c_ulong);
+    static mpc_glue_ensured_offset: usize;
     #[cfg(not(Py_3_12))]
     fn mpc_glue_set_aside(state: *mut ffi::PyThreadState, aside: *mut Aside);
     #[cfg(not(Py_3_12))]
@@ -90,20 +89,15 @@ unsafe impl Cpython for Cpython3 {
         unsafe { mpc_glue_renew_thread_state(state.as_ptr()) != 0 }
     }
 
-    unsafe fn put_to_use(state: ThreadState) {
+    unsafe fn put_to_use(state: ThreadState, thread: libc::pthread_t) {
         // SAFETY: the caller holds the GIL with this state.
-        unsafe { mpc_glue_use_thread_state(state.as_ptr()) }
-    }
-
-    unsafe fn put_by(state: ThreadState) {
-        // SAFETY: the caller holds the GIL with this state.
-        unsafe { mpc_glue_idle_thread_state(state.as_ptr()) }
+        unsafe { mpc_glue_use_thread_state(state.as_ptr(), thread) }
     }
 
     #[inline]
     unsafe fn is_ensured(state: ThreadState) -> bool {
         // SAFETY: alive, says the caller; the count is changed by its own thread alone.
-        unsafe { mpc_glue_is_ensured(state.as_ptr()) != 0 }
+        unsafe { *state.as_ptr::<u8>().add(mpc_glue_ensured_offset).cast::<c_int>() > 1 }
     }
 
     #[cfg(not(Py_3_12))]

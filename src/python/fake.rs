@@ -161,14 +161,11 @@ unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUT
         });
         true
     }
-    unsafe fn put_to_use(state: ThreadState) {
+    unsafe fn put_to_use(state: ThreadState, _: libc::pthread_t) {
         if world(|world| world.alive(state).value) != 0 {
             // SAFETY: the caller's promise.
             unsafe { Self::renew(state) };
         }
-    }
-    unsafe fn put_by(state: ThreadState) {
-        assert_eq!(Self::attached(), Some(state));
     }
     unsafe fn is_ensured(state: ThreadState) -> bool {
         MUTANT != OVERLOOKS_ENSURED && world(|world| world.alive(state).ensured) > 1

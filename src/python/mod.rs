@@ -125,23 +125,18 @@ pub unsafe trait Cpython: 'static {
     unsafe fn detach() -> ThreadState;
 
     /// Makes the current state as new: nothing of what has run on it is left in it, or is found by what CPython has
-    /// remembered under it. Runs destructors, hence any Python code; false if they do not come to an end.
+    /// remembered under it. Then puts it by: nothing reaches it by way of its thread. Runs destructors, hence any Python
+    /// code; false if they do not come to an end.
     ///
     /// # Safety
     /// This thread must hold the GIL with this state, on which no frame runs.
     unsafe fn renew(state: ThreadState) -> bool;
 
-    /// The current state goes into use. It is made as new if C code has left something in it meanwhile.
+    /// The current state goes into use, in this thread. It is made as new if C code has left something in it meanwhile.
     ///
     /// # Safety
     /// As for [`renew`](Self::renew).
-    unsafe fn put_to_use(state: ThreadState);
-
-    /// The current state, made as new, goes out of use: nothing reaches it by way of its thread.
-    ///
-    /// # Safety
-    /// This thread must hold the GIL with this state.
-    unsafe fn put_by(state: ThreadState);
+    unsafe fn put_to_use(state: ThreadState, thread: libc::pthread_t);
 
     /// Whether C code has called `PyGILState_Ensure` on the state, and not yet `PyGILState_Release`.
     ///

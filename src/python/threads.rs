@@ -41,6 +41,8 @@ pub struct Kept<D> {
     interpreter: Interpreter,
     state: Cell<ThreadState>,
     origin: Origin,
+    /// Whether it is one of the main interpreter.
+    is_main: bool,
     last_use: Cell<u64>,
     /// See the module's text.
     pub data: D,
@@ -95,6 +97,7 @@ pub struct Threads<P: Cpython, D> {
     /// A signal handler must not come in here now.
     closed: Cell<bool>,
     signals: signals::Usual,
+    thread: Cell<libc::pthread_t>,
     python: PhantomData<P>,
 }
 
@@ -106,6 +109,7 @@ impl<P: Cpython, D> Threads<P, D> {
             inner: RefCell::new(inner),
             closed: Cell::new(false),
             signals: signals::Usual::unknown(),
+            thread: Cell::new(0),
             python: PhantomData,
         }
     }
@@ -164,14 +168,12 @@ impl<P: Cpython, D> Threads<P, D> {
     /// The interpreter must be alive.
     pub unsafe fn select(&self, interpreter: Interpreter, data: fn(Interpreter) -> D) -> Option<Rc<Kept<D>>> {
         self.forget_after_fork();
-        if !P::GIL_STATE_FOLLOWS && interpreter == P::main_interpreter() {
-            // The one state that may change its owner between two requests.
-            if let Some(state) = self.gil_state_of(interpreter) {
-                return Some(self.on_gil_state(interpreter, state, data));
+        let own = self.find(interpreter, |kept| kept.origin != Origin::Borrowed);
+        if let Some(kept) = &own {
+            // The thread's state in the main interpreter is the one that may have changed its owner between two requests.
+            if P::GIL_STATE_FOLLOWS || !kept.is_main || P::gil_state() == Some(kept.state.get()) {
+                return own;
             }
-        }
-        if let Some(kept) = self.find(interpreter, |kept| kept.origin != Origin::Borrowed) {
-            return Some(kept);
         }
         if !P::GIL_STATE_FOLLOWS {
             let main = P::main_interpreter();
@@ -182,6 +184,9 @@ impl<P: Cpython, D> Threads<P, D> {
             if let Some(state) = self.gil_state_of(interpreter) {
                 return Some(self.on_gil_state(interpreter, state, data));
             }
+        }
+        if own.is_some() {
+            return own;
         }
         // SAFETY: the caller says that the interpreter is alive.
         let state = self.closed(|| unsafe { P::new_state(interpreter) })?;
@@ -239,13 +244,13 @@ impl<P: Cpython, D> Threads<P, D> {
                 let idle = list
                     .iter()
                     .enumerate()
-                    .filter(|(_, kept)| kept.origin == Origin::Ours && kept.interpreter != main && Self::is_idle(kept));
+                    .filter(|(_, kept)| kept.origin == Origin::Ours && !kept.is_main && Self::is_idle(kept));
                 if let Some((oldest, _)) = idle.min_by_key(|(_, kept)| kept.last_use.get()) {
                     surplus.push(list.swap_remove(oldest));
                 }
             }
-            let kept = Kept { interpreter, state: Cell::new(state), origin, last_use: Cell::new(*uses), data };
-            let kept = Rc::new(kept);
+            let (state, last_use, is_main) = (Cell::new(state), Cell::new(*uses), interpreter == main);
+            let kept = Rc::new(Kept { interpreter, state, origin, is_main, last_use, data });
             list.push(Rc::clone(&kept));
             kept
         })
@@ -269,9 +274,20 @@ impl<P: Cpython, D> Threads<P, D> {
         });
         if !borrowed {
             // SAFETY: the GIL is held with it.
-            unsafe { P::put_to_use(state) };
+            unsafe { P::put_to_use(state, self.this_thread()) };
         }
         self.destroy_surplus();
+    }
+
+    /// This thread, as Python knows it.
+    fn this_thread(&self) -> libc::pthread_t {
+        let mut thread = self.thread.get();
+        if thread == 0 {
+            // SAFETY: tells the calling thread.
+            thread = unsafe { libc::pthread_self() };
+            self.thread.set(thread);
+        }
+        thread
     }
 
     /// Enters a state that is current already, in a thread that holds the GIL with it.
@@ -279,7 +295,7 @@ impl<P: Cpython, D> Threads<P, D> {
         let state = kept.state.get();
         self.lists(|inner| inner.held.push(Held { kept, outer, aside: None }));
         // SAFETY: it is current, and nothing has run on it since it was made.
-        unsafe { P::put_to_use(state) };
+        unsafe { P::put_to_use(state, self.this_thread()) };
         self.destroy_surplus();
     }
 
@@ -343,12 +359,7 @@ impl<P: Cpython, D> Threads<P, D> {
                 held
             });
             // SAFETY: the caller holds the GIL with this state.
-            unsafe {
-                if held.kept.origin != Origin::Borrowed {
-                    P::put_by(state);
-                }
-                P::detach();
-            }
+            unsafe { P::detach() };
             held
         });
         self.reenter(outer);
