@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the project on releases of Debian, each in a debootstrap folder that is removed at the end: usage: run.sh SUITE...
+# Runs the project on releases of Debian, each in a debootstrap folder removed afterwards: usage: run.sh SUITE...
 # As root.
 #
 #     bookworm-root           README's first command on a bare machine, as root
