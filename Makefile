@@ -32,7 +32,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 ask = $(shell $(PYTHON) -c 'import sys, sysconfig; print($(1))' 2>/dev/null)
 PYVER = $(call ask,"%d.%d" % sys.version_info[:2])
 PYLIBDIR = $(call ask,sysconfig.get_config_var("LIBDIR"))
-PYLIB = $(call ask,sysconfig.get_config_var("INSTSONAME"))
+PYLIB = $(call ask,sysconfig.get_config_var("INSTSONAME") or "")
 SONAME = libmodpython-core-py$(PYVER).so.0
 INCLUDEDIR ?= $(PREFIX)/include
 COMPLETIONS = $(PREFIX)/share

@@ -29,35 +29,31 @@ static uint64_t new_id(void)
 }
 #endif
 
-/* Whether nothing of a request is visible in the state. */
+/* Whether nothing of a request is visible in the state. Twice a request, hence without a branch a field. */
 static int is_as_new(const PyThreadState *state)
 {
-    if (state->dict != NULL || state->async_exc != NULL || state->c_profileobj != NULL || state->c_traceobj != NULL ||
-        state->c_profilefunc != NULL || state->c_tracefunc != NULL)
-        return 0;
+    uintptr_t any = (uintptr_t)state->dict | (uintptr_t)state->async_exc | (uintptr_t)state->c_profileobj |
+                    (uintptr_t)state->c_traceobj | (uintptr_t)state->c_profilefunc | (uintptr_t)state->c_tracefunc;
+
 #if PY_MAJOR_VERSION < 3
-    return state->exc_type == NULL && state->exc_value == NULL && state->curexc_type == NULL && !state->use_tracing;
+    any |= (uintptr_t)state->exc_type | (uintptr_t)state->exc_value | (uintptr_t)state->curexc_type |
+           (uintptr_t)state->use_tracing;
 #else
-    if (state->context != NULL || state->async_gen_firstiter != NULL || state->async_gen_finalizer != NULL ||
-        state->coroutine_origin_tracking_depth != 0 || state->exc_state.exc_value != NULL)
-        return 0;
+    any |= (uintptr_t)state->context | (uintptr_t)state->async_gen_firstiter | (uintptr_t)state->async_gen_finalizer |
+           (uintptr_t)state->coroutine_origin_tracking_depth | (uintptr_t)state->exc_state.exc_value;
 #if PY_VERSION_HEX < 0x030B0000
-    if (state->exc_state.exc_type != NULL)
-        return 0;
+    any |= (uintptr_t)state->exc_state.exc_type;
 #endif
 #if PY_VERSION_HEX >= 0x030C0000
-    if (state->current_exception != NULL)
-        return 0;
+    any |= (uintptr_t)state->current_exception;
 #else
-    if (state->curexc_type != NULL)
-        return 0;
+    any |= (uintptr_t)state->curexc_type;
 #endif
 #if PY_VERSION_HEX >= 0x030D0000
-    if (state->threading_local_key != NULL || state->threading_local_sentinel != NULL)
-        return 0;
+    any |= (uintptr_t)state->threading_local_key | (uintptr_t)state->threading_local_sentinel;
 #endif
-    return 1;
 #endif
+    return any == 0;
 }
 
 /*

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the project on releases of Debian, each in a debootstrap folder that is removed at the end; as root: run.sh
-# SUITE...
+# Runs the project on releases of Debian, each in a debootstrap folder removed afterwards: usage: run.sh SUITE...
+# As root.
 #
 #     bookworm-root           README's first command on a bare machine, as root
 #     bookworm-user           the same as a user, with what the user is told to have root run
