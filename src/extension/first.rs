@@ -56,7 +56,7 @@ pub(super) unsafe extern "C" fn run_alone(core: *mut ffi::PyObject, file: *mut f
         let name = super::text::file(&[b"modpython_core first request of ", file.to_bytes()].concat());
         let alone = Box::into_raw(Box::new(Alone { key, thread }));
         let Some(object) = object_with_end(alone) else {
-            end(Box::from_raw(alone));
+            end(&Box::from_raw(alone));
             return null_mut();
         };
         let Some(name) = name else { return null_mut() };
@@ -70,7 +70,7 @@ pub(super) unsafe extern "C" fn run_alone(core: *mut ffi::PyObject, file: *mut f
     }
 }
 
-fn end(alone: Box<Alone>) {
+fn end(alone: &Alone) {
     // After a fork the lock may have gone with its thread.
     drop(TABLE.end(&alone.key, alone.thread));
 }
@@ -86,7 +86,7 @@ unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
         unsafe {
             let alone = ffi::PyCapsule_GetPointer(capsule, std::ptr::null());
             if !alone.is_null() {
-                end(Box::from_raw(alone.cast::<Alone>()));
+                end(&Box::from_raw(alone.cast::<Alone>()));
             }
         }
     }
@@ -100,7 +100,7 @@ unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
 unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
     unsafe extern "C" fn gone(alone: *mut c_void) {
         // SAFETY: CPython calls it once, with what `object_with_end` has given it.
-        end(unsafe { Box::from_raw(alone.cast::<Alone>()) });
+        end(&unsafe { Box::from_raw(alone.cast::<Alone>()) });
     }
     // SAFETY: as the caller promises.
     unsafe { Owned::from_new(ffi::PyCObject_FromVoidPtr(alone.cast::<c_void>(), Some(gone))) }
