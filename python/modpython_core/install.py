@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import
 
+import os
 import sys
 
 from modpython_core import finding, loading, names, platform, private, search, siblings
@@ -15,6 +16,7 @@ def install(apache, core):
     loading.apache = apache
     loading.core = platform.core = names.core = search.core = siblings.core = private.core = core
     private.load = siblings.load = loading.load
+    loading.seconds_alone = _seconds_alone()
     if not _prepared:
         platform.check()
     if not finding.original_path:
@@ -28,6 +30,13 @@ def install(apache, core):
         platform.find_private_names(private.Finder())
         _prepared.append(True)
     apache.import_module = core.import_module
+
+
+def _seconds_alone():
+    """For how long the first request of a handler's module runs alone. On for Python 2: its one lock of all imports and the
+    locks of an application that is setting itself up make deadlocks that nobody sees."""
+    given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '')
+    return int(given) if given.isdigit() else 10 if sys.version_info[0] == 2 else 0
 
 
 def _looks_seldom(apache):

@@ -14,16 +14,20 @@ from modpython_core.failures import Failure, printable
 core = None
 apache = None
 
+# For how long the first request of a handler's module runs alone; 0: it does not.
+seconds_alone = 0
+
 
 class Request(object):
     """One call of import_module."""
 
-    def __init__(self, name, log, path, kind, where):
+    def __init__(self, name, log, path, kind, where, dispatched):
         self.name = name
         self.log = log
         self.path = path
         self.kind = kind
         self.where = where
+        self.dispatched = dispatched
 
     def hit(self, name, autoreload):
         return core.hit(self.kind, self.where, name, autoreload)
@@ -37,10 +41,10 @@ class Request(object):
         log_line(text, apache.APLOG_NOTICE)
 
 
-def load(name, autoreload, log, path, kind, where):
+def load(name, autoreload, log, path, kind, where, dispatched=False):
     """What import_module calls when the module is not at hand, or not fresh."""
     name = platform.native(name)
-    request = Request(name, log, path, kind, where)
+    request = Request(name, log, path, kind, where, dispatched)
     parts = name.split('.')
     if '' in parts:
         raise platform.not_found(name)
@@ -53,6 +57,8 @@ def load(name, autoreload, log, path, kind, where):
 
 def _one(request, name, parent, autoreload):
     while True:
+        if seconds_alone:
+            core.await_first(request.kind, request.where, name, seconds_alone)
         module = request.hit(name, autoreload)
         if module is not None:
             return module
@@ -218,7 +224,11 @@ class Attempt(object):
             cgihandler.loaded(self.name, sys_name, module)
             return version
 
-        return core.run(request.kind, request.where, self.name, found.key, sys_name, module, previous, again, run)
+        first = seconds_alone and request.dispatched and not again and core.running(found.key) is None
+        served = core.run(request.kind, request.where, self.name, found.key, sys_name, module, previous, again, run)
+        if first and served is not None:
+            core.run_alone(found.key)
+        return served
 
 
 def log_line(text, level):

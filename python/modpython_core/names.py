@@ -83,7 +83,8 @@ def make_room(found, sys_name):
     if not found.is_package or not found.directory:
         return
     directory = found.package_directory + '/'
-    for name, module in list(sys.modules.items()):
+    # A copy is made in one step; a list of the items is not, and other threads import meanwhile.
+    for name, module in sys.modules.copy().items():
         if name.startswith(sys_name + '.') and module is not None:
             file = platform.file_of(module)
             if file and not file.startswith(directory):

@@ -34,7 +34,7 @@ def give(found, sys_name, before):
     """After the code of a file in a handler's directory has run: it, and what it has imported from there by plain
     imports, get their private names. `before` is what sys.modules had before."""
     inside = found.directory.rstrip('/') + '/'
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         if name != sys_name and (name in before or name.startswith(names.PREFIX)):
             continue
         file = platform.file_of(module) if module is not None else None
@@ -56,7 +56,7 @@ def _is_done(module, file):
 
 
 def _rename(namespace, name, private, depth):
-    for value in list(namespace.values()):
+    for value in namespace.copy().values():
         if isinstance(value, _BY_NAME) and getattr(value, '__module__', None) == name:
             try:
                 value.__module__ = private

@@ -127,6 +127,17 @@ pub(super) unsafe fn from_frame(state: &State) -> Where {
     }
 }
 
+/// Whether the caller is a stock dispatcher.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn is_dispatcher(state: &State) -> bool {
+    // SAFETY: borrowed from the running frame; NULL if there is none.
+    let globals = unsafe { ffi::PyEval_GetGlobals() };
+    let shim = state.shim.borrow();
+    shim.as_ref().is_some_and(|shim| shim.apache.as_ptr() == globals || shim.wsgi.as_ptr() == globals)
+}
+
 /// The PythonPath expression of the request's configuration, where there is one: it takes the place of the directory.
 ///
 /// # Safety

@@ -73,6 +73,9 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
         let entry = table.get(id)?;
         let ready = entry.ready()?;
         let module = ready.module.as_ptr();
+        if entry.is_for_one() && entry.is_for_another(super::locks::me()) {
+            return None;
+        }
         let tick = if state.once_a_tick.get() { tick() } else { 0 };
         if !entry.is_watched(autoreload) || entry.was_fresh_in(tick) {
             let verdict = entry.verdict(ready.is_in_sys_modules(), None);
@@ -120,6 +123,9 @@ unsafe fn load(state: &State, from: &Where, asked: &Asked, autoreload: bool) -> 
         let Some(reload) = Owned::from_new(ffi::PyBool_FromLong(autoreload.into())) else {
             return std::ptr::null_mut();
         };
+        let Some(dispatched) = Owned::from_new(ffi::PyBool_FromLong(caller::is_dispatcher(state).into())) else {
+            return std::ptr::null_mut();
+        };
         let place = from.object().map_or(ffi::Py_None(), Owned::as_ptr);
         ffi::PyObject_CallFunctionObjArgs(
             shim.as_ptr(),
@@ -129,6 +135,7 @@ unsafe fn load(state: &State, from: &Where, asked: &Asked, autoreload: bool) -> 
             or_none(asked.path),
             kind.as_ptr(),
             place,
+            dispatched.as_ptr(),
             std::ptr::null_mut::<ffi::PyObject>(),
         )
     }

@@ -44,7 +44,7 @@ pub(super) enum Turn {
 }
 
 /// Static because a thread can be in several interpreters at once (a nested request), and because `fork` copies it.
-static TABLE: LazyLock<Table<Outcome>> = LazyLock::new(Table::new);
+pub(super) static TABLE: LazyLock<Table<Outcome>> = LazyLock::new(Table::new);
 
 /// Does one step of pure decision. A panic in it is a bug of ours; it becomes a Python exception, and does not unwind
 /// into C, which would end the process and every request in it.
@@ -66,7 +66,7 @@ fn quietly(step: impl FnOnce()) {
 ///
 /// # Safety
 /// Python is initialised.
-unsafe fn me() -> ThreadId {
+pub(super) unsafe fn me() -> ThreadId {
     // SAFETY: as the caller promises.
     unsafe { ffi::PyThread_get_thread_ident() }
 }
@@ -166,13 +166,13 @@ fn say_that_it_takes_long(key: &Key) {
 /// can then import the module whose import is under way here, and get it half-made, as in a cycle of imports.
 ///
 /// In Python 3 there is a lock per module, and cycles through those are seen (`blocked`).
-struct ImportLock {
+pub(super) struct ImportLock {
     #[cfg(not(feature = "python3"))]
     given_up: usize,
 }
 
 impl ImportLock {
-    fn held_still() -> Self {
+    pub(super) fn held_still() -> Self {
         Self {
             #[cfg(not(feature = "python3"))]
             given_up: 0,
@@ -181,7 +181,7 @@ impl ImportLock {
 
     /// # Safety
     /// The GIL is held.
-    unsafe fn give_up(&mut self) {
+    pub(super) unsafe fn give_up(&mut self) {
         #[cfg(not(feature = "python3"))]
         // SAFETY: says 1 as long as the lock is this thread's.
         while unsafe { ffi::_PyImport_ReleaseLock() } == 1 {
@@ -193,7 +193,7 @@ impl ImportLock {
     ///
     /// # Safety
     /// The GIL is held.
-    unsafe fn retaken(self, answer: Turn) -> Turn {
+    pub(super) unsafe fn retaken<T>(self, answer: T) -> T {
         #[cfg(not(feature = "python3"))]
         for _ in 0..self.given_up {
             // SAFETY: the GIL is held, and no lock of ours.
@@ -207,7 +207,7 @@ impl ImportLock {
 ///
 /// # Safety
 /// The GIL is held.
-unsafe fn import_lock_edges(state: &State) -> Option<Vec<(ThreadId, ThreadId)>> {
+pub(super) unsafe fn import_lock_edges(state: &State) -> Option<Vec<(ThreadId, ThreadId)>> {
     // SAFETY: live objects; the items are borrowed from a list that is ours alone.
     unsafe {
         let function = state.shim.borrow().as_ref().and_then(|shim| Owned::from_borrowed(shim.blocked.as_ptr()));

@@ -9,6 +9,7 @@
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
 //! | `caller` | where the caller wants its module from |
 //! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
+//! | `first` | the first request of a module, alone |
 //! | `siblings` | what import statements in modules of handlers' directories mean |
 //! | `table`, `locks`, `files` | what the shim calls: the importer's table, the lock table, `stat` and `statfs` |
 //! | `frames`, `noting` | which threads run a module's code, and which version of it: Python 2 does not say |
@@ -23,6 +24,7 @@
 mod caller;
 mod compiled;
 mod files;
+mod first;
 #[cfg(not(feature = "python3"))]
 mod frames;
 mod hit;

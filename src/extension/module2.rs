@@ -5,7 +5,7 @@
 
 use super::object::{Owned, arguments, raise};
 use super::state::State;
-use super::{files, frames, hit, locked, locks, noting, run, siblings, table};
+use super::{files, first, frames, hit, locked, locks, noting, run, siblings, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int};
 use std::ptr::{addr_of_mut, null_mut};
@@ -62,7 +62,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 27] = [
+static mut METHODS: [ffi::PyMethodDef; 28] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
@@ -79,7 +79,8 @@ static mut METHODS: [ffi::PyMethodDef; 27] = [
     one!(c"name_of", siblings::name_of, 1, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one!(c"running", table::running, 1, c"running(file): the module in which it runs, or that it gave"),
     one!(c"is_running", table::is_running, 1, c"is_running(file): whether a thread runs it"),
-    one!(c"ran", table::ran, 1, c"ran(file): the version that has run last"),
+    one!(c"run_alone", first::run_alone, 1, c"run_alone(file): others wait for the end of this request"),
+    many!(c"await_first", first::await_first, c"await_first(kind, where, name, seconds)"),
     many!(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
     many!(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
     many!(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),

@@ -3,7 +3,7 @@
 
 use super::object::{Owned, arguments};
 use super::state::State;
-use super::{files, hit, import_lock, locked, locks, run, siblings, table};
+use super::{files, first, hit, import_lock, locked, locks, run, siblings, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
@@ -30,7 +30,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 24] = [
+static mut METHODS: [ffi::PyMethodDef; 25] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -56,7 +56,8 @@ static mut METHODS: [ffi::PyMethodDef; 24] = [
     one(c"name_of", siblings::name_of, ffi::METH_O, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one(c"running", table::running, ffi::METH_O, c"running(file): the module in which it runs, or that it gave"),
     one(c"is_running", table::is_running, ffi::METH_O, c"is_running(file): whether a thread runs it"),
-    one(c"ran", table::ran, ffi::METH_O, c"ran(file): the version that has run last"),
+    one(c"run_alone", first::run_alone, ffi::METH_O, c"run_alone(file): others wait for the end of this request"),
+    many(c"await_first", first::await_first, c"await_first(kind, where, name, seconds)"),
     many(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
     many(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
     many(c"importing", import_lock::importing, c"importing(get_lock, name, function): function(from_outside) under importlib's lock"),

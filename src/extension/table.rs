@@ -1,7 +1,7 @@
 //! The functions through which the shim reads and writes the table behind `import_module`.
 
 use super::caller::Where;
-use super::files::{from_tuple, place_of, to_tuple, version_of, without_gil};
+use super::files::{from_tuple, place_of, version_of, without_gil};
 use super::hit;
 use super::module;
 use super::object::{Owned, exactly, file_name, none, number, raise, truth};
@@ -222,7 +222,7 @@ pub(super) unsafe extern "C" fn hidden_file(
         });
         let Some(file) = hidden.map(|entry| entry.file().to_owned()) else { return none() };
         drop(table);
-        text::file(&file).map_or(null_mut(), Owned::into_ptr)
+        text::file(file.to_bytes()).map_or(null_mut(), Owned::into_ptr)
     }
 }
 
@@ -250,19 +250,6 @@ pub(super) unsafe extern "C" fn is_running(module: *mut ffi::PyObject, file: *mu
         let (Some(state), Some(file)) = (module::of(module), file_name(file)) else { return null_mut() };
         let runs = state.modules.borrow().of(&file).is_some_and(|entry| entry.running().is_some());
         ffi::PyBool_FromLong(runs.into())
-    }
-}
-
-/// `ran(file)`: the version of the file (bytes) that has run last, None if none has.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn ran(module: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some(file)) = (module::of(module), file_name(file)) else { return null_mut() };
-        let version = state.modules.borrow().of(&file).and_then(|entry| entry.version());
-        version.map_or_else(|| none(), |version| to_tuple(&version))
     }
 }
 

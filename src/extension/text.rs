@@ -49,8 +49,8 @@ pub(super) unsafe fn interned(text: &CStr) -> Option<Owned> {
 ///
 /// # Safety
 /// The GIL is held.
-pub(super) unsafe fn file(name: &CStr) -> Option<Owned> {
-    let (start, size) = (name.as_ptr(), name.to_bytes().len() as ffi::Py_ssize_t);
+pub(super) unsafe fn file(name: &[u8]) -> Option<Owned> {
+    let (start, size) = (name.as_ptr().cast(), name.len() as ffi::Py_ssize_t);
     // SAFETY: that many bytes, which the call copies.
     #[cfg(feature = "python3")]
     return unsafe { Owned::from_new(ffi::PyBytes_FromStringAndSize(start, size)) };

@@ -44,6 +44,8 @@ pub struct Entry<H> {
     place: Place,
     /// The tick of the clock in which the file was found to be fresh.
     looked: Cell<u64>,
+    /// The thread whose first request of the module runs alone; 0 for none.
+    alone: Cell<u64>,
 }
 
 /// What to do about a file that is asked for.
@@ -68,11 +70,6 @@ impl<H> Entry<H> {
     /// The module in which the code of the file runs just now.
     pub fn running(&self) -> Option<&H> {
         self.running.as_ref()
-    }
-
-    /// The version of the file that ran last.
-    pub fn version(&self) -> Option<Version> {
-        self.version
     }
 
     /// The file, as the system names it.
@@ -101,6 +98,23 @@ impl<H> Entry<H> {
     #[inline]
     pub fn fresh_in(&self, tick: u64) {
         self.looked.set(tick);
+    }
+
+    /// The module's first request runs alone, in that thread; 0 ends that.
+    pub fn run_alone_by(&self, thread: u64) {
+        self.alone.set(thread);
+    }
+
+    /// Whether the first request of the module runs alone, in another thread than that.
+    #[inline]
+    pub fn is_for_another(&self, thread: u64) -> bool {
+        self.alone.get() != 0 && self.alone.get() != thread
+    }
+
+    /// Whether the first request of the module runs alone.
+    #[inline]
+    pub fn is_for_one(&self) -> bool {
+        self.alone.get() != 0
     }
 
     /// The verdict, given whether `sys.modules` still has the module, and what `stat(2)` says of the file now. None
@@ -156,9 +170,9 @@ impl<H> Modules<H> {
         let id = self.find(file).unwrap_or_else(|| {
             let id = EntryId(self.entries.len());
             let (ready, running, version, refused) = (None, None, None, None);
-            let (file, place, looked) = (file.to_owned(), Place::Remote, Cell::new(0));
+            let (file, place, looked, alone) = (file.to_owned(), Place::Remote, Cell::new(0), Cell::new(0));
             self.by_file.insert(file.clone(), id);
-            self.entries.push(Entry { file, ready, running, version, refused, place, looked });
+            self.entries.push(Entry { file, ready, running, version, refused, place, looked, alone });
             id
         });
         (id, &mut self.entries[id.0])

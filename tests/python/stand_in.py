@@ -3,8 +3,12 @@
 Each has the local variables that ours reads (req, hlist, config; fltr; conn), and none passes a directory.
 """
 
+import os
 import sys
 import types
+
+# The threads of these scripts are no requests, and most do not end while others ask; see test_first_request.py.
+os.environ['MODPYTHON_CORE_FIRST_REQUEST_ALONE'] = '0'
 
 APACHE = '''
 import sys

@@ -154,7 +154,7 @@ class World(object):
                 os.unlink(file.path + 'c')
             file.number = None
         elif way < 0.9 and not in_use and file.served is not None:
-            for name, module in list(sys.modules.items()):
+            for name, module in list(sys.modules.copy().items()):
                 if module is file.served:
                     del sys.modules[name]
             file.served = file.ran = None
@@ -210,7 +210,7 @@ class Call(object):
 
 def phase(world):
     before = {}
-    modules = list(sys.modules.values())
+    modules = list(sys.modules.copy().values())
     for where, file in world.files.items():
         loaded = file.is_loaded(modules)
         before[where] = (file.ran, file.served) if loaded else None
@@ -220,7 +220,7 @@ def phase(world):
     results = together(*[call.ask for call in calls])
     assert core.locks() == 0 or not ALONE, 'a lock is left'
     assert not harness.overlaps, ('two threads in one file', harness.overlaps)
-    modules = list(sys.modules.values())
+    modules = list(sys.modules.copy().values())
     for call, result in zip(calls, results):
         call.check(result, before[call.where], modules)
     for (path, number), times in runs.items():
@@ -241,7 +241,7 @@ def phase(world):
                 assert result.value is last[1], ('another module object', call.where)
     for where, file in world.files.items():
         # What a sibling or a part has brought along, and what of a file that several asked for is the latest.
-        for name, module in list(sys.modules.items()):
+        for name, module in list(sys.modules.copy().items()):
             if getattr(module, 'where', None) == file.path and getattr(module, 'number', None) is not None:
                 if file.kind == 'link' or world.link and file is world.link[0]:
                     if getattr(module, '__file__', file.path) != file.path:
@@ -257,7 +257,7 @@ def one_module_each(world):
     for file in world.files.values():
         if file.kind == 'link' or world.link and file is world.link[0]:
             continue
-        found = set(id(module) for module in list(sys.modules.values()) if getattr(module, 'where', None) == file.path)
+        found = set(id(module) for module in list(sys.modules.copy().values()) if getattr(module, 'where', None) == file.path)
         assert len(found) <= 1, ('one file is several modules', file.path, [(n, m, m.number, id(m)) for n, m in sys.modules.items() if getattr(m, 'where', None) == file.path])
 
 

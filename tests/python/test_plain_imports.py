@@ -171,4 +171,73 @@ def a_fork_while_another_thread_imports_plainly():
     assert (imported.get(), status.get()) == (True, 0), (imported.value, status.value)
 
 
+@case
+def a_request_inside_eval_counted_as_running_the_module():
+    here = Directory()
+    here.write('evaluated.py', 'value = 1\ndef request(text):\n    return eval(text)\n'
+               'def execute(text):\n    exec(text, globals())\n')
+    module = import_module('evaluated')
+    for way in (module.request, module.execute):
+        harness.inside, harness.leave = threading.Event(), threading.Event()
+        text = '(harness.inside.set(), harness.leave.wait(%d))' % (harness.DEADLINE / 4)
+        if not PYTHON2:
+            module.harness = harness
+        here.write('evaluated.py', open(here.file('evaluated.py')).read() + '\n')
+
+        def ask():
+            until(harness.inside.is_set)
+            before = time.time()
+            import_module('evaluated')
+            taken = time.time() - before
+            harness.leave.set()
+            return taken
+
+        request, asked = together(lambda: way(text), ask)
+        request.get()
+        assert asked.get() < harness.DEADLINE / 8, asked.value
+
+
+@case
+def threads_born_in_the_child_of_a_fork_were_taken_for_gone():
+    if not PYTHON2:
+        return
+    here = Directory()
+    here.write('forks.py', 'harness.until(lambda: harness.released)\n')
+    here.write('born.py', 'harness.ran("born")\nharness.until(lambda: harness.released)\n'
+               'harness.until(lambda: harness.looked)\ncomplete = True\n')
+    harness.released, harness.looked = [], []
+
+    def in_child():
+        # The stacks of the threads that are gone are taken for new ones, and the numbers of threads with them.
+        harness.released.append(True)
+        results = []
+        plain = threading.Thread(target=lambda: __import__('born'))
+        plain.start()
+        until(lambda: runs.get('born'))
+        asks = threading.Thread(target=lambda: results.append(import_module('born').complete))
+        asks.start()
+        until(lambda: platform._waiting or results)
+        harness.looked.append(True)
+        plain.join()
+        asks.join()
+        return results == [True] and runs == {'born': 1}
+
+    def fork():
+        until(lambda: core.locks() == 1)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                status = 0 if in_child() else 2
+            finally:
+                os._exit(status)
+        status = os.waitpid(child, 0)[1]
+        harness.released.append(True)
+        return status
+
+    loads, status = together(lambda: import_module('forks'), fork)[:2]
+    loads.get()
+    assert status.get() == 0, status.value
+
+
 run()

@@ -26,6 +26,7 @@ unsafe extern "C" {
     pub fn PyThreadState_Clear(state: *mut PyThreadState);
     pub fn PyThreadState_Delete(state: *mut PyThreadState);
     pub fn PyThreadState_Get() -> *mut PyThreadState;
+    pub fn PyThreadState_GetDict() -> *mut super::PyObject;
     pub fn PyThreadState_Swap(state: *mut PyThreadState) -> *mut PyThreadState;
     pub fn PyGILState_Ensure() -> PyGILState_STATE;
     pub fn PyGILState_Release(before: PyGILState_STATE);
