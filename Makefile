@@ -293,8 +293,12 @@ else
 	@$(MAKE) --no-print-directory run-shape SHAPE=$* PYTHON=$(PYTHON2)
 endif
 
+# Those that there are finished modules of, for Python 2.7.
+FINISHED_SHAPES := 3.2.8 3.2.10 3.3
 .PHONY: run-shape
 run-shape: build
+	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-host,$(PYTHON),$(BUILD),F,py$(PYVER)-F-$(SHAPE),\
+	  $(NOT_BY_S_ALONE) $(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS)))
 	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S-$(SHAPE),$(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS))
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
