@@ -177,7 +177,7 @@ check: prerequisites-check relink lint
 	  --test model_pathlock_shuttle)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS)
 	@$(MAKE) --no-print-directory check-consumer
-	$(CARGO) test --release $(CARGO_FLAGS) -p modpython-live -- --test-threads=1
+	$(CARGO) test --profile model $(CARGO_FLAGS) -p modpython-live -- --test-threads=1
 	@$(MAKE) --no-print-directory check-python2
 	@$(MAKE) --no-print-directory check-host
 	@$(MAKE) --no-print-directory check-shapes
@@ -248,7 +248,7 @@ LIVE_HOSTS = target/live-hosts
 define live-host
 	SHARED=$(if $(6),$(SHARED),target/py2.7/libmodpython-core-py2.7.so.0) CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
 	  sh tests/live/build-host.sh $(1) $(3) $(2)/release $(LIVE_HOSTS)/$(4) $(6)
-	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live $(or $(7),--tests) -- \
+	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(CARGO) test --profile model $(CARGO_FLAGS) -p modpython-live $(or $(7),--tests) -- \
 	  --test-threads=1 --include-ignored $(addprefix --skip ,$(NOT_ON_HOST) $(5))
 endef
 check-host: prerequisites-check build
