@@ -100,7 +100,8 @@ unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
 unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
     unsafe extern "C" fn gone(alone: *mut c_void) {
         // SAFETY: CPython calls it once, with what `object_with_end` has given it.
-        end(&unsafe { Box::from_raw(alone.cast::<Alone>()) });
+        let alone = unsafe { Box::from_raw(alone.cast::<Alone>()) };
+        end(&alone);
     }
     // SAFETY: as the caller promises.
     unsafe { Owned::from_new(ffi::PyCObject_FromVoidPtr(alone.cast::<c_void>(), Some(gone))) }
