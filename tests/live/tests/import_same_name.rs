@@ -100,6 +100,8 @@ fn each_directory_answers_for_itself(directives: &str, text: fn(u32) -> String) 
             for directory in DIRECTORIES.into_iter().filter(|_| version > 1) {
                 replace(&server.htdocs().join(directory).join("index.py"), &text(version)).expect("a new version");
             }
+            // Where stock looks at a file once a second, one look serves for a tick of the coarse clock, 10 ms at most.
+            std::thread::sleep(std::time::Duration::from_millis(20));
             // A client of its own, so that each version is asked for.
             let seen = Load::new(server.port(), 1).run_times(TURNS, path).answers;
             assert!(seen.iter().all(|answer| origin(answer).1 == u64::from(version)), "{:?}", seen[0]);
