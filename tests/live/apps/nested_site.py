@@ -39,7 +39,8 @@ def look():
         "handled": repr(sys.exc_info()[1]),
         "trace": sys.gettrace() is not None,
         "profile": sys.getprofile() is not None,
-        "loop": asyncio is not None and asyncio._get_running_loop() is not None,
+        # Another application may be importing asyncio just now; then there is no loop in this thread either.
+        "loop": getattr(asyncio, "_get_running_loop", lambda: None)() is not None,
         "depth": sys.get_coroutine_origin_tracking_depth(),
         "hooks": [hook is not None for hook in sys.get_asyncgen_hooks()],
     }

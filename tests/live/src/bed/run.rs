@@ -278,7 +278,8 @@ impl Counter<'_> {
     }
 }
 
+/// Of the server's own lines, without what the applications log, which is part of their work.
 fn last_lines(log: &str) -> String {
-    let lines: Vec<_> = log.lines().collect();
+    let lines: Vec<_> = log.lines().filter(|line| line.starts_with('[')).collect();
     lines[lines.len().saturating_sub(40)..].join("\n")
 }
