@@ -128,8 +128,14 @@ impl Server {
 
     /// Puts a copy of the module in another place, and that place into the configuration.
     pub fn move_module(&self) -> Result<()> {
-        let moved = self.root.join("moved.so");
-        fs::copy(self.loaded_module()?, &moved)?;
+        let (from, place) = (self.loaded_module()?, self.root.join("moved"));
+        fs::create_dir(&place)?;
+        let moved = place.join("mod_python.so");
+        fs::copy(&from, &moved)?;
+        // It looks for the library beside itself.
+        for library in libraries_beside(&from)? {
+            fs::copy(&library, place.join(library.file_name().unwrap_or_default()))?;
+        }
         self.load_module_from(&moved)
     }
 
@@ -176,16 +182,10 @@ impl Server {
 
     /// Replaces the server's own library, or removes it.
     pub fn put_own_library(&self, there: bool) -> Result<()> {
-        let from = crate::prerequisites::relinked()?;
-        let folder = from.parent().ok_or_else(|| Error::other("a module in no folder"))?;
-        for entry in fs::read_dir(folder)? {
-            let name = entry?.file_name();
-            if !name.to_string_lossy().starts_with("libmodpython-core-") {
-                continue;
-            }
-            let own = self.root.join(OWN).join(&name);
+        for library in libraries_beside(&crate::prerequisites::relinked()?)? {
+            let own = self.root.join(OWN).join(library.file_name().unwrap_or_default());
             if there {
-                replace(&folder.join(&name), &own)?;
+                replace(&library, &own)?;
             } else if own.exists() {
                 fs::remove_file(&own)?;
             }
@@ -281,6 +281,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Our shared libraries in the folder of a module.
+fn libraries_beside(module: &Path) -> Result<Vec<PathBuf>> {
+    let folder = module.parent().ok_or_else(|| Error::other("a module in no folder"))?;
+    let mut libraries = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("libmodpython-core-") {
+            libraries.push(entry.path());
+        }
+    }
+    Ok(libraries)
 }
 
 /// Puts a copy of a file in the place of another in one step.
