@@ -206,6 +206,8 @@ ask2 = $(shell $(PYTHON2) -c 'import sys, sysconfig; print($(1))')
 check-long: prerequisites-check relink
 	MODPYTHON_LIVE_LONG=1 $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live --test apps --test apps_memory -- \
 	  --test-threads=1 --nocapture
+	$(CARGO) test $(CARGO_FLAGS) --test rebind35 --no-run
+	sh tests/rebind/valgrind.sh "$$(ls -t target/debug/deps/rebind35-* | grep -v '\.d$$' | head -1)"
 	$(ORACLE) $(CARGO) test $(CARGO_FLAGS) --test import_module -- oracle
 ifneq ($(strip $(PYTHON2)),)
 	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle

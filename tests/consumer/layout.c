@@ -86,6 +86,7 @@ FUNCTION(mpc35_host, make_obcallback, 3);
     F(PyInterpreterState *, mpc32_make_interpreter, (const char *, void *))                                 \
     F(PyObject *, mpc32_make_obcallback, (char *, void *))                                                  \
     F(void, mpc32_after_fork, (void))                                                                       \
+    F(void, mpc32_after_fork_alone, (void))                                                                 \
     F(void, mpc33_register_host, (const mpc33_host *))                                                      \
     F(mpc31_interpreterdata *, mpc33_get_interpreter, (const char *))                                       \
     F(void, mpc33_release_interpreter, (void))                                                              \
@@ -100,9 +101,14 @@ FUNCTION(mpc35_host, make_obcallback, 3);
     F(PyObject *, mpc35_make_obcallback, (const char *))                                                    \
     F(void, mpc35_after_fork, (void))                                                                       \
     F(int, modpython_core_append_inittab, (const char *, void *(*)(void)))                                  \
+    F(void *, modpython_core_bucket_create, (const char *, size_t, void *))                                 \
     F(PyObject *, modpython_core_call_method, (PyObject *, const char *, const char *, ...))                \
     F(void, modpython_core_cleanup_register, (void *, const void *, int (*)(void *), int (*)(void *), int)) \
+    F(int, modpython_core_cures, (const char *))                                                            \
+    F(int, modpython_core_global_mutex_create, (void **, const char *, int, void *))                        \
+    F(int, modpython_core_global_mutex_destroy, (void *))                                                   \
     F(void, modpython_core_initialize, (void))                                                              \
+    F(int, modpython_core_list_append, (PyObject *, PyObject *, int))                                       \
     F(void, modpython_core_release_lock, (void))                                                            \
     F(size_t, modpython_core_stats, (uint64_t *, size_t))                                                   \
     F(int, modpython_core_switched_off, (void))

@@ -5,7 +5,7 @@
 //! segment (which the loader reads). Both are held here.
 
 use object::elf;
-use object::read::elf::{FileHeader, ProgramHeader, Rel as _, Rela as _, SectionHeader, SectionTable, Sym};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rel as _, Rela as _, SectionHeader, SectionTable, Sym};
 use object::{Endianness, read};
 
 use crate::elf::Unreadable;
@@ -202,6 +202,12 @@ fn dynamic_agrees<Elf: FileHeader<Endian = Endianness>>(
     });
     if !same {
         return damaged("its dynamic segment is not its dynamic section");
+    }
+    // A section that ends before the segment's last entry would lose the rest.
+    let entries = dynamic.dynamic(endian, data)?.unwrap_or_default();
+    let last = entries.iter().take_while(|entry| entry.tag(endian) != elf::DT_NULL).count();
+    if (&sections.dynamic_table(endian, data)?).into_iter().count() < last {
+        return damaged("its dynamic section is shorter than its dynamic segment");
     }
     let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM)?;
     let address_of =

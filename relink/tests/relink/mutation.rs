@@ -9,6 +9,7 @@ use modpython_relink::probe;
 
 use crate::craft::{DEBIANS_LIBRARY, LIBRARY, Recipe};
 use crate::damage::tables;
+use crate::patch::Tree;
 use crate::run::{Place, stock};
 
 /// xorshift: the same numbers everywhere.
@@ -157,7 +158,8 @@ fn mutations_of_debians_module_are_relinked_or_refused() {
 
 #[test]
 fn lines_go_into_mutated_sources_and_come_out_again() {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/host");
+    let tree = Tree::new();
+    let top = tree.top();
     let mut numbers = Numbers(0xbb67_ae85_84ca_a73b);
     for (target, file) in ["src/mod_python.c", "lib/python/mod_python/apache.py", "src/Makefile.in"].iter().enumerate()
     {
