@@ -1,7 +1,7 @@
 /*
- * Lists of handlers. 3.0 to 3.2 make one for each phase of a request, and forget the one before in its `hlist`: 3 KB a phase.
- * A module built from source gives it up where it is forgotten; here, in a finished module, it is given up when the next
- * phase is dispatched. Until then, and after the last phase, `hlist` is what it was.
+ * Lists of handlers. 3.0 to 3.2 make one for each phase of a request, and forget the one before in its `hlist`: 3 KB a
+ * phase. A module built from source gives it up where it is forgotten; here, in a finished module, it is given up when
+ * the next phase is dispatched. Until then, and after the last phase, `hlist` is what it was.
  *
  * The GIL is held in all of this.
  */

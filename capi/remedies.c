@@ -22,9 +22,9 @@ extern void *apr_bucket_heap_create(const char *data, size_t length, void (*give
     __attribute__((weak));
 
 /*
- * Sessions. mod_python makes its global mutexes in the pool of the configuration, which a graceful restart empties, while
- * the old children go on with them: each Session of theirs fails, or hangs. So they are made in that pool's parent, which
- * is the one of the whole server, and are found there by their names at the next restart.
+ * Sessions. mod_python makes its global mutexes in the pool of the configuration, which a graceful restart empties,
+ * while the old children go on with them: each Session of theirs fails, or hangs. So they are made in that pool's
+ * parent, which is the one of the whole server, and are found there by their names at the next restart.
  */
 #define MUTEX_NAMED "modpython-core mutex "
 #define MUTEX_AT "modpython-core mutex at %p"
@@ -69,8 +69,8 @@ int modpython_core_global_mutex_destroy(void *mutex)
 }
 
 /*
- * Output filters. 3.5 makes a bucket of memory that is said to live for ever out of a string of Python's, which does not:
- * what is sent later may be another user's data. APR copies what is given without a function that frees it.
+ * Output filters. 3.5 makes a bucket of memory that is said to live for ever out of a string of Python's, which does
+ * not: what is sent later may be another user's data. APR copies what is given without a function that frees it.
  */
 void *modpython_core_bucket_create(const char *data, size_t length, void *list)
 {
@@ -80,8 +80,8 @@ void *modpython_core_bucket_create(const char *data, size_t length, void *list)
 }
 
 /*
- * 3.0 and 3.1 append new tuples to lists, in parse_qsl and in the tree of the configuration, and keep the reference that
- * they have, as `kept` says. Whatever else they append is no tuple, or is given up as it should be.
+ * 3.0 and 3.1 append new tuples to lists, in parse_qsl and in the tree of the configuration, and keep the reference
+ * that they have, as `kept` says. Whatever else they append is no tuple, or is given up as it should be.
  */
 int modpython_core_list_append(PyObject *list, PyObject *item, int kept)
 {

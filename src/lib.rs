@@ -1,7 +1,8 @@
 //! The core of mod_python, made safe for threads: one interpreter per name in a process, one load per module version.
 //!
 //! mod_python embeds Python in Apache. Under a threaded MPM its own core creates several interpreters under one name,
-//! and answers requests from modules that are half loaded; this crate stands in the place of that core. A map of the rooms, in the order in which a request walks through them:
+//! and answers requests from modules that are half loaded; this crate stands in the place of that core. A map of the
+//! rooms, in the order in which a request walks through them:
 //!
 //! | room | its job |
 //! |---|---|

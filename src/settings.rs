@@ -11,8 +11,8 @@ pub const MAX_INTERPRETERS: &str = "MODPYTHON_CORE_MAX_INTERPRETERS";
 /// `MODPYTHON_CORE_DISABLE=name,name`: these remedies are left out; see [`REMEDIES`].
 pub const DISABLE: &str = "MODPYTHON_CORE_DISABLE";
 
-/// The remedies that can be left out one by one. Each cures a defect of mod_python that has nothing to do with the number
-/// of interpreters or of loads; docs/mod_python.md says which.
+/// The remedies that can be left out one by one. Each cures a defect of mod_python that has nothing to do with the
+/// number of interpreters or of loads; docs/mod_python.md says which.
 pub const REMEDIES: &[&str] = &[
     "buckets",
     "cgihandler",

@@ -75,8 +75,8 @@ fn the_library_stays_loaded_and_names_its_python() {
     let python = env!("MODPYTHON_CORE_PYTHON");
     assert_eq!(sonames, [format!("libmodpython-core-py{python}.so.0")]);
     assert!(needed.iter().any(|name| name.starts_with(&format!("libpython{python}.so"))), "{needed:?}");
-    // Apache unloads mod_python.so at each restart, and what it loads then may be the stock one, which needs a libpython
-    // that is not initialised: the library keeps neither itself nor libpython.
+    // Apache unloads mod_python.so at each restart, and what it loads then may be the stock one, which needs a
+    // libpython that is not initialised: the library keeps neither itself nor libpython.
     assert_eq!(flags & elf::DF_1_NODELETE.0, 0, "linked with -z nodelete");
 }
 

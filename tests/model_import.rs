@@ -19,7 +19,8 @@ struct Interpreter {
     modules: Modules<u32>,
     /// The version of the file on the disk.
     on_disk: i64,
-    /// `sys.modules["index"]`: the module, and the version of the code that has run in it to its end; None while it runs.
+    /// `sys.modules["index"]`: the module, and the version of the code that has run in it to its end; None while it
+    /// runs.
     module: Option<(u32, Option<i64>)>,
     runs: Vec<i64>,
     /// How many of the next runs fail.

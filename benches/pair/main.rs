@@ -5,14 +5,14 @@
 //! - *stock 3.5*: a hash, and states that any thread takes and leaves behind, as in 3.5.
 //!
 //! `make bench-pair [PYTHON=...]`. With 1, 2 and 32 threads. In each round every
-//! one has its turn; what is compared is the median over the rounds of the ratio within a round, since a machine that is
-//! busy with something else is so for all of them. Fails if a pair takes over 10 % more than a bare one, or does not
+//! one has its turn; what is compared is the median over the rounds of the ratio within a round, since a machine that
+//! is busy with something else is so for all of them. Fails if a pair takes over 10 % more than a bare one, or does not
 //! take less than stock 3.1's.
 //!
-//! Shown without being judged: the CPython calls alone, and stock 3.5, whose pair is quicker than ours. It does not find
-//! out whether its thread holds the GIL already, nor keep a thread to states of its own. And all its work is inside the
-//! GIL: in a loop that does nothing else the GIL changes hands half as often as with ours, which with many threads is
-//! most of the time that passes.
+//! Shown without being judged: the CPython calls alone, and stock 3.5, whose pair is quicker than ours. It does not
+//! find out whether its thread holds the GIL already, nor keep a thread to states of its own. And all its work is
+//! inside the GIL: in a loop that does nothing else the GIL changes hands half as often as with ours, which with many
+//! threads is most of the time that passes.
 
 #[cfg(not(feature = "python3"))]
 #[path = "python2.rs"]
@@ -76,8 +76,8 @@ fn bare(map: &HashMap<CString, usize>, own: *mut ffi::PyThreadState) {
 
 /// The CPython calls of the bare pair.
 fn calls(own: *mut ffi::PyThreadState) {
-    // SAFETY: a state of this thread alone: the GIL is taken with it, what a request left in it is cleared, and the GIL is
-    // given up.
+    // SAFETY: a state of this thread alone: the GIL is taken with it, what a request left in it is cleared, and the GIL
+    // is given up.
     unsafe {
         ffi::PyEval_RestoreThread(own);
         ffi::PyThreadState_Clear(ffi::PyThreadState_Get());

@@ -97,8 +97,8 @@ impl Shared {
         }
     }
 
-    /// 3.1: looks in the dict with the bare GIL, gives it up, makes a state, and takes the GIL with that; in the end the
-    /// state is destroyed. It is cleared first, as it has to be; 3.1 forgets to.
+    /// 3.1: looks in the dict with the bare GIL, gives it up, makes a state, and takes the GIL with that; in the end
+    /// the state is destroyed. It is cleared first, as it has to be; 3.1 forgets to.
     fn stock31(&self) {
         // SAFETY: the calls of a stock module in its order. The object points to the interpreter.
         unsafe {

@@ -111,8 +111,8 @@ impl Shared {
         unsafe { (self.release_interpreter)(black_box((self.get_interpreter)(black_box(NAME).as_ptr()))) }
     }
 
-    /// 3.1: looks in the dict with the GIL, gives it up, makes a state, and takes the GIL with that; in the end the state
-    /// is destroyed. It is cleared first, as it has to be; 3.1 forgets to.
+    /// 3.1: looks in the dict with the GIL, gives it up, makes a state, and takes the GIL with that; in the end the
+    /// state is destroyed. It is cleared first, as it has to be; 3.1 forgets to.
     fn stock31(&self) {
         // SAFETY: the calls of a stock module in its order. The capsule has no name and points to the interpreter.
         unsafe {

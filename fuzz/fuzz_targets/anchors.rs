@@ -1,5 +1,5 @@
-//! The finder of places and the editor, on anything that may be a file of a source tree: two bytes choose the generation
-//! and the file. The lines come out as they went in, and no diff has a line removed.
+//! The finder of places and the editor, on anything that may be a file of a source tree: two bytes choose the
+//! generation and the file. The lines come out as they went in, and no diff has a line removed.
 
 #![no_main]
 

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import sys
 import time
-from importlib.machinery import BuiltinImporter, ExtensionFileLoader, FrozenImporter, PathFinder, SOURCE_SUFFIXES
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder, SOURCE_SUFFIXES
 
 # sys.path as it was before any handler added to it.
 original_path = []

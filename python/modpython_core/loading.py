@@ -80,7 +80,8 @@ def _one(request, name, parent, autoreload):
             failure, module = module, None if autoreload else attempt.kept()
             if module is None and (autoreload or not core.is_running(found.key)):
                 raise failure.another()
-        # None: the attempt that this thread waited on has gone well, or the next one has begun. Look again: the file may be
+        # None: the attempt that this thread waited on has gone well, or the next one has begun. Look again: the file
+        # may be
         # another by now.
         if module is not None:
             if parent is not None:
@@ -125,7 +126,8 @@ class Attempt(object):
     def decide(self, nested):
         """Hit, load or reload, decided again now that nobody else can load the file (I6)."""
         if nested:
-            # This thread is itself running the file, or the one that runs it waits for this thread: what there is of the
+            # This thread is itself running the file, or the one that runs it waits for this thread: what there is of
+            # the
             # module must do, as with an import. If there is nothing of it yet, then nobody runs it: its owner waits
             # before that, and will look again before it does anything.
             module = self.half_made()

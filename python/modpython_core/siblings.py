@@ -5,10 +5,9 @@ sys.path: the dispatchers put each directory there when it is first asked for.
 
 from __future__ import absolute_import
 
-import os
 import sys
 
-from modpython_core import finding, names, platform, search
+from modpython_core import finding, platform, search
 
 core = None
 load = None

@@ -2,10 +2,10 @@
 //!
 //! The contract, for every function that C calls:
 //!
-//! - Pointers are NULL or valid for the time of the call; a name is NULL or NUL-terminated, and may hold any byte. A NULL
-//!   name is `main_interpreter`. Names are copied where they are kept.
-//! - An acquisition that fails returns NULL, holds nothing, and has said why in the error log. One that succeeds returns
-//!   with the GIL held, and the structure it returns is this thread's until the release.
+//! - Pointers are NULL or valid for the time of the call; a name is NULL or NUL-terminated, and may hold any byte. A
+//!   NULL name is `main_interpreter`. Names are copied where they are kept.
+//! - An acquisition that fails returns NULL, holds nothing, and has said why in the error log. One that succeeds
+//!   returns with the GIL held, and the structure it returns is this thread's until the release.
 //! - No panic leaves: what could panic is pure, and caught step by step, since CPython may end a thread inside a call
 //!   that takes the GIL, and no `catch_unwind` may stand around that.
 

@@ -2,8 +2,8 @@
 //!
 //! httpd unloads mod_python.so at each restart, and its parent loads it anew: the file may be another one by then, the
 //! stock one among them, which needs a Python that is not initialised yet. So the library goes with the module, and
-//! libpython with both. Where libpython stays, the library has to stay too, since Python's table of built-in modules leads
-//! to it; then the parent ends Python at a restart, so that whichever module comes next starts it.
+//! libpython with both. Where libpython stays, the library has to stay too, since Python's table of built-in modules
+//! leads to it; then the parent ends Python at a restart, so that whichever module comes next starts it.
 
 use super::host::{self, Cleanup};
 use crate::python::{Cpython, Python};
@@ -23,8 +23,8 @@ const EXTENSION_MODULES: [&[u8]; 5] =
 /// What the names of our shared libraries begin with. Linked into mod_python.so, the code goes and stays with that.
 const LIBRARY: &[u8] = b"libmodpython-core-";
 
-/// The parent has started Python: stays if an extension module of Python is loaded, since nothing unloads those, and they
-/// keep libpython.
+/// The parent has started Python: stays if an extension module of Python is loaded, since nothing unloads those, and
+/// they keep libpython.
 pub fn stay_if_python_stays() {
     let mut found = false;
     // SAFETY: the callback gets the pointer to `found`, and is not called afterwards.
@@ -77,8 +77,8 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
     0
 }
 
-/// Ends Python in the server's parent. Stock's next Py_Initialize would do nothing, and the SaveThread after it, without a
-/// thread state, end the server.
+/// Ends Python in the server's parent. Stock's next Py_Initialize would do nothing, and the SaveThread after it,
+/// without a thread state, end the server.
 fn end_python() {
     if !Python::is_initialized() || Python::attached().is_some() {
         return;

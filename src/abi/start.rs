@@ -57,8 +57,8 @@ fn guard_forks() {
 ///
 /// Called in place of `PyOS_AfterFork`, in a child that has one thread, which holds the GIL.
 pub unsafe fn after_fork() {
-    // SAFETY: the GIL is held, in a child of one thread; a state that a living thread has as its own is alive, as is the
-    // main interpreter.
+    // SAFETY: the GIL is held, in a child of one thread; a state that a living thread has as its own is alive, as is
+    // the main interpreter.
     unsafe {
         if Python::attached().is_none() {
             // The thread that forked is the one that started Python, and has a state of the main interpreter.

@@ -75,8 +75,8 @@ pub struct Thread {
     pub step: RefCell<Step>,
     /// The state of the acquisition that was released last: generation 3.1 deletes it afterwards.
     pub released: Cell<*mut c_void>,
-    /// A signal handler asks for an interpreter although it cannot have one ([`Outer::Interrupted`]). Beside `step`, which
-    /// is that of what it has interrupted.
+    /// A signal handler asks for an interpreter although it cannot have one ([`Outer::Interrupted`]). Beside `step`,
+    /// which is that of what it has interrupted.
     interrupted: Cell<bool>,
 }
 

@@ -1,4 +1,5 @@
-//! Generation 3.1 (3.1.3, 3.1.4): the functions under their own names. What each function does with its arguments is said in `boundary`.
+//! Generation 3.1 (3.1.3, 3.1.4): the functions under their own names. What each function does with its arguments is
+//! said in `boundary`.
 
 use super::{acquire, boundary, data::InterpreterData31};
 use crate::python::ffi;

@@ -79,7 +79,8 @@ pub unsafe extern "C" fn mpc32_release_interpreter() {
     }
 }
 
-/// Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no memory.
+/// Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no
+/// memory.
 ///
 /// # Safety
 ///
@@ -113,8 +114,8 @@ pub unsafe extern "C" fn mpc32_make_interpreter(
     unsafe { boundary::make_interpreter() }
 }
 
-/// The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no server. NULL
-/// on failure, with the error logged.
+/// The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no
+/// server. NULL on failure, with the error logged.
 ///
 /// # Safety
 ///

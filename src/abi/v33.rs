@@ -77,7 +77,8 @@ pub unsafe extern "C" fn mpc33_release_interpreter() {
     }
 }
 
-/// Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no memory.
+/// Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no
+/// memory.
 ///
 /// # Safety
 ///
@@ -108,8 +109,8 @@ pub unsafe extern "C" fn mpc33_make_interpreter(_name: *const c_char) -> *mut ff
     unsafe { boundary::make_interpreter() }
 }
 
-/// The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no server. NULL
-/// on failure, with the error logged.
+/// The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no
+/// server. NULL on failure, with the error logged.
 ///
 /// # Safety
 ///

@@ -74,7 +74,8 @@ pub unsafe extern "C" fn mpc35_release_interpreter(data: *mut InterpreterData35)
     }
 }
 
-/// Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no memory.
+/// Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no
+/// memory.
 ///
 /// # Safety
 ///
@@ -94,8 +95,8 @@ pub unsafe extern "C" fn mpc35_save_interpreter(
     }
 }
 
-/// The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no server. NULL
-/// on failure, with the error logged.
+/// The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no
+/// server. NULL on failure, with the error logged.
 ///
 /// # Safety
 ///

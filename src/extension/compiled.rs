@@ -1,7 +1,7 @@
 //! The shim's code, compiled once a process, before it forks.
 //!
-//! To compile the sources takes 5 ms and touches 0.8 MB. Done in the server's parent, whose pages the children share, it
-//! costs each interpreter of each child neither.
+//! To compile the sources takes 5 ms and touches 0.8 MB. Done in the server's parent, whose pages the children share,
+//! it costs each interpreter of each child neither.
 
 use super::SHIM;
 use super::object::Owned;

@@ -66,7 +66,8 @@ pub(super) unsafe fn without_gil<T>(look: impl FnOnce() -> T) -> T {
 }
 
 /// `version(file)`: the version of a file, by its name (bytes) or its descriptor (int), as a tuple that only this
-/// module reads (seconds, nanoseconds, size, inode, device, and twice the time of the last change); None if the file cannot be seen.
+/// module reads (seconds, nanoseconds, size, inode, device, and twice the time of the last change); None if the file
+/// cannot be seen.
 ///
 /// # Safety
 /// Called by CPython, as METH_O.

@@ -1,9 +1,9 @@
-//! The first request of a handler's module may run alone (I16): others that ask for the module wait until the thread that
-//! has loaded it has ended its request.
+//! The first request of a handler's module may run alone (I16): others that ask for the module wait until the thread
+//! that has loaded it has ended its request.
 //!
-//! Applications set themselves up in their first request. Under stock mod_python no second thread was there: each had an
-//! interpreter of its own. The end of the request is seen by an object in the dict of its thread state, which goes when the
-//! state is cleared.
+//! Applications set themselves up in their first request. Under stock mod_python no second thread was there: each had
+//! an interpreter of its own. The end of the request is seen by an object in the dict of its thread state, which goes
+//! when the state is cleared.
 
 use super::caller::Where;
 use super::files::without_gil;
@@ -32,7 +32,8 @@ fn key(state: &State, file: &CStr) -> Key {
     Key::new(state.interpreter, &[b"first request\0", file.to_bytes()].concat())
 }
 
-/// `run_alone(file)`: this thread has loaded the file (bytes), and others that ask for it wait for the end of its request.
+/// `run_alone(file)`: this thread has loaded the file (bytes), and others that ask for it wait for the end of its
+/// request.
 ///
 /// # Safety
 /// Called by CPython, as METH_O.
@@ -107,9 +108,9 @@ unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
     unsafe { Owned::from_new(ffi::PyCObject_FromVoidPtr(alone.cast::<c_void>(), Some(gone))) }
 }
 
-/// `await_first(kind, where, name, seconds)`: waits, without the GIL and for at most so many seconds, for the end of the
-/// first request of the module that the name, asked for there, has given. Whoever has waited once, or would wait for ever,
-/// ends the wait for all.
+/// `await_first(kind, where, name, seconds)`: waits, without the GIL and for at most so many seconds, for the end of
+/// the first request of the module that the name, asked for there, has given. Whoever has waited once, or would wait
+/// for ever, ends the wait for all.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.

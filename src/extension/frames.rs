@@ -1,4 +1,5 @@
-//! Which threads run a module's code, for Python 2, which does not say it of a module: asked of the frames of all threads.
+//! Which threads run a module's code, for Python 2, which does not say it of a module: asked of the frames of all
+//! threads.
 
 use super::object::{Owned, bytes};
 use super::text::interned;

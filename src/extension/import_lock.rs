@@ -6,10 +6,11 @@ use super::object::{Owned, Pending, exactly};
 use crate::python::ffi;
 use std::ptr::{null, null_mut};
 
-/// `importing(get_lock, name, function)`: `function(from_outside)` under importlib's own lock of the module of that name,
-/// which `get_lock` gives, so that a plain import of it waits for our load, and ours for its. False means that this thread
-/// is inside already, with a plain import of the module; or that importlib has seen a deadlock coming, which is to say that
-/// the owner of the lock waits for this thread. It then goes on without the lock, as an import does.
+/// `importing(get_lock, name, function)`: `function(from_outside)` under importlib's own lock of the module of that
+/// name, which `get_lock` gives, so that a plain import of it waits for our load, and ours for its. False means that
+/// this thread is inside already, with a plain import of the module; or that importlib has seen a deadlock coming,
+/// which is to say that the owner of the lock waits for this thread. It then goes on without the lock, as an import
+/// does.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -54,8 +55,8 @@ pub(super) unsafe extern "C" fn importing(
     }
 }
 
-/// Calls a function of the module `_imp`, which is written in C. Whether it went well; an exception is cleared: to release
-/// what this thread does not hold is an error.
+/// Calls a function of the module `_imp`, which is written in C. Whether it went well; an exception is cleared: to
+/// release what this thread does not hold is an error.
 ///
 /// # Safety
 /// The GIL is held and no exception is pending.
@@ -120,8 +121,8 @@ impl ModuleLock {
         }
     }
 
-    /// Releases the lock until this thread holds it as often as before. `answer` is handed on, unless an exception has come
-    /// instead.
+    /// Releases the lock until this thread holds it as often as before. `answer` is handed on, unless an exception has
+    /// come instead.
     ///
     /// # Safety
     /// The GIL is held; an exception is pending if there is no answer.

@@ -1,5 +1,5 @@
-//! The calls that take something, run the shim's code and give it back, with no bytecode between (I13): an exception that
-//! a signal handler or a watchdog throws at any point leaves no lock behind.
+//! The calls that take something, run the shim's code and give it back, with no bytecode between (I13): an exception
+//! that a signal handler or a watchdog throws at any point leaves no lock behind.
 
 use super::locks::{self, Turn};
 use super::module;

@@ -161,9 +161,9 @@ fn say_that_it_takes_long(key: &Key) {
     crate::log::line(crate::log::WARNING, &text);
 }
 
-/// The one import lock of Python 2, which a thread that waits inside an import statement holds (I4). Whoever it waits for
-/// may need it to go on; so it is given up after a while, as often as it is held, and taken again after. Other threads
-/// can then import the module whose import is under way here, and get it half-made, as in a cycle of imports.
+/// The one import lock of Python 2, which a thread that waits inside an import statement holds (I4). Whoever it waits
+/// for may need it to go on; so it is given up after a while, as often as it is held, and taken again after. Other
+/// threads can then import the module whose import is under way here, and get it half-made, as in a cycle of imports.
 ///
 /// In Python 3 there is a lock per module, and cycles through those are seen (`blocked`).
 pub(super) struct ImportLock {

@@ -1,5 +1,5 @@
-//! The definition of the extension module `_modpython_core` for Python 3, and how it is made in an interpreter without a
-//! file: by multi-phase initialisation, with a state per interpreter.
+//! The definition of the extension module `_modpython_core` for Python 3, and how it is made in an interpreter without
+//! a file: by multi-phase initialisation, with a state per interpreter.
 
 use super::object::{Owned, arguments};
 use super::state::State;

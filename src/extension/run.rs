@@ -1,5 +1,5 @@
-//! The run of a module's code: what is marked and entered before it, and published or put back after it, with no bytecode
-//! between (I13).
+//! The run of a module's code: what is marked and entered before it, and published or put back after it, with no
+//! bytecode between (I13).
 
 use super::caller::Where;
 use super::files::{from_tuple, place_of, without_gil};
@@ -12,8 +12,9 @@ use crate::python::ffi;
 use std::ptr::null_mut;
 
 /// `run(kind, where, name, file, sys_name, module, previous, again, runner)`: `runner(module)` runs the code of a file
-/// (bytes), and answers its version. From then on `name`, asked for there, gives what the code has left in `sys.modules`
-/// under `sys_name`, which is also the answer. None if another module than `previous` (None: none) is there at the start.
+/// (bytes), and answers its version. From then on `name`, asked for there, gives what the code has left in
+/// `sys.modules` under `sys_name`, which is also the answer. None if another module than `previous` (None: none) is
+/// there at the start.
 ///
 /// A failure puts everything back: `sys.modules`, and, `again`, the names in the module.
 ///
@@ -190,7 +191,8 @@ impl Before {
             };
             ffi::PyErr_Clear();
             if let Some(names) = &self.names {
-                // First everything back in, then what is new out: requests are running in it, and none must miss a name.
+                // First everything back in, then what is new out: requests are running in it, and none must miss a
+                // name.
                 let namespace = ffi::PyModule_GetDict(module);
                 ffi::PyDict_Update(namespace, names.as_ptr());
                 delete_where(namespace, |key| ffi::PyDict_GetItemWithError(names.as_ptr(), key).is_null());

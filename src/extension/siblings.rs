@@ -1,5 +1,5 @@
-//! `__import__`, once handlers of more than one directory are there: an import statement in a module of such a directory
-//! may mean that directory's file. All others are handed on as they are.
+//! `__import__`, once handlers of more than one directory are there: an import statement in a module of such a
+//! directory may mean that directory's file. All others are handed on as they are.
 
 use super::module;
 use super::object::{Owned, arguments, exactly, none, raise};
@@ -193,7 +193,8 @@ unsafe fn top_of(name: *mut ffi::PyObject) -> Option<Owned> {
     }
 }
 
-/// `name_of(file)`: the name in `sys.modules` under which the file (bytes) runs just now, or has run; None if it has not.
+/// `name_of(file)`: the name in `sys.modules` under which the file (bytes) runs just now, or has run; None if it has
+/// not.
 ///
 /// # Safety
 /// Called by CPython, as METH_O.

@@ -64,10 +64,10 @@ pub(super) unsafe extern "C" fn hit(
     }
 }
 
-/// `verdict(file, autoreload)`: what to do about a file (bytes), what it gave, its name in `sys.modules`, and the module
-/// in which its code ran: "hit" or "reload" with all three, "load" with three None. For whoever holds the lock of the
-/// file: that its code is marked as running then means that the thread which ran it is gone, with a fork, and it must be
-/// loaded.
+/// `verdict(file, autoreload)`: what to do about a file (bytes), what it gave, its name in `sys.modules`, and the
+/// module in which its code ran: "hit" or "reload" with all three, "load" with three None. For whoever holds the lock
+/// of the file: that its code is marked as running then means that the thread which ran it is gone, with a fork, and it
+/// must be loaded.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -106,8 +106,8 @@ pub(super) unsafe extern "C" fn verdict(
     }
 }
 
-/// `adopt(kind, where, name, file, module, sys_name, version)`: a plain import has run that version of the file (bytes) in
-/// `module`; from now on `name`, asked for there, gives it. A version of None is never looked at again.
+/// `adopt(kind, where, name, file, module, sys_name, version)`: a plain import has run that version of the file (bytes)
+/// in `module`; from now on `name`, asked for there, gives it. A version of None is never looked at again.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -199,8 +199,8 @@ pub(super) unsafe extern "C" fn refuse(
     }
 }
 
-/// `hidden_file(kind, where, name)`: the file (bytes) behind the module of that name, asked for there, if its code has put
-/// something else into `sys.modules` and that is still there; else None.
+/// `hidden_file(kind, where, name)`: the file (bytes) behind the module of that name, asked for there, if its code has
+/// put something else into `sys.modules` and that is still there; else None.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -226,7 +226,8 @@ pub(super) unsafe extern "C" fn hidden_file(
     }
 }
 
-/// `running(file)`: the module in which the code of the file (bytes) runs just now, else the one that it gave, else None.
+/// `running(file)`: the module in which the code of the file (bytes) runs just now, else the one that it gave, else
+/// None.
 ///
 /// # Safety
 /// Called by CPython, as METH_O.
@@ -253,8 +254,8 @@ pub(super) unsafe extern "C" fn is_running(module: *mut ffi::PyObject, file: *mu
     }
 }
 
-/// `claim(name, file)`: whether the load of the file (bytes) may have the name in `sys.modules`; it is kept for it until
-/// the load has ended.
+/// `claim(name, file)`: whether the load of the file (bytes) may have the name in `sys.modules`; it is kept for it
+/// until the load has ended.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.

@@ -1,5 +1,5 @@
-//! The table behind `import_module`: which module a file gave, which version of the file that was, whether its code runs
-//! just now, and whether the module is still fresh.
+//! The table behind `import_module`: which module a file gave, which version of the file that was, whether its code
+//! runs just now, and whether the module is still fresh.
 //!
 //! One [`Modules`] per interpreter, reached only with that interpreter's GIL held, so there is no lock in this room.
 //! It calls neither CPython nor the system: the module is an opaque handle, and who asks brings the answer of

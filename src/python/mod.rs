@@ -125,8 +125,8 @@ pub unsafe trait Cpython: 'static {
     unsafe fn detach() -> ThreadState;
 
     /// Makes the current state as new: nothing of what has run on it is left in it, or is found by what CPython has
-    /// remembered under it. Then puts it by: nothing reaches it by way of its thread. Runs destructors, hence any Python
-    /// code; false if they do not come to an end.
+    /// remembered under it. Then puts it by: nothing reaches it by way of its thread. Runs destructors, hence any
+    /// Python code; false if they do not come to an end.
     ///
     /// # Safety
     /// This thread must hold the GIL with this state, on which no frame runs.

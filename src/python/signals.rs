@@ -1,5 +1,5 @@
-//! Whether this thread is inside a signal handler. prefork's child ends in the handler of SIGTERM, and destroys its pools
-//! there: mod_python's cleanups then ask for an interpreter, whatever the handler has interrupted.
+//! Whether this thread is inside a signal handler. prefork's child ends in the handler of SIGTERM, and destroys its
+//! pools there: mod_python's cleanups then ask for an interpreter, whatever the handler has interrupted.
 
 use std::cell::Cell;
 

@@ -3,9 +3,10 @@
 //! - A thread keeps one state per interpreter and nesting, made as new at each release. To make one for each request,
 //!   as mod_python does, takes three times as long in 2.7, and from 3.11 on, where a state maps memory at its first
 //!   call, some 8 µs. What makes a state as new is said in `capi/states.c`.
-//! - A nested acquisition (a request in a request: internal_redirect, a filter, a subrequest) runs on a state of its own.
-//! - Up to 3.11 `PyGILState_Ensure` works on one state per thread only, and deadlocks when the thread runs on another one
-//!   of the same interpreter. So a request in that interpreter always runs on that state: a nested one, or one in a
+//! - A nested acquisition (a request in a request: internal_redirect, a filter, a subrequest) runs on a state of its
+//!   own.
+//! - Up to 3.11 `PyGILState_Ensure` works on one state per thread only, and deadlocks when the thread runs on another
+//!   one of the same interpreter. So a request in that interpreter always runs on that state: a nested one, or one in a
 //!   thread whose state is not ours, borrows it, and finds it as new; what was in it is set aside and put back. A
 //!   thread's first state is one of the main interpreter, so that it is there that `PyGILState_*` works.
 //! - From 3.12 on `PyGILState_*` follows the state that a thread runs on, and nothing is borrowed.
@@ -28,9 +29,9 @@ pub(super) const KEPT_AT_MOST: usize = 64;
 enum Origin {
     /// Made by this room, so that it is also this room that destroys it.
     Ours,
-    /// The first of an interpreter that this thread has created. Never destroyed, not even when its thread ends: in 3.11
-    /// it is part of the interpreter, and once an interpreter has lost its last state the next one made for it finds
-    /// this one used ("init_threadstate: thread state already initialized", fatal).
+    /// The first of an interpreter that this thread has created. Never destroyed, not even when its thread ends: in
+    /// 3.11 it is part of the interpreter, and once an interpreter has lost its last state the next one made for it
+    /// finds this one used ("init_threadstate: thread state already initialized", fatal).
     First,
     /// The one that `PyGILState_Ensure` would use. Looked up at each acquisition, since it may be gone after it.
     Borrowed,
@@ -170,7 +171,8 @@ impl<P: Cpython, D> Threads<P, D> {
         self.forget_after_fork();
         let own = self.find(interpreter, |kept| kept.origin != Origin::Borrowed);
         if let Some(kept) = &own {
-            // The thread's state in the main interpreter is the one that may have changed its owner between two requests.
+            // The thread's state in the main interpreter is the one that may have changed its owner between two
+            // requests.
             if P::GIL_STATE_FOLLOWS || !kept.is_main || P::gil_state() == Some(kept.state.get()) {
                 return own;
             }

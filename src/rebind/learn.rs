@@ -32,8 +32,8 @@ pub fn is_interpreters(table: *mut c_void) -> bool {
     INTERPRETERS.load(Ordering::Relaxed) == table
 }
 
-/// The first call of python_init has been made, by a module of this generation: forget what an earlier load of the module
-/// taught us.
+/// The first call of python_init has been made, by a module of this generation: forget what an earlier load of the
+/// module taught us.
 pub fn begin(generation: &str) {
     let number = NAMES.iter().position(|name| *name == generation).unwrap_or_default();
     GENERATION.store(u8::try_from(number).unwrap_or_default(), Ordering::Relaxed);

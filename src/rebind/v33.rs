@@ -1,5 +1,5 @@
-//! Generations 3.2 and 3.3: what a finished module of theirs calls in another order than one of 3.1, or besides. All else is
-//! answered by [`v31`](super::v31), and the names under which it is called are in capi/glue33.c.
+//! Generations 3.2 and 3.3: what a finished module of theirs calls in another order than one of 3.1, or besides. All
+//! else is answered by [`v31`](super::v31), and the names under which it is called are in capi/glue33.c.
 //!
 //! | the module calls | stock | here |
 //! |---|---|---|
@@ -68,8 +68,8 @@ unsafe extern "C" fn mpc33_thread_mutex_create(mutex: *mut *mut c_void, flags: c
     }
 }
 
-/// Whether it is the mutex of the interpreters, which is not needed: a thread that waits for an interpreter would hold up
-/// those that ask for others.
+/// Whether it is the mutex of the interpreters, which is not needed: a thread that waits for an interpreter would hold
+/// up those that ask for others.
 fn is_needless(mutex: *mut c_void) -> bool {
     learn::armed() && LOCK.load(Ordering::Relaxed) == mutex
 }
@@ -112,8 +112,8 @@ unsafe extern "C" fn mpc33_rebound_after_fork() {
     }
 }
 
-/// `PyEval_ReleaseLock`: the end of python_init, or of the child's start, where no state stays current; or the look-up of an
-/// acquisition is over.
+/// `PyEval_ReleaseLock`: the end of python_init, or of the child's start, where no state stays current; or the look-up
+/// of an acquisition is over.
 ///
 /// # Safety
 ///
@@ -159,8 +159,8 @@ unsafe extern "C" fn mpc33_clear(state: *mut c_void) {
     }
 }
 
-/// `apr_pool_cleanup_register`: python_finalize is not registered (MODPYTHON-109; 3.2 alone has it), and python_decref is
-/// replaced by one that takes the GIL.
+/// `apr_pool_cleanup_register`: python_finalize is not registered (MODPYTHON-109; 3.2 alone has it), and python_decref
+/// is replaced by one that takes the GIL.
 ///
 /// # Safety
 ///

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Tests what `make install` installs: usage: product.sh PYTHON, after `make PYTHON=...` in this folder.
 #
-# The files and their sizes, that `make uninstall` takes them all away, that the completions offer every option, and that
-# the same source built in two folders gives the same bytes (there without optimisation, to save time).
+# The files and their sizes, that `make uninstall` takes them all away, that the completions offer every option, and
+# that the same source built in two folders gives the same bytes (there without optimisation, to save time).
 set -eu
 
 python=$1

@@ -2,9 +2,10 @@
 # Builds the test host, stock and relinked, for the live tests: usage: build-host.sh PYTHON WAY SHIP OUT [SHAPE]
 #
 # WAY is S (source) or O (objects only), both as `make relink TREE=` does it, or F (the finished module, rewritten by
-# modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared library. OUT gets stock.so and relinked.so, the package that belongs to each
-# (lib/, lib-relinked/), and `way`, `python` and `shape`, one word each; for a Python that is not the system's also `home`, a link
-# to its copy beside OUT: httpd's children may not enter the folder of a user's own Python.
+# modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared library. OUT
+# gets stock.so and relinked.so, the package that belongs to each (lib/, lib-relinked/), and `way`, `python` and
+# `shape`, one word each; for a Python that is not the system's also `home`, a link to its copy beside OUT: httpd's
+# children may not enter the folder of a user's own Python.
 set -eu
 
 python=$1 way=$2 ship=$(cd "$3" && pwd) out=$4 shape=${5:-3.1}
@@ -14,8 +15,8 @@ rm -rf "$out"
 mkdir -p "$out/stock" "$out/raw"
 out=$(cd "$out" && pwd)
 
-# The host writes its build beside its sources. `stock` has a mend without which no child of it lives on Python 2.7; `raw`,
-# which gets relinked, has none, as the releases have none.
+# The host writes its build beside its sources. `stock` has a mend without which no child of it lives on Python 2.7;
+# `raw`, which gets relinked, has none, as the releases have none.
 build() {
     cp -R "$here/tests/host/." "$out/$1"
     (cd "$out/$1" && ./configure ${APXS:+"--with-apxs=$APXS"} --with-python="$python" --shape="$shape" $2 && make) \

@@ -12,10 +12,6 @@ try:
 except ImportError:
     VARIABLES = []
     DYING = []
-try:
-    from threading import get_ident
-except ImportError:
-    from thread import get_ident
 
 LOCAL = threading.local()
 NESTED = ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int
@@ -34,6 +30,11 @@ class Value(object):
             DYING[self.number % 8].set(heir)
             for variable in VARIABLES + DYING:
                 variable.get(None)
+
+
+def get_ident():
+    """The calling thread, as PyThreadState_SetAsyncExc knows it."""
+    return threading.current_thread().ident
 
 
 def watch(frame, event, argument):

@@ -1,9 +1,8 @@
 """PythonAutoReload Off runs nothing twice, On sees every change since the code ran, whoever imported it (I14)."""
 
-import os
 import sys
 
-from harness import Directory, case, core, import_module, ran, run, runs, together
+from harness import Directory, case, import_module, run, runs, together
 
 SOURCE = 'import harness\nharness.ran(__name__)\nvalue = %d\n'
 

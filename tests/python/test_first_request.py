@@ -4,7 +4,7 @@ import sys
 import threading
 
 import harness
-from harness import Directory, apache, case, clock, core, import_module, ran, run, runs, together, until
+from harness import Directory, apache, case, clock, core, run, runs, together, until
 
 loading = sys.modules['modpython_core.loading']
 callback = apache.CallBack()

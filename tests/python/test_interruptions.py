@@ -1,14 +1,12 @@
 """Exceptions that come between two bytecodes, at any point: signal handlers with alarm limits, watchdogs (I13)."""
 
 import ctypes
-import os
 import signal
 import sys
 import threading
-import time
 
 import harness
-from harness import PYTHON2, Directory, apache, case, clock, core, import_module, lines, raises, ran, run, runs, \
+from harness import PYTHON2, Directory, apache, case, clock, core, import_module, lines, raises, run, runs, \
     together, until
 
 set_async = ctypes.pythonapi.PyThreadState_SetAsyncExc

@@ -5,11 +5,9 @@ import sys
 import sysconfig
 import zipfile
 
-import harness
-from harness import PYTHON2, Directory, apache, case, core, import_module, lines, raises, ran, run, runs, together
+from harness import PYTHON2, Directory, apache, case, import_module, lines, raises, run, runs
 
 if PYTHON2:
-    import imp
     import py_compile
 else:
     import importlib.util

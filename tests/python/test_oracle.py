@@ -13,10 +13,9 @@ import shutil
 import sys
 import threading
 import time
-import zipfile
 
 import harness
-from harness import PYTHON2, Directory, apache, case, clock, core, import_module, run, runs, together
+from harness import Directory, case, clock, core, import_module, run, runs, together
 
 SECONDS = float(os.environ.get('MODPYTHON_CORE_ORACLE_SECONDS', 12))
 SEED = int(os.environ.get('MODPYTHON_CORE_ORACLE_SEED', time.time()))

@@ -4,8 +4,7 @@ import os
 import pickle
 import sys
 
-import harness
-from harness import PYTHON2, Directory, case, core, import_module, lines, raises, ran, run, runs, together
+from harness import PYTHON2, Directory, case, import_module, raises, run, runs, together
 
 if PYTHON2:
     import cPickle

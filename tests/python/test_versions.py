@@ -9,7 +9,7 @@ try:
 except ImportError:
     pass  # Python 2
 
-from harness import PYTHON2, Directory, case, import_module, raises, ran, run, runs, set_time
+from harness import PYTHON2, Directory, case, import_module, raises, run, runs, set_time
 
 
 def value_after(here, name, text, stamp=None):

@@ -172,7 +172,8 @@ pub fn ensured_between_requests() {
     .unwrap();
 }
 
-/// A state that was made as new is what it was before, word by word: whatever CPython keeps in it, in whichever version.
+/// A state that was made as new is what it was before, word by word: whatever CPython keeps in it, in whichever
+/// version.
 pub fn word_by_word() {
     let code = "import separate; answer = separate.seen()";
     assert_eq!(request(c"a", code).unwrap(), "[]");

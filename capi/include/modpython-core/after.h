@@ -230,7 +230,8 @@ static PyObject *mpc_new_handlers(requestobject *request, hl_entry *handlers)
 #if MODPYTHON_CORE_GENERATION == 301 || MODPYTHON_CORE_GENERATION == 302
 /*
  * PythonChildInitHandler: python_finalize, the one cleanup without data, runs in the handler of the signal that ends
- * the child, and takes the GIL, which the interrupted thread may hold (MODPYTHON-109). From 3.3 on it is not registered.
+ * the child, and takes the GIL, which the interrupted thread may hold (MODPYTHON-109). From 3.3 on it is not
+ * registered.
  */
 static void mpc_cleanup_register(apr_pool_t *pool, const void *data, apr_status_t (*plain)(void *),
                                  apr_status_t (*child)(void *))
@@ -248,8 +249,8 @@ static void mpc_cleanup_register(apr_pool_t *pool, const void *data, apr_status_
 #define apr_global_mutex_destroy modpython_core_global_mutex_destroy
 
 /*
- * Calls from mod_python's other files, by the linker's options --wrap=apr_pool_cleanup_register and so on: python_decref takes no
- * GIL; and server.register_cleanup of 3.1 keeps the interpreter's name in the pool of a request.
+ * Calls from mod_python's other files, by the linker's options --wrap=apr_pool_cleanup_register and so on:
+ * python_decref takes no GIL; and server.register_cleanup of 3.1 keeps the interpreter's name in the pool of a request.
  */
 apr_status_t python_decref(void *object);
 

@@ -263,7 +263,8 @@ mpc31_interpreterdata *mpc32_get_interpreter(const char *name, void *server);
 void mpc32_release_interpreter(void);
 
 /*
- Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no memory.
+ Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no
+ memory.
 
  # Safety
 
@@ -281,15 +282,14 @@ mpc31_interpreterdata *mpc32_save_interpreter(const char *name, PyInterpreterSta
 PyInterpreterState *mpc32_make_interpreter(const char *_name, void *_server);
 
 /*
- The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no server. NULL
- on failure, with the error logged.
+ The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no
+ server. NULL on failure, with the error logged.
 
  # Safety
 
  The GIL is held in the interpreter; `name` is NULL or NUL-terminated.
  */
-PyObject *mpc32_make_obcallback(char *name,
-                                void *_server);
+PyObject *mpc32_make_obcallback(char *name, void *_server);
 
 /*
  `PyOS_AfterFork` for a host of this generation, in its child's start, where it holds the GIL. A state is current
@@ -339,7 +339,8 @@ mpc31_interpreterdata *mpc33_get_interpreter(const char *name);
 void mpc33_release_interpreter(void);
 
 /*
- Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no memory.
+ Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no
+ memory.
 
  # Safety
 
@@ -357,8 +358,8 @@ mpc31_interpreterdata *mpc33_save_interpreter(const char *name, PyInterpreterSta
 PyInterpreterState *mpc33_make_interpreter(const char *_name);
 
 /*
- The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no server. NULL
- on failure, with the error logged.
+ The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no
+ server. NULL on failure, with the error logged.
 
  # Safety
 
@@ -405,7 +406,8 @@ mpc35_interpreterdata *mpc35_get_interpreter(const char *name);
 void mpc35_release_interpreter(mpc35_interpreterdata *data);
 
 /*
- Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no memory.
+ Enters the main interpreter, the only one that a host saves itself, in its child's start. NULL if there is no
+ memory.
 
  # Safety
 
@@ -414,8 +416,8 @@ void mpc35_release_interpreter(mpc35_interpreterdata *data);
 mpc35_interpreterdata *mpc35_save_interpreter(const char *name, PyThreadState *state);
 
 /*
- The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no server. NULL
- on failure, with the error logged.
+ The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no
+ server. NULL on failure, with the error logged.
 
  # Safety
 

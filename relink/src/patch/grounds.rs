@@ -1,5 +1,6 @@
 //! What the macros of after.h rely on in a mod_python.c, besides the functions of the interpreter path: a macro that
-//! changes a call in a way that the code around it does not expect crashes each request, and nothing says so at build time.
+//! changes a call in a way that the code around it does not expect crashes each request, and nothing says so at build
+//! time.
 //!
 //! `patches/grounds` has the table; a tree in which a macro's ground is missing is refused.
 

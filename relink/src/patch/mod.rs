@@ -1,8 +1,8 @@
 //! `modpython-relink patch`: the lines that a source tree of mod_python gets, as diffs or in the tree itself.
 //!
-//! [`tree`] reads it, and [`generation`] says which mod_python it may be; [`anchors`] finds the places, and [`mod@grounds`] what
-//! the macros rely on; [`releases`] knows the places for the files of a release, [`edit`] puts lines in and writes diffs,
-//! [`output`] writes what a packager takes, and [`reverse`] takes the lines back.
+//! [`tree`] reads it, and [`generation`] says which mod_python it may be; [`anchors`] finds the places, and
+//! [`mod@grounds`] what the macros rely on; [`releases`] knows the places for the files of a release, [`edit`] puts
+//! lines in and writes diffs, [`output`] writes what a packager takes, and [`reverse`] takes the lines back.
 
 mod anchors;
 mod edit;

@@ -30,8 +30,8 @@ macro_rules! releases {
     };
 }
 
-/// 3.1.4 is not among them, since nobody here has its source. Releases with the same three files are there once: 3.0.2 to
-/// 3.0.4, 3.2.6 to 3.2.8, 3.2.9 and 3.2.10, 3.3.0b and 3.3.1, 3.5.0.5 and the newest master.
+/// 3.1.4 is not among them, since nobody here has its source. Releases with the same three files are there once: 3.0.2
+/// to 3.0.4, 3.2.6 to 3.2.8, 3.2.9 and 3.2.10, 3.3.0b and 3.3.1, 3.5.0.5 and the newest master.
 pub const RELEASES: &[Release] = releases! {
     "3.0.1": "mod_python.c", "apache.py", "Makefile.in";
     "3.0.4": "mod_python.c", "apache.py", "Makefile.in";

@@ -123,7 +123,8 @@ fn seven_lines_are_added_and_none_is_removed() {
     }
 }
 
-/// All generations have the places; 3.3 has an importer of its own, which stays. Where the macros' grounds stand is said.
+/// All generations have the places; 3.3 has an importer of its own, which stays. Where the macros' grounds stand is
+/// said.
 #[test]
 fn a_tree_of_each_generation_is_served() {
     for (shape, generation, lines) in [
@@ -145,8 +146,8 @@ fn a_tree_of_each_generation_is_served() {
     }
 }
 
-/// Who gives the list of handlers up differs among the releases; the macro that does it for those that do not would free it
-/// twice in the others, and each request with handlers in two phases would crash.
+/// Who gives the list of handlers up differs among the releases; the macro that does it for those that do not would
+/// free it twice in the others, and each request with handlers in two phases would crash.
 #[test]
 fn a_tree_in_which_the_ground_of_a_macro_is_missing_is_refused() {
     let (keeps, gives) = ("request_obj->hlo = (hlistobject *)", "Py_XDECREF(request_obj->hlo);");

@@ -20,8 +20,9 @@ use std::{
 
 const GENERATION: &str = "3.1";
 
-/// `Py_IsInitialized`, which python_init alone asks: it makes its dict only if it has to initialise Python itself. Switched
-/// off as well: after a graceful restart this library has kept Python in memory, and without a dict the child would hang.
+/// `Py_IsInitialized`, which python_init alone asks: it makes its dict only if it has to initialise Python itself.
+/// Switched off as well: after a graceful restart this library has kept Python in memory, and without a dict the child
+/// would hang.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_Py_IsInitialized() -> c_int {
     0
@@ -66,7 +67,8 @@ pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
         }
         return;
     }
-    // SAFETY: as the module called it: the GIL is held, in a child of one thread. None is current afterwards, as the module has it.
+    // SAFETY: as the module called it: the GIL is held, in a child of one thread. None is current afterwards, as the
+    // module has it.
     unsafe {
         start::after_fork();
         Python::swap_out();
@@ -118,8 +120,8 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseLock() {
     }
 }
 
-/// `PyDict_GetItemString`; in the dict of the interpreters, in an acquisition, it is the registry that answers, with the
-/// address of an `interpreterdata` where the module expects an object that wraps one.
+/// `PyDict_GetItemString`; in the dict of the interpreters, in an acquisition, it is the registry that answers, with
+/// the address of an `interpreterdata` where the module expects an object that wraps one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
     dict: *mut ffi::PyObject,

@@ -1,5 +1,5 @@
-//! Generation 3.1 (3.1.3, 3.1.4): the whole interpreter path of a finished module, or of one linked again from its objects
-//! with `--wrap`.
+//! Generation 3.1 (3.1.3, 3.1.4): the whole interpreter path of a finished module, or of one linked again from its
+//! objects with `--wrap`.
 //!
 //! The module acquires an interpreter by this sequence of calls, here with what each does in our place:
 //!

@@ -104,8 +104,8 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_RestoreThread(state: *mut c_void) {
     unsafe { ffi::PyEval_RestoreThread(state.cast()) }
 }
 
-/// `apr_hash_get`; in the hash of the interpreters, in an acquisition, it is the registry that answers. The module calls
-/// it a dozen times a request for its configuration, so that all else is kept out of that way.
+/// `apr_hash_get`; in the hash of the interpreters, in an acquisition, it is the registry that answers. The module
+/// calls it a dozen times a request for its configuration, so that all else is kept out of that way.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
     hash: *mut c_void,
@@ -196,8 +196,8 @@ pub unsafe extern "C" fn mpc35_rebind_Py_NewInterpreter() -> *mut c_void {
         }
         match thread.take_step() {
             Step::Refused(outer) => {
-                // The module returns its failure without giving the GIL up, and none is held; a caller that held it when
-                // it asked gets it back.
+                // The module returns its failure without giving the GIL up, and none is held; a caller that held it
+                // when it asked gets it back.
                 thread.threads.reenter(outer);
                 true
             }

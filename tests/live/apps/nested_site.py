@@ -21,8 +21,8 @@ if "local" not in globals():
     written = {}
 
 
-# decimal is one C module for all interpreters, and so is its context variable, whose cache goes by the number of a thread
-# state in its interpreter: two interpreters of one process mix up their contexts, whoever runs them.
+# decimal is one C module for all interpreters, and so is its context variable, whose cache goes by the number of a
+# thread state in its interpreter: two interpreters of one process mix up their contexts, whoever runs them.
 counts = apache.interpreter != "other"
 
 

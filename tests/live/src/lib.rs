@@ -1,5 +1,5 @@
-//! Runs mod_python in a real Apache 2.4 under load, with the stock module or the relinked one: Debian's, or our own host
-//! in the shape of 3.1.x.
+//! Runs mod_python in a real Apache 2.4 under load, with the stock module or the relinked one: Debian's, or our own
+//! host in the shape of 3.1.x.
 //!
 //! | room | job |
 //! |---|---|

@@ -208,8 +208,8 @@ impl Server {
             });
             Ok((!busy).then_some(()))
         })?;
-        // The connection is closed before its memory is given back. A thread of a handler may go on for good, and is not
-        // waited for.
+        // The connection is closed before its memory is given back. A thread of a handler may go on for good, and is
+        // not waited for.
         let mut still = 0;
         let _ = wait_until("its threads to be still", AT_REST, || {
             still = if self.is_still()? { still + 1 } else { 0 };

@@ -83,7 +83,8 @@ impl Setup {
     }
 
     /// Imports these handlers in every interpreter before it is used, for tests that are not about imports: while one
-    /// thread imports a handler, mod_python's own `import_module` gives others the unfinished module, and they answer 500.
+    /// thread imports a handler, mod_python's own `import_module` gives others the unfinished module, and they answer
+    /// 500.
     pub fn preload(self, handlers: &str) -> Self {
         self.environment(site::PRELOAD_VARIABLE, handlers)
     }

@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use crate::config::Module;
 use crate::prerequisites::{self, require};
 
-/// Names the directory of a test host, as `tests/live/build-host.sh` makes it. Unset, the distribution's module is tested.
+/// Names the directory of a test host, as `tests/live/build-host.sh` makes it. Unset, the distribution's module is
+/// tested.
 pub const HOST_VARIABLE: &str = "MODPYTHON_LIVE_HOST";
 
 /// How the relinked module of a host was made.
@@ -121,8 +122,8 @@ impl Subject {
         }
     }
 
-    /// How often a race is given its chance, where `full` times are usual. A host relinked by its objects or as a finished
-    /// module has the same library as one relinked by its source, where all of them are taken.
+    /// How often a race is given its chance, where `full` times are usual. A host relinked by its objects or as a
+    /// finished module has the same library as one relinked by its source, where all of them are taken.
     pub fn times(&self, full: u32) -> u32 {
         match self.way() {
             None | Some(Way::Source) => full,

@@ -1,5 +1,5 @@
-//! What the include header changes, in the shape of each generation: every macro has a test that a host built from source
-//! passes, and a table says which. `make check-host` runs it for each shape.
+//! What the include header changes, in the shape of each generation: every macro has a test that a host built from
+//! source passes, and a table says which. `make check-host` runs it for each shape.
 //!
 //! Most tests ask both modules: what stock does right, the relinked one has to do as well.
 
@@ -47,8 +47,8 @@ const SOURCES: [&str; 6] = [
     include_str!("switch.rs"),
 ];
 
-/// A macro without a test, or a generation in which the tests are not run, is one that nobody has tried: the macro for a
-/// request's list of handlers once crashed every request of 3.3 to 3.5, and every test was green.
+/// A macro without a test, or a generation in which the tests are not run, is one that nobody has tried: the macro for
+/// a request's list of handlers once crashed every request of 3.3 to 3.5, and every test was green.
 #[test]
 fn every_macro_has_a_test_in_every_generation() {
     let header = include_str!("../../../capi/include/modpython-core/after.h");

@@ -109,8 +109,9 @@ fn stock_keeps_memory_for_each_phase() {
 }
 
 /// Requests of two interpreters in turn, on one connection, of which the first kind has a function called when the
-/// process ends. The name of its interpreter was in the request's memory: by then another one stands there, or what is no
-/// name at all, which may crash the process. How many of those functions ran in their own interpreter, and all that ran.
+/// process ends. The name of its interpreter was in the request's memory: by then another one stands there, or what is
+/// no name at all, which may crash the process. How many of those functions ran in their own interpreter, and all that
+/// ran.
 fn cleanups(module: Module) -> (usize, usize) {
     only_where(subject().is_host(), HOST);
     let interpreter = |name: &str| format!("PythonInterpreter {name}");

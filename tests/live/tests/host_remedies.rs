@@ -34,8 +34,8 @@ fn shows_unless_cured(remedy: &str, mut shows: impl FnMut(Module, &str) -> bool)
     assert!(shows(Module::Relinked, remedy), "{remedy} cannot be left out");
 }
 
-/// A request that began before a graceful restart uses the lock of a session after it: whether it fails. Requests of the
-/// new child never do.
+/// A request that began before a graceful restart uses the lock of a session after it: whether it fails. Requests of
+/// the new child never do.
 fn fails_after_a_restart(module: Module, disabled: &str) -> bool {
     let mut server = start(module, disabled, &site::handler_in("/session", "remedies::session", ""));
     let port = server.port();

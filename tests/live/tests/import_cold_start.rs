@@ -29,8 +29,8 @@ fn one_load_and_no_bad_answer_in_twenty_cold_starts() {
     println!("relinked: {times} cold starts, 1 load in each, 0 of {answers} answers bad");
 }
 
-/// That it answers badly too is held in `import_parallel`: here each of its threads makes an interpreter of its own, and
-/// few meet another's half-loaded module.
+/// That it answers badly too is held in `import_parallel`: here each of its threads makes an interpreter of its own,
+/// and few meet another's half-loaded module.
 #[test]
 fn stock_loads_more_than_once() {
     let _alone = alone();

@@ -21,8 +21,8 @@ const WORKERS: u32 = 40;
 const FAIL: &str = "fail-now";
 /// So many looks in a row have to find no thread moving.
 const STILL: usize = 20;
-/// What may pass from the end of the attempt until the last of those who waited for it has its answer, in one of so many
-/// tries: a machine may have something else to do in another.
+/// What may pass from the end of the attempt until the last of those who waited for it has its answer, in one of so
+/// many tries: a machine may have something else to do in another.
 const ALLOWANCE: f64 = 0.3;
 const TRIES: usize = 4;
 

@@ -1,5 +1,6 @@
-//! What package managers and log rotation do to a running server: the module or the library replaced, upgraded, restored
-//! or removed on disk, then a restart (R13). No order of these may end the server, as none does with stock alone.
+//! What package managers and log rotation do to a running server: the module or the library replaced, upgraded,
+//! restored or removed on disk, then a restart (R13). No order of these may end the server, as none does with stock
+//! alone.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -104,7 +105,8 @@ fn start(extension: bool) -> Server {
 
 fn survives(extension: bool, changes: impl Iterator<Item = (Change, bool)>) {
     let mut server = start(extension);
-    // Requests are under way at each restart. Some fail: a hard restart ends their connections, and stock loses its races.
+    // Requests are under way at each restart. Some fail: a hard restart ends their connections, and stock loses its
+    // races.
     let (load, over) = (Load::new(server.port(), 4).closing(), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {

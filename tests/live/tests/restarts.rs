@@ -118,7 +118,8 @@ fn four_graceful_restarts_under_load_with_prefork() {
     four_graceful_restarts(Mpm::Prefork, true);
 }
 
-/// The old file goes, or its symbols would be taken for the new one's: httpd makes them known to all that is loaded later.
+/// The old file goes, or its symbols would be taken for the new one's: httpd makes them known to all that is loaded
+/// later.
 #[test]
 fn another_file_of_the_module_takes_over_at_a_graceful_restart() {
     let _alone = alone();
@@ -147,8 +148,8 @@ fn stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded() {
 
 /// Of so many stops one has to be in time. httpd's own ways to the end are not always, as gdb showed of one in some 60:
 /// prefork destroys its pools in the handler of the signal, which may have interrupted APR with the lock of these very
-/// pools held (apr_pool_create_ex below apr_pool_destroy), and worker waits two seconds for a client that has not closed
-/// its side (ap_lingering_close). What hangs for our sake (MODPYTHON-109) does so each time:
+/// pools held (apr_pool_create_ex below apr_pool_destroy), and worker waits two seconds for a client that has not
+/// closed its side (ap_lingering_close). What hangs for our sake (MODPYTHON-109) does so each time:
 /// `a_busy_process_ends_at_once` in host_defects.
 const STOPS: usize = 3;
 

@@ -16,8 +16,8 @@ const TIMES: usize = 3;
 const LONELY_TIMES: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What stock answers in one process, the visits one after the other; and `alone`, each request in a process of its own,
-/// for pages that show what others have left.
+/// What stock answers in one process, the visits one after the other; and `alone`, each request in a process of its
+/// own, for pages that show what others have left.
 ///
 /// # Errors
 ///

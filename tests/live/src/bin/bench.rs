@@ -106,7 +106,8 @@ fn start(module: Module) -> Result<Server> {
 }
 
 /// Both servers are up at once, and the load goes to one and the other in short slices. What else the machine does then
-/// meets both, and so does luck: each slice has connections of its own, and with them other threads on other processors.
+/// meets both, and so does luck: each slice has connections of its own, and with them other threads on other
+/// processors.
 ///
 /// A single connection is one thread here and one there, and whether the two share a processor moves the rate by a
 /// third. So the servers get one processor for themselves then, and the client another, if there are two.
@@ -211,8 +212,8 @@ fn memory() -> Result<bool> {
     Ok(relinked - single <= 1.0)
 }
 
-/// Batches alternate between two servers. The least of each server's is what the call costs; all above it is the rest of
-/// the machine.
+/// Batches alternate between two servers. The least of each server's is what the call costs; all above it is the rest
+/// of the machine.
 fn import() -> Result<bool> {
     let start = |module| Setup::new(module).bare().directives(&site::handler("importhit")).start();
     let mut servers = [start(Module::Stock)?, start(Module::Relinked)?];
