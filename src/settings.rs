@@ -29,9 +29,17 @@ pub const REMEDIES: &[&str] = &[
 /// What the names of all our variables begin with.
 const PREFIX: &str = "MODPYTHON_CORE_";
 
-/// Variables that are read elsewhere: by the build and the tests.
-const ELSEWHERE: [&str; 4] =
-    ["MODPYTHON_CORE_LIBDIR", "MODPYTHON_CORE_LIBRARY", "MODPYTHON_CORE_PYTHON", "MODPYTHON_CORE_WRITE_HEADER"];
+/// Variables that are read elsewhere: by the shim, the build and the tests.
+const ELSEWHERE: [&str; 8] = [
+    "MODPYTHON_CORE_FIRST_REQUEST_ALONE",
+    "MODPYTHON_CORE_INTERPRETER",
+    "MODPYTHON_CORE_LIBDIR",
+    "MODPYTHON_CORE_LIBRARY",
+    "MODPYTHON_CORE_ORACLE_SECONDS",
+    "MODPYTHON_CORE_ORACLE_THREADS",
+    "MODPYTHON_CORE_PYTHON",
+    "MODPYTHON_CORE_WRITE_HEADER",
+];
 
 /// What the environment says.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,6 +127,7 @@ mod tests {
         assert_eq!(read(&[]), Settings { off: false, disabled: vec![], max_interpreters: None, complaints: vec![] });
         assert_eq!(read(&[(SWITCH, ""), (DISABLE, " , "), (MAX_INTERPRETERS, " ")]), read(&[]));
         assert_eq!(read(&[("MODPYTHON", "x"), ("PATH", "/bin")]), read(&[]));
+        assert_eq!(read(&[("MODPYTHON_CORE_FIRST_REQUEST_ALONE", "10")]), read(&[]), "read elsewhere");
     }
 
     #[test]
