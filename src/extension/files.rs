@@ -56,7 +56,7 @@ pub(super) fn place_of(file: &CStr) -> Place {
 /// The GIL is held, and `look` calls nothing of CPython.
 pub(super) unsafe fn without_gil<T>(look: impl FnOnce() -> T) -> T {
     // SAFETY: the thread has a state and holds the GIL. Between the two calls nothing of CPython is called, and
-    // nothing of ours is locked when the GIL is taken back (ANCHORS.md, fact 3).
+    // nothing of ours is locked when the GIL is taken back (cpython issue 87135).
     unsafe {
         let thread = ffi::PyEval_SaveThread();
         let seen = look();
