@@ -57,7 +57,8 @@ def load(name, autoreload, log, path, kind, where, dispatched=False):
 
 def _one(request, name, parent, autoreload):
     while True:
-        if seconds_alone:
+        # Not a load that asks for it: the first request may need what that load has begun.
+        if seconds_alone and request.dispatched:
             core.await_first(request.kind, request.where, name, seconds_alone)
         module = request.hit(name, autoreload)
         if module is not None:
@@ -81,8 +82,7 @@ def _one(request, name, parent, autoreload):
             if module is None and (autoreload or not core.is_running(found.key)):
                 raise failure.another()
         # None: the attempt that this thread waited on has gone well, or the next one has begun. Look again: the file
-        # may be
-        # another by now.
+        # may be another by now.
         if module is not None:
             if parent is not None:
                 setattr(parent, name.rpartition('.')[2], module)
