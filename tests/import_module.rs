@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Exceptions at every point of the shim: with a cause not found yet it stops for good in some runs in Python 3, so that
-/// it runs only where it is named.
+/// Exceptions at every point of the shim: with a cause not found yet it stops for good in some runs in Python 3, so
+/// that it runs only where it is named.
 const INTERRUPTIONS: &str = "test_interruptions";
 
 /// For how many seconds the random trees of `test_oracle.py` go on (`make check-long`), which moves the deadline.

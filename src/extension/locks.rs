@@ -286,7 +286,8 @@ pub(super) fn watch_forks() {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {
         // A full table of handlers (ENOMEM) leaves forking as safe as it was without us.
-        // SAFETY: three functions that live as long as the library they are in; the C library forgets them when it is unloaded.
+        // SAFETY: three functions that live as long as the library they are in; the C library forgets them when it is
+        // unloaded.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child)) };
     });
 }
