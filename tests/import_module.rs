@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         }
         if wanted.is_none() && name == INTERRUPTIONS {
             println!(
-                "NOT RUN: {name}, which hangs in one of some three runs, for a cause not found yet (make check-long)"
+                "NOT RUN: {name}, which hangs in many runs, for a cause not found yet (make check-long)"
             );
             continue;
         }

@@ -19,14 +19,18 @@ class Limit(BaseException):
 
 
 def traced(count, function):
-    """Runs the function, and throws Limit at the `count`th line, call or return of Python code in the shim. Says whether it
-    came to that. Not in importlib's own code, which does not stand it everywhere: its locks stay."""
+    """Runs the function, and throws Limit at the `count`th line, call or return of Python code in the shim, or call in
+    importlib. Says whether it came to that."""
     left = [count]
 
     def trace(frame, event, argument):
         code = frame.f_code
-        if not code.co_filename.startswith('modpython_core/'):
+        if not code.co_filename.startswith(('modpython_core/', '<frozen importlib')):
             return None
+        # An interpreter looks for signals where a function begins and after the call of one in C; a trace function is
+        # called at places where none can come, of which importlib has some that would not stand it.
+        if code.co_filename[0] == '<' and event != 'call' and code.co_name != '_get_module_lock':
+            return trace
         left[0] -= 1
         if left[0] == 0:
             sys.settrace(None)
@@ -44,7 +48,7 @@ def traced(count, function):
 
 
 def every_point(prepare, check):
-    """Interrupts import_module at each point of the shim's code in turn."""
+    """Interrupts import_module at each point of the shim's and importlib's code in turn."""
     count, points = 1, 0
     while True:
         ask = prepare()
