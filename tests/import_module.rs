@@ -39,9 +39,7 @@ fn main() -> ExitCode {
             continue;
         }
         if wanted.is_none() && name == INTERRUPTIONS {
-            println!(
-                "NOT RUN: {name}, which hangs in many runs, for a cause not found yet (make check-long)"
-            );
+            println!("NOT RUN: {name}, which hangs in many runs, for a cause not found yet (make check-long)");
             continue;
         }
         for interpreters in places(&script) {
