@@ -209,7 +209,6 @@ check-long: prerequisites-check relink
 	$(CARGO) test $(CARGO_FLAGS) --test rebind35 --no-run
 	sh tests/rebind/valgrind.sh "$$(ls -t target/debug/deps/rebind35-* | grep -v '\.d$$' | head -1)"
 	$(ORACLE) $(CARGO) test $(CARGO_FLAGS) --test import_module -- oracle
-	$(CARGO) test $(CARGO_FLAGS) --test import_module -- interruptions
 ifneq ($(strip $(PYTHON2)),)
 	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle
 endif

@@ -22,18 +22,36 @@ pub(super) unsafe extern "C" fn importing(
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
         let Some([get_lock, name, function]) = exactly("importing", args, nargs) else { return null_mut() };
-        let end = null_mut::<ffi::PyObject>();
-        let inside = global_lock("release_lock");
+        let inside = global_lock(c"release_lock");
         if inside {
-            global_lock("acquire_lock");
+            global_lock(c"acquire_lock");
         }
-        let Some(lock) = Owned::from_new(ffi::PyObject_CallFunctionObjArgs(get_lock, name, end)) else {
-            // importlib takes its global lock for a moment here, and an exception can come while it has it.
+        let answer = under_lock(get_lock, name, function);
+        // importlib takes its global lock for a moment when it makes a module's lock and when one goes, and an exception
+        // can come while it has it: in the second place one that nobody ever sees, as it is a weak reference's callback.
+        // Kept, it would stop every import of all other threads for good.
+        if !inside {
             let error = Pending::take();
-            if !inside {
-                global_lock("release_lock");
-            }
+            while global_lock(c"release_lock") {}
             error.restore();
+        }
+        answer
+    }
+}
+
+/// What `importing` does between its two looks at importlib's global lock.
+///
+/// # Safety
+/// The GIL is held; the arguments live through the call.
+unsafe fn under_lock(
+    get_lock: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    function: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let end = null_mut::<ffi::PyObject>();
+        let Some(lock) = Owned::from_new(ffi::PyObject_CallFunctionObjArgs(get_lock, name, end)) else {
             return null_mut();
         };
         let lock = ModuleLock(lock);
@@ -60,13 +78,12 @@ pub(super) unsafe extern "C" fn importing(
 ///
 /// # Safety
 /// The GIL is held and no exception is pending.
-unsafe fn global_lock(function: &str) -> bool {
+unsafe fn global_lock(function: &std::ffi::CStr) -> bool {
     // SAFETY: the module is there as long as its interpreter.
     unsafe {
         let module = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"_imp".as_ptr());
-        let name = if function == "release_lock" { c"release_lock" } else { c"acquire_lock" };
         let called =
-            !module.is_null() && Owned::from_new(ffi::PyObject_CallMethod(module, name.as_ptr(), null())).is_some();
+            !module.is_null() && Owned::from_new(ffi::PyObject_CallMethod(module, function.as_ptr(), null())).is_some();
         ffi::PyErr_Clear();
         called
     }
@@ -82,7 +99,46 @@ impl ModuleLock {
     /// The GIL is held.
     unsafe fn call(&self, method: &std::ffi::CStr) -> bool {
         // SAFETY: a live object.
-        unsafe { Owned::from_new(ffi::PyObject_CallMethod(self.0.as_ptr(), method.as_ptr(), null())).is_some() }
+        unsafe {
+            let done = Owned::from_new(ffi::PyObject_CallMethod(self.0.as_ptr(), method.as_ptr(), null())).is_some();
+            #[cfg(not(Py_3_10))]
+            if !done && !Self::foresees_a_deadlock() {
+                self.free_its_own_lock();
+            }
+            done
+        }
+    }
+
+    /// Frees the lock that the methods of importlib's lock hold for a few bytecodes, if the exception that is pending
+    /// has left it held. Up to 3.9 one can come between the body of a `with` and its end (cpython issue 29988). Nothing
+    /// says who holds it: another thread that does is out of it long before the time given here.
+    ///
+    /// # Safety
+    /// The GIL is held and an exception is pending.
+    #[cfg(not(Py_3_10))]
+    unsafe fn free_its_own_lock(&self) {
+        // SAFETY: live objects; the formats say what follows them.
+        unsafe {
+            let mut error = Pending::take();
+            let Some(inner) = Owned::from_new(ffi::PyObject_GetAttrString(self.0.as_ptr(), c"lock".as_ptr())) else {
+                return error.restore();
+            };
+            // Exceptions can come here too: the last of them is handed on.
+            for _ in 0..100 {
+                let (wait, seconds) = (std::ffi::c_int::from(true), std::ffi::c_double::from(1));
+                let format = c"id".as_ptr();
+                if Owned::from_new(ffi::PyObject_CallMethod(inner.as_ptr(), c"acquire".as_ptr(), format, wait, seconds))
+                    .is_some()
+                {
+                    break;
+                }
+                error = Pending::take();
+            }
+            // It is ours now, or was before.
+            Owned::from_new(ffi::PyObject_CallMethod(inner.as_ptr(), c"release".as_ptr(), null()));
+            ffi::PyErr_Clear();
+            error.restore();
+        }
     }
 
     /// How often this thread holds the lock.

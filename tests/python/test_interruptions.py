@@ -18,6 +18,10 @@ class Limit(BaseException):
     """What a watchdog throws."""
 
 
+# Where importlib holds its global lock; the second is the callback of a weak reference, whose exceptions nobody sees.
+LOCKED = '_get_module_lock', 'cb'
+
+
 def traced(count, function):
     """Runs the function, and throws Limit at the `count`th line, call or return of Python code in the shim, or call in
     importlib. Says whether it came to that."""
@@ -29,7 +33,7 @@ def traced(count, function):
             return None
         # An interpreter looks for signals where a function begins and after the call of one in C; a trace function is
         # called at places where none can come, of which importlib has some that would not stand it.
-        if code.co_filename[0] == '<' and event != 'call' and code.co_name != '_get_module_lock':
+        if code.co_filename[0] == '<' and event != 'call' and code.co_name not in LOCKED:
             return trace
         left[0] -= 1
         if left[0] == 0:
