@@ -20,7 +20,7 @@ pub fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// So many times a race is given the chance to show itself.
-const CHANCES: u32 = 10;
+const CHANCES: u32 = 20;
 
 /// A defect of the stock module that comes from a race shows itself in one of several attempts.
 #[track_caller]

@@ -2,7 +2,9 @@
 //!
 //! What the stock host leaks or mixes up is in `host_leaks`.
 
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use modpython_live::expect::{all_good, alone, clean_stop, shown};
@@ -14,8 +16,12 @@ use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, observe, site, subject};
 
 const CLIENTS: usize = 32;
-/// How long the stock module is given to crash, in each of several attempts.
+/// How long the stock module is given to crash at least, in each of several attempts.
 const STOCK: Duration = Duration::from_secs(2);
+/// And how many requests: what it mixes up can be the name of the interpreter as well, and to make one for each of the
+/// first requests takes a slow machine longer than that.
+const REQUESTS: usize = 1000;
+const STOCK_AT_MOST: Duration = Duration::from_secs(12);
 /// And the relinked one, in its only attempt.
 const RELINKED: Duration = Duration::from_secs(5);
 const HOST: &str = "these are the defects of 3.1.x";
@@ -32,7 +38,14 @@ fn stock_crashes(defect: &str, start: impl Fn(Module) -> Server, path: impl Fn(u
         let server = start(Module::Stock);
         // One client makes the interpreter: several would make several, and take all the time for that.
         Load::new(server.port(), 1).run_times(1, &path);
-        let record = Load::new(server.port(), CLIENTS).run_for(STOCK, &path);
+        let asked = AtomicUsize::new(0);
+        let record = Load::new(server.port(), CLIENTS).run(|client, turn, elapsed| {
+            let enough = asked.fetch_add(1, Ordering::Relaxed) >= REQUESTS && elapsed >= STOCK;
+            if turn > 0 && (enough || elapsed >= STOCK_AT_MOST || crashed(&server)) {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(path(client, turn))
+        });
         println!("stock: {:?}", observe::outcomes(&record.answers));
         crashed(&server)
     });
@@ -55,11 +68,17 @@ fn relinked_stays(
     clean_stop(server);
 }
 
+/// Of one kind, which all apply to each request.
+const SECTIONS: usize = 24;
+
 /// Sections with directives, in a server whose APR is as old as 3.1.x expects it to be (MODPYTHON-75).
 fn with_sections(library: &Path) -> impl Fn(Module) -> Server {
     let options: String = (0..8).map(|number| format!("PythonOption option{number} value{number}\n")).collect();
+    // Each section that a request is in is merged for it, and is a chance more.
+    let section = format!("<LocationMatch \"^/hello\">\n{options}</LocationMatch>\n");
     let directives = format!(
-        "{options}<Directory \"${{HTDOCS}}\">\n{options}</Directory>\n{}",
+        "{options}<Directory \"${{HTDOCS}}\">\n{options}</Directory>\n{}{}",
+        section.repeat(SECTIONS),
         site::handler_in("/hello", "hello", &format!("PythonDebug Off\n{options}"))
     );
     let library = library.to_str().expect("a path in UTF-8").to_owned();
