@@ -72,6 +72,9 @@ PyObject *mpc_glue_private_int(long value)
 #endif
 }
 
+/* In Rust: told of a method of the module's callback before it is called, and of its first argument. */
+extern void mpc_method_is_dispatched(const char *name, PyObject *first);
+
 PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *format, va_list values)
 {
     PyObject *method, *arguments, *result = NULL;
@@ -91,6 +94,8 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
         arguments = PyTuple_Pack(1, item);
         Py_DECREF(item);
     }
+    if (arguments != NULL && PyTuple_GET_SIZE(arguments) > 0)
+        mpc_method_is_dispatched(name, PyTuple_GET_ITEM(arguments, 0));
     if (arguments != NULL)
 #if PY_VERSION_HEX >= 0x03090000
         result = PyObject_Vectorcall(method, ((PyTupleObject *)arguments)->ob_item, PyTuple_GET_SIZE(arguments), NULL);
@@ -120,6 +125,15 @@ PyObject *modpython_core_call_method(PyObject *object, const char *name, const c
 /* APR, as the host provides it; weak so that programs without Apache link. */
 extern void apr_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
     __attribute__((weak));
+
+/* From APR 1.3 on. */
+extern void apr_pool_pre_cleanup_register(void *pool, const void *data, int (*plain)(void *)) __attribute__((weak));
+
+void mpc_host_pool_pre_cleanup_register(void *pool, const void *data, int (*plain)(void *))
+{
+    if (apr_pool_pre_cleanup_register != NULL)
+        apr_pool_pre_cleanup_register(pool, data, plain);
+}
 
 void mpc_host_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
 {

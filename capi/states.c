@@ -143,20 +143,32 @@ static void empty(PyThreadState *state)
 #endif
 }
 
-/* Empties the state. 0 if destructors put something into it again in every round. */
+/*
+ * Empties the state. 0 if destructors put something into it again in every round. What no header shows goes last: to
+ * clear all of it at once is what `empty` is there to avoid.
+ */
 static int renew(PyThreadState *state)
 {
-    int round;
-
-    for (round = 0; !is_as_new(state); round++) {
-        if (round == ROUNDS)
-            return 0;
-        stop_tracing(state);
-        empty(state);
+    int round = 0;
 #if PY_VERSION_HEX >= 0x030D0000
-        if (is_as_new(state))
-            clear_rest(state);
+    int rest = 1;
+#else
+    int rest = 0;
 #endif
+
+    while (rest || !is_as_new(state)) {
+        if (round++ == ROUNDS)
+            return 0;
+        if (!is_as_new(state)) {
+            stop_tracing(state);
+            empty(state);
+#if PY_VERSION_HEX >= 0x030D0000
+            rest = 1;
+        } else {
+            clear_rest(state);
+            rest = 0;
+#endif
+        }
     }
 #if PY_MAJOR_VERSION >= 3
     state->id = new_id();
@@ -177,9 +189,6 @@ static int renew(PyThreadState *state)
  */
 int mpc_glue_renew_thread_state(PyThreadState *state)
 {
-#if PY_VERSION_HEX >= 0x030D0000
-    clear_rest(state);
-#endif
     if (!renew(state))
         return 0;
     state->thread_id = 0;
@@ -197,6 +206,77 @@ void mpc_glue_use_thread_state(PyThreadState *state, unsigned long thread)
 #endif
     if (!is_as_new(state))
         renew(state);
+}
+
+/*
+ * What a request takes along from one acquisition to its next, if one thread runs both: see threads/requests.rs. Trace
+ * functions, exceptions and asyncio's running loop do not travel.
+ */
+struct mpc_luggage {
+    PyObject *dict;
+#if PY_MAJOR_VERSION >= 3
+    PyObject *context, *async_gen_firstiter, *async_gen_finalizer;
+    int coroutine_origin_tracking_depth;
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *threading_local_key, *threading_local_sentinel;
+#endif
+};
+
+/* Rust gives this many words to hold one. */
+typedef char mpc_luggage_fits[sizeof(struct mpc_luggage) <= 8 * sizeof(void *) ? 1 : -1];
+
+/* Exchanges a field of the state with one of the luggage, and notes whether there was something in the state. */
+#define EXCHANGE(type, field)              \
+    do {                                   \
+        type mine = state->field;          \
+                                           \
+        state->field = luggage->field;     \
+        luggage->field = mine;             \
+        any |= (uintptr_t)mine;            \
+    } while (0)
+
+static int exchange(PyThreadState *state, struct mpc_luggage *luggage)
+{
+    uintptr_t any = 0;
+
+    EXCHANGE(PyObject *, dict);
+#if PY_MAJOR_VERSION >= 3
+    EXCHANGE(PyObject *, context);
+    EXCHANGE(PyObject *, async_gen_firstiter);
+    EXCHANGE(PyObject *, async_gen_finalizer);
+    EXCHANGE(int, coroutine_origin_tracking_depth);
+    state->id = new_id();
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    EXCHANGE(PyObject *, threading_local_key);
+    EXCHANGE(PyObject *, threading_local_sentinel);
+#endif
+    return any != 0;
+}
+
+/* Takes what travels out of the current state. 0 if there is nothing. */
+int mpc_glue_pack(PyThreadState *state, struct mpc_luggage *luggage)
+{
+    memset(luggage, 0, sizeof *luggage);
+    return exchange(state, luggage);
+}
+
+/* Puts it into the current state, in the place of what is there. */
+void mpc_glue_unpack(PyThreadState *state, struct mpc_luggage *luggage)
+{
+    if (!exchange(state, luggage))
+        return;
+    Py_XDECREF(luggage->dict);
+#if PY_MAJOR_VERSION >= 3
+    Py_XDECREF(luggage->async_gen_firstiter);
+    Py_XDECREF(luggage->async_gen_finalizer);
+    Py_XDECREF(luggage->context);
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    Py_XDECREF(luggage->threading_local_key);
+    Py_XDECREF(luggage->threading_local_sentinel);
+#endif
 }
 
 /* Where Rust finds how often C code has called PyGILState_Ensure on a state; each begins with a count of 1. */

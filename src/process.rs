@@ -1,7 +1,10 @@
 //! What there is one of in a process: the registry, its limit, and its safety when the process forks (R8).
 
 use crate::{
-    python::{Callback, Interpreter, fork},
+    python::{
+        Callback, Interpreter, Luggage, fork,
+        threads::{Requests, Table},
+    },
     registry::{Registry, Slow, ThreadKey},
     settings::Settings,
 };
@@ -18,6 +21,8 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::from_env);
 static REGISTRY: LazyLock<Registry<Interpreter, Callback>> =
     LazyLock::new(|| Registry::new(settings().max_interpreters));
 
+static REQUESTS: Requests<Luggage> = Requests::new();
+
 /// The settings of this process.
 pub fn settings() -> &'static Settings {
     &SETTINGS
@@ -29,6 +34,11 @@ pub fn registry() -> &'static Registry<Interpreter, Callback> {
     &REGISTRY
 }
 
+/// The requests that this process serves.
+pub const fn requests() -> &'static Requests<Luggage> {
+    &REQUESTS
+}
+
 thread_local! {
     /// An address that no other living thread has.
     static HERE: u8 = const { 0 };
@@ -38,7 +48,7 @@ thread_local! {
     static FROZEN: Cell<ManuallyDrop<Frozen>> = const { Cell::new(ManuallyDrop::new(None)) };
 }
 
-type Frozen = Option<MutexGuard<'static, Slow<Interpreter>>>;
+type Frozen = Option<(MutexGuard<'static, Slow<Interpreter>>, MutexGuard<'static, Table<Luggage>>)>;
 
 fn exchange_frozen(new: Frozen) -> Frozen {
     FROZEN.with(|frozen| ManuallyDrop::into_inner(frozen.replace(ManuallyDrop::new(new))))
@@ -50,7 +60,7 @@ pub fn this_thread() -> ThreadKey {
 }
 
 extern "C" fn before_fork() {
-    exchange_frozen(Some(registry().freeze()));
+    exchange_frozen(Some((registry().freeze(), requests().freeze())));
 }
 
 extern "C" fn after_fork_in_parent() {
@@ -58,8 +68,8 @@ extern "C" fn after_fork_in_parent() {
 }
 
 extern "C" fn after_fork_in_child() {
-    if let Some(guard) = exchange_frozen(None) {
-        registry().after_fork_in_child(guard, this_thread());
+    if let Some((registered, _)) = exchange_frozen(None) {
+        registry().after_fork_in_child(registered, this_thread());
     }
 }
 

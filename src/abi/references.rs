@@ -1,4 +1,5 @@
-//! References that the module gives up without holding the GIL (rows `result` and `decref` of the known defects).
+//! What the module does with a request's objects: references that it gives up without holding the GIL (rows `result`
+//! and `decref` of the known defects), and where a request begins, is dispatched and ends.
 
 use super::{
     acquire,
@@ -8,13 +9,16 @@ use super::{
 };
 use crate::{
     process,
-    python::{Callback, Interpreter, ffi, threads::Outer},
+    python::{
+        Callback, Interpreter, ffi,
+        threads::{Outer, Request},
+    },
 };
 #[cfg(not(feature = "python3"))]
 use ffi::{PyInt_AsLong as int_value, PyInt_Check as is_int};
 #[cfg(feature = "python3")]
 use ffi::{PyLong_AsLong as int_value, PyLong_Check as is_int};
-use std::ffi::{CStr, c_int, c_long, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 
 unsafe extern "C" {
     fn mpc_glue_private_int(value: c_long) -> *mut ffi::PyObject;
@@ -156,7 +160,7 @@ pub unsafe fn register_of_module(
 }
 
 /// Registers a pool cleanup. One that is `unlocked` (python_decref) gives an object up without the GIL, and is replaced
-/// by one that takes it.
+/// by one that takes it. The one with which a request begins gets the end of that request with it.
 ///
 /// # Safety
 ///
@@ -168,17 +172,74 @@ pub unsafe fn register(
     child: Option<Cleanup>,
     unlocked: bool,
 ) {
-    let innermost = if unlocked { here(|thread| thread.threads.innermost()).flatten() } else { None };
-    let interpreter = innermost.map(|kept| kept.interpreter());
     // SAFETY: the caller's promise; a replaced cleanup gets the data made for it.
     unsafe {
-        match interpreter {
-            Some(interpreter) => {
-                let given = Box::into_raw(Box::new(Given { object: data.cast_mut(), interpreter }));
-                host::mpc_host_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
+        if unlocked {
+            if let Some(kept) = here(|thread| thread.threads.innermost()).flatten() {
+                let given = Given { object: data.cast_mut(), interpreter: kept.interpreter() };
+                let given = Box::into_raw(Box::new(given));
+                return host::mpc_host_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
             }
-            None => host::mpc_host_pool_cleanup_register(pool, data, plain, child),
+        } else if let (Some(plain), false) = (plain, data.is_null()) {
+            if let Some(request) = here(|thread| thread.threads.open_request()).flatten() {
+                let ending = Box::into_raw(Box::new(Ending { request, plain, data: data.cast_mut() }));
+                host::mpc_host_pool_pre_cleanup_register(pool, ending.cast(), Some(begin_to_end));
+                return host::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
+            }
         }
+        host::mpc_host_pool_cleanup_register(pool, data, plain, child);
+    }
+}
+
+/// A request, and the module's own cleanup at its end: of all cleanups of a request the module registers it first, when
+/// it has made the request's object and before it dispatches it.
+struct Ending {
+    request: Request,
+    plain: Cleanup,
+    data: *mut c_void,
+}
+
+/// The pool of a request begins to go: what its cleanups acquire, they acquire for it.
+unsafe extern "C" fn begin_to_end(data: *mut c_void) -> c_int {
+    // SAFETY: made by `register`, and given up by `end`, which APR runs later.
+    let request = unsafe { (*data.cast::<Ending>()).request };
+    here(|thread| thread.threads.expect(request));
+    0
+}
+
+/// The last of the cleanups.
+unsafe extern "C" fn end(data: *mut c_void) -> c_int {
+    // SAFETY: `register` made it with Box::into_raw, and APR runs a cleanup once.
+    let Ending { request, plain, data } = *unsafe { Box::from_raw(data.cast::<Ending>()) };
+    here(|thread| thread.threads.expect(request));
+    // SAFETY: what the module has registered, with its data.
+    let status = unsafe { plain(data) };
+    here(|thread| thread.threads.close_request(request, Block::new));
+    status
+}
+
+/// Called by the C glue with a method of the module's callback that is about to be called, and its first argument.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mpc_method_is_dispatched(name: *const c_char, first: *mut ffi::PyObject) {
+    // SAFETY: the glue has a NUL-terminated name and a live argument, and holds the GIL.
+    unsafe {
+        let object = match CStr::from_ptr(name).to_bytes() {
+            b"HandlerDispatch" => Some(first as usize),
+            // Whose first argument is a filter.
+            b"FilterDispatch" | b"IncludeDispatch" => {
+                let request = ffi::PyObject_GetAttrString(first, c"req".as_ptr());
+                if request.is_null() {
+                    ffi::PyErr_Clear();
+                } else {
+                    // The filter has another reference.
+                    ffi::Py_DECREF(request);
+                }
+                (!request.is_null()).then_some(request as usize)
+            }
+            b"ConnectionDispatch" | b"ImportDispatch" => None,
+            _ => return,
+        };
+        here(|thread| thread.threads.dispatch(object));
     }
 }
 

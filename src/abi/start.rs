@@ -24,7 +24,7 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
     if Python::is_initialized() {
         // Another module may have initialised Python, and run on with the GIL held.
         // (Not by this thread's record, which would keep a mod_python.so with the library inside from being unloaded.)
-        let _not_taken_back = Threads::<Python, Block>::new().leave();
+        let _not_taken_back = Threads::<Python, Block>::new(process::requests()).leave();
         let state = given_up.or_else(Python::gil_state);
         // SAFETY: without the GIL now; Python runs, so the main interpreter lives, and a state of it is alive.
         unsafe {

@@ -2,9 +2,12 @@
 //! calls that acquires an interpreter, or that starts the module.
 
 use super::data::Block;
-use crate::python::{
-    Python,
-    threads::{Kept, Outer, Threads},
+use crate::{
+    process,
+    python::{
+        Python,
+        threads::{Kept, Outer, Threads},
+    },
 };
 use std::{
     cell::{Cell, RefCell},
@@ -83,7 +86,7 @@ pub struct Thread {
 thread_local! {
     static THREAD: Thread = const {
         Thread {
-            threads: Threads::new(),
+            threads: Threads::new(process::requests()),
             step: RefCell::new(Step::Idle),
             released: Cell::new(ptr::null_mut()),
             interrupted: Cell::new(false),

@@ -1,6 +1,6 @@
 //! CPython 2.7, and as far as it can be told from its sources 2.3 to 2.6, through the mirror in `ffi2`.
 
-use super::{Cpython, Interpreter, ThreadState, ffi2 as ffi};
+use super::{Cpython, Interpreter, Luggage, ThreadState, ffi2 as ffi};
 use std::{
     ffi::{c_int, c_ulong, c_void},
     mem::MaybeUninit,
@@ -15,6 +15,8 @@ unsafe extern "C" {
     // See `capi/states.c`.
     fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
     fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState, thread: c_ulong);
+    fn mpc_glue_pack(state: *mut ffi::PyThreadState, luggage: *mut Luggage) -> c_int;
+    fn mpc_glue_unpack(state: *mut ffi::PyThreadState, luggage: *mut Luggage);
     static mpc_glue_ensured_offset: usize;
     fn mpc_glue_set_aside(state: *mut ffi::PyThreadState, aside: *mut Aside);
     fn mpc_glue_put_back(state: *mut ffi::PyThreadState, aside: *mut Aside);
@@ -29,6 +31,7 @@ unsafe impl Cpython for Cpython2 {
     const ATTACHED_IS_OF_THREAD: bool = false;
 
     type Aside = Aside;
+    type Luggage = Luggage;
 
     fn is_initialized() -> bool {
         // SAFETY: callable at any time, before initialisation too.
@@ -112,6 +115,17 @@ unsafe impl Cpython for Cpython2 {
     unsafe fn put_back(state: ThreadState, mut aside: Box<Aside>) {
         // SAFETY: the caller holds the GIL with this state, of which `aside` was taken.
         unsafe { mpc_glue_put_back(state.as_ptr(), &raw mut *aside) }
+    }
+
+    unsafe fn pack(state: ThreadState) -> Option<Luggage> {
+        let mut luggage = Luggage::room();
+        // SAFETY: the caller holds the GIL with this state; there is room, as the glue has checked.
+        (unsafe { mpc_glue_pack(state.as_ptr(), &raw mut luggage) } != 0).then_some(luggage)
+    }
+
+    unsafe fn unpack(state: ThreadState, mut luggage: Luggage) {
+        // SAFETY: the caller holds the GIL with this state, and what was packed is handed over.
+        unsafe { mpc_glue_unpack(state.as_ptr(), &raw mut luggage) }
     }
 
     unsafe fn delete(state: ThreadState) {

@@ -1,6 +1,6 @@
 //! CPython 3.9 to 3.14, through pyo3-ffi.
 
-use super::{Cpython, Interpreter, ThreadState};
+use super::{Cpython, Interpreter, Luggage, ThreadState};
 use pyo3_ffi as ffi;
 use std::ffi::{c_int, c_ulong};
 #[cfg(not(Py_3_12))]
@@ -17,6 +17,8 @@ unsafe extern "C" {
     // See `capi/states.c`.
     fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
     fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState, thread: c_ulong);
+    fn mpc_glue_pack(state: *mut ffi::PyThreadState, luggage: *mut Luggage) -> c_int;
+    fn mpc_glue_unpack(state: *mut ffi::PyThreadState, luggage: *mut Luggage);
     static mpc_glue_ensured_offset: usize;
     #[cfg(not(Py_3_12))]
     fn mpc_glue_set_aside(state: *mut ffi::PyThreadState, aside: *mut Aside);
@@ -37,6 +39,7 @@ unsafe impl Cpython for Cpython3 {
     const ATTACHED_IS_OF_THREAD: bool = cfg!(Py_3_12);
 
     type Aside = Aside;
+    type Luggage = Luggage;
 
     fn is_initialized() -> bool {
         // SAFETY: callable at any time, before initialisation too.
@@ -122,6 +125,17 @@ unsafe impl Cpython for Cpython3 {
     #[cfg(Py_3_12)]
     unsafe fn put_back(_: ThreadState, _: Box<Aside>) {
         unreachable!("nothing is borrowed where GIL_STATE_FOLLOWS")
+    }
+
+    unsafe fn pack(state: ThreadState) -> Option<Luggage> {
+        let mut luggage = Luggage::room();
+        // SAFETY: the caller holds the GIL with this state; there is room, as the glue has checked.
+        (unsafe { mpc_glue_pack(state.as_ptr(), &raw mut luggage) } != 0).then_some(luggage)
+    }
+
+    unsafe fn unpack(state: ThreadState, mut luggage: Luggage) {
+        // SAFETY: the caller holds the GIL with this state, and what was packed is handed over.
+        unsafe { mpc_glue_unpack(state.as_ptr(), &raw mut luggage) }
     }
 
     unsafe fn delete(state: ThreadState) {

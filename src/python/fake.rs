@@ -4,8 +4,16 @@
 //!
 //! A world has one thread, that of the test; `MUTANT` breaks the model's own promises, to show that it notices.
 
-use super::{Cpython, Interpreter, ThreadState, threads::Threads};
-use std::{cell::RefCell, collections::HashMap, mem::ManuallyDrop, panic};
+use super::{
+    Cpython, Interpreter, ThreadState,
+    threads::{Request, Requests, Threads},
+};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    mem::ManuallyDrop,
+    panic,
+};
 
 /// Values, by number; 0 is none. What a request has set in its state.
 type Value = u64;
@@ -30,6 +38,8 @@ struct World {
     values: Value,
     /// The id under which the one variable has remembered its value, as ContextVar does.
     remembered: (u64, Value),
+    /// Values that have been given up.
+    given_up: HashSet<Value>,
 }
 
 thread_local! {
@@ -81,6 +91,7 @@ impl World {
             self.remembered = (id, value);
         }
         assert_eq!(self.remembered.1, value, "what was remembered is not what is there: freed memory");
+        assert!(value == 0 || !self.given_up.contains(&value), "a value is used after it was given up");
         value
     }
 
@@ -104,12 +115,17 @@ const KEEPS_VALUE: u8 = 2;
 const SETS_NOTHING_ASIDE: u8 = 3;
 /// C code that has called PyGILState_Ensure is not seen.
 const OVERLOOKS_ENSURED: u8 = 4;
+/// `pack` leaves what it packs.
+const PACKS_A_COPY: u8 = 5;
+/// `unpack` loses it.
+const UNPACKS_NOTHING: u8 = 6;
 
 // SAFETY: nothing points anywhere; each function does what the trait says of it, in the model.
 unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUTANT> {
     const GIL_STATE_FOLLOWS: bool = FOLLOWS;
     const ATTACHED_IS_OF_THREAD: bool = FOLLOWS;
     type Aside = (u64, Value);
+    type Luggage = Value;
 
     fn is_initialized() -> bool {
         true
@@ -150,6 +166,8 @@ unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUT
             assert_eq!(world.attached, Some(number(state)), "another state is current");
             world.ids += 1;
             let id = world.ids;
+            let value = world.alive(state).value;
+            world.given_up.insert(value);
             let state = world.alive(state);
             assert_eq!(state.frames, 0, "a state is emptied under whoever runs on it");
             if MUTANT != KEEPS_VALUE {
@@ -185,8 +203,27 @@ unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUT
     }
     unsafe fn put_back(state: ThreadState, aside: Box<(u64, Value)>) {
         world(|world| {
+            let value = world.alive(state).value;
+            world.given_up.insert(value);
             let state = world.alive(state);
             (state.id, state.value) = *aside;
+        });
+    }
+    unsafe fn pack(state: ThreadState) -> Option<Value> {
+        let value = world(|world| {
+            assert_eq!(world.attached, Some(number(state)), "another state is current");
+            let state = world.alive(state);
+            if MUTANT == PACKS_A_COPY { state.value } else { std::mem::take(&mut state.value) }
+        });
+        (value != 0).then_some(value)
+    }
+    unsafe fn unpack(state: ThreadState, luggage: Value) {
+        world(|world| {
+            assert_eq!(world.attached, Some(number(state)), "another state is current");
+            world.ids += 1;
+            let id = world.ids;
+            let state = world.alive(state);
+            (state.id, state.value) = (id, if MUTANT == UNPACKS_NOTHING { 0 } else { luggage });
         });
     }
     unsafe fn delete(state: ThreadState) {
@@ -225,6 +262,8 @@ unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUT
 struct Driver<const FOLLOWS: bool, const MUTANT: u8> {
     threads: Threads<Fake<FOLLOWS, MUTANT>, ()>,
     seed: u64,
+    /// The objects of requests that have not ended, and what each has left in which interpreter; the innermost last.
+    served: Vec<(usize, HashMap<usize, Value>)>,
 }
 
 impl<const FOLLOWS: bool, const MUTANT: u8> Driver<FOLLOWS, MUTANT> {
@@ -312,8 +351,97 @@ impl<const FOLLOWS: bool, const MUTANT: u8> Driver<FOLLOWS, MUTANT> {
         }
     }
 
+    /// A request as Apache has it: phases that each acquire an interpreter, then cleanups, which nobody dispatches.
+    fn phases(&mut self, depth: u64) {
+        // The address of an object is another's afterwards.
+        let object = 0x1000 + self.served.len();
+        self.served.push((object, HashMap::new()));
+        let opened = self.phase(depth, object, true).expect("it begins here");
+        for _ in 0..self.below(4) {
+            if self.below(2) == 0 {
+                self.step(depth.saturating_sub(1));
+            }
+            self.phase(depth, object, false);
+        }
+        self.threads.expect(opened);
+        for _ in 0..self.below(3) {
+            self.acquired_for(depth, object, |_| None);
+        }
+        self.threads.close_request(opened, |_| ());
+        let (_, left) = self.served.pop().expect("it was served");
+        let is_left = |world: &mut World| left.values().any(|value| *value != 0 && !world.given_up.contains(value));
+        assert!(!world(is_left), "what a request has left outlives it");
+    }
+
+    fn phase(&mut self, depth: u64, object: usize, is_first: bool) -> Option<Request> {
+        self.acquired_for(depth, object, |threads| {
+            let opened = if is_first { threads.open_request() } else { None };
+            // SAFETY: the GIL is held, and nothing runs on the state.
+            unsafe { threads.dispatch(Some(object)) };
+            opened
+        })
+    }
+
+    /// An acquisition for the request of that object, which is the last or the one around it.
+    fn acquired_for(
+        &mut self,
+        depth: u64,
+        object: usize,
+        begin: impl FnOnce(&Threads<Fake<FOLLOWS, MUTANT>, ()>) -> Option<Request>,
+    ) -> Option<Request> {
+        let asked = 1 + self.below(3) as usize;
+        let outer = self.threads.leave();
+        // SAFETY: interpreters of the model live for ever.
+        unsafe {
+            let kept = self.threads.select(interpreter(asked), |_| ()).expect("there is memory");
+            self.threads.enter(kept, outer);
+        }
+        let opened = begin(&self.threads);
+        let left = |driver: &Self| driver.served.iter().rposition(|(known, _)| *known == object).expect("it is served");
+        let place = left(self);
+        let before = self.served[place].1.get(&asked).copied().unwrap_or(0);
+        let state = world(|world| {
+            assert_eq!(world.read(), before, "a phase does not find what the one before has left");
+            world.attached.expect("the GIL is held")
+        });
+        if before == 0 && self.below(2) == 0 {
+            let value = world(|world| world.set());
+            self.served[place].1.insert(asked, value);
+        }
+        if depth > 0 && self.below(3) == 0 {
+            // A filter of the same request, inside: it gets nothing.
+            let kept = self.served[place].1.insert(asked, 0);
+            world(|world| world.current().frames += 1);
+            let outer = self.threads.leave();
+            // SAFETY: as above.
+            unsafe {
+                let kept = self.threads.select(interpreter(asked), |_| ()).expect("there is memory");
+                self.threads.enter(kept, outer);
+                self.threads.dispatch(Some(object));
+            }
+            world(|world| {
+                assert_eq!(world.read(), 0, "a nested acquisition sees what the outer one has set");
+                world.set();
+            });
+            // SAFETY: the GIL is held with it.
+            unsafe { self.threads.release() };
+            world(|world| {
+                assert_eq!(world.attached, Some(state), "the outer one runs on its state");
+                world.current().frames -= 1;
+            });
+            self.served[place].1.insert(asked, kept.unwrap_or(0));
+        }
+        // SAFETY: the GIL is held with it.
+        unsafe { self.threads.release() };
+        opened
+    }
+
     fn step(&mut self, depth: u64) {
-        if self.below(4) == 0 { self.ensured(depth) } else { self.request(depth) }
+        match self.below(8) {
+            0 | 1 => self.ensured(depth),
+            2 | 3 => self.phases(depth),
+            _ => self.request(depth),
+        }
     }
 }
 
@@ -326,7 +454,11 @@ fn drive<const FOLLOWS: bool, const MUTANT: u8>(number: u64) {
             world(|world| world.make(1 + (seed % 2) as usize));
         }
         // Not dropped by a panic, whose world may be in any state.
-        let mut driver = ManuallyDrop::new(Driver::<FOLLOWS, MUTANT> { threads: Threads::new(), seed });
+        let mut driver = ManuallyDrop::new(Driver::<FOLLOWS, MUTANT> {
+            threads: Threads::new(Box::leak(Box::new(Requests::new()))),
+            seed,
+            served: Vec::new(),
+        });
         (0..150).for_each(|_| driver.step(3));
         drop(ManuallyDrop::into_inner(driver));
         let left = world(|world| world.states.values().filter(|state| !state.is_gone).count());
@@ -351,6 +483,10 @@ fn the_model_notices_what_is_broken() {
         notices(|| drive::<false, SETS_NOTHING_ASIDE>(50)),
         notices(|| drive::<false, OVERLOOKS_ENSURED>(50)),
         notices(|| drive::<true, OVERLOOKS_ENSURED>(50)),
+        notices(|| drive::<false, UNPACKS_NOTHING>(50)),
+        notices(|| drive::<true, UNPACKS_NOTHING>(50)),
+        notices(|| drive::<false, PACKS_A_COPY>(50)),
+        notices(|| drive::<true, PACKS_A_COPY>(50)),
     ];
-    assert_eq!(noticed, [true; 7]);
+    assert_eq!(noticed, [true; 11]);
 }

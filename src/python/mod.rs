@@ -25,7 +25,7 @@ pub use cpython2::Cpython2 as Python;
 pub use cpython3::Cpython3 as Python;
 #[cfg(feature = "python3")]
 pub use pyo3_ffi as ffi;
-use std::{ffi::c_void, ptr::NonNull};
+use std::{ffi::c_void, mem::MaybeUninit, ptr::NonNull};
 
 /// A `PyThreadState *`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,19 @@ macro_rules! pointer {
     };
 }
 
+/// What `capi/states.c` packs up of a thread state: room for it, which it checks when it is compiled.
+#[repr(C)]
+pub struct Luggage([MaybeUninit<*mut c_void>; 8]);
+
+impl Luggage {
+    const fn room() -> Self {
+        Self([MaybeUninit::uninit(); 8])
+    }
+}
+
+// SAFETY: references that are followed, and given up, in C alone and with the GIL held.
+unsafe impl Send for Luggage {}
+
 pointer!(ThreadState, "thread state");
 pointer!(Interpreter, "interpreter");
 pointer!(Callback, "callback object");
@@ -82,6 +95,9 @@ pub unsafe trait Cpython: 'static {
 
     /// What is set aside of a state while a nested request runs on it.
     type Aside;
+
+    /// What a request takes along from one acquisition to its next: thread-local data, the context.
+    type Luggage: Send;
 
     /// Whether `Py_Initialize` has run.
     fn is_initialized() -> bool;
@@ -156,6 +172,18 @@ pub unsafe trait Cpython: 'static {
     /// # Safety
     /// As for [`renew`](Self::renew); `aside` comes from this state, and what ran on it since has ended.
     unsafe fn put_back(state: ThreadState, aside: Box<Self::Aside>);
+
+    /// Takes out of the current state what a request takes along; nothing if there is nothing. Runs no Python code.
+    ///
+    /// # Safety
+    /// As for [`renew`](Self::renew).
+    unsafe fn pack(state: ThreadState) -> Option<Self::Luggage>;
+
+    /// Puts it into the current state, which is as new but for what is then given up.
+    ///
+    /// # Safety
+    /// As for [`renew`](Self::renew); `luggage` was packed in the same interpreter.
+    unsafe fn unpack(state: ThreadState, luggage: Self::Luggage);
 
     /// Frees a state that was made as new, or never used, and is not current.
     ///

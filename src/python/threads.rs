@@ -13,7 +13,10 @@
 //!
 //! `D` is what the host's generation keeps beside each state, at an address that stays the same.
 
+mod requests;
+
 use super::{Cpython, Interpreter, ThreadState, fork, signals};
+pub use requests::{Request, Requests, Table};
 use std::{
     cell::{Cell, RefCell},
     marker::PhantomData,
@@ -67,6 +70,18 @@ struct Held<P: Cpython, D> {
     outer: Outer,
     /// What a borrowed state held before. At an address that stays the same: the state may point into it.
     aside: Option<Box<P::Aside>>,
+    /// What it runs, as far as is known.
+    request: Option<Request>,
+    /// What has begun in it, and will be dispatched next.
+    opened: Option<Request>,
+    /// Something has been dispatched in it.
+    has_run: bool,
+}
+
+impl<P: Cpython, D> Held<P, D> {
+    fn new(kept: Rc<Kept<D>>, outer: Outer, aside: Option<Box<P::Aside>>) -> Self {
+        Self { kept, outer, aside, request: None, opened: None, has_run: false }
+    }
 }
 
 /// What a thread had been doing when it asked for an interpreter.
@@ -86,6 +101,8 @@ struct Inner<P: Cpython, D> {
     held: Vec<Held<P, D>>,
     /// States to destroy once the GIL is held.
     surplus: Vec<Rc<Kept<D>>>,
+    /// Requests whose pools are being destroyed, the innermost last.
+    expected: Vec<Request>,
     uses: u64,
     forks: u32,
 }
@@ -99,18 +116,26 @@ pub struct Threads<P: Cpython, D> {
     closed: Cell<bool>,
     signals: signals::Usual,
     thread: Cell<libc::pthread_t>,
+    requests: &'static Requests<P::Luggage>,
     python: PhantomData<P>,
 }
 
 impl<P: Cpython, D> Threads<P, D> {
     /// A thread that has no state yet.
-    pub const fn new() -> Self {
-        let inner = Inner { kept: Vec::new(), held: Vec::new(), surplus: Vec::new(), uses: 0, forks: 0 };
+    pub const fn new(requests: &'static Requests<P::Luggage>) -> Self {
         Self {
-            inner: RefCell::new(inner),
+            inner: RefCell::new(Inner {
+                kept: Vec::new(),
+                held: Vec::new(),
+                surplus: Vec::new(),
+                expected: Vec::new(),
+                uses: 0,
+                forks: 0,
+            }),
             closed: Cell::new(false),
             signals: signals::Usual::unknown(),
             thread: Cell::new(0),
+            requests,
             python: PhantomData,
         }
     }
@@ -267,16 +292,24 @@ impl<P: Cpython, D> Threads<P, D> {
         let state = kept.state.get();
         // SAFETY: the state is this thread's own and alive while it is kept, or the thread's PyGILState; the caller
         // says that the GIL is free to be taken.
-        let borrowed = self.closed(|| unsafe {
+        let (borrowed, expected) = self.closed(|| unsafe {
             P::attach(state);
             let borrowed = kept.origin == Origin::Borrowed;
             let aside = borrowed.then(|| P::set_aside(state));
-            self.lists(|inner| inner.held.push(Held { kept, outer, aside }));
-            borrowed
+            let expected = self.lists(|inner| {
+                let expected = inner.expected.last().copied();
+                inner.held.push(Held { has_run: expected.is_some(), ..Held::new(kept, outer, aside) });
+                expected
+            });
+            (borrowed, expected)
         });
         if !borrowed {
             // SAFETY: the GIL is held with it.
             unsafe { P::put_to_use(state, self.this_thread()) };
+        }
+        if let Some(request) = expected {
+            // SAFETY: the GIL is held with it, and nothing has run on it yet.
+            unsafe { self.resume(request) };
         }
         self.destroy_surplus();
     }
@@ -295,7 +328,7 @@ impl<P: Cpython, D> Threads<P, D> {
     /// Enters a state that is current already, in a thread that holds the GIL with it.
     pub fn enter_attached(&self, kept: Rc<Kept<D>>, outer: Outer) {
         let state = kept.state.get();
-        self.lists(|inner| inner.held.push(Held { kept, outer, aside: None }));
+        self.lists(|inner| inner.held.push(Held::new(kept, outer, None)));
         // SAFETY: it is current, and nothing has run on it since it was made.
         unsafe { P::put_to_use(state, self.this_thread()) };
         self.destroy_surplus();
@@ -332,10 +365,12 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// This thread must hold the GIL with the state of that acquisition.
     pub unsafe fn release(&self) -> Option<Rc<Kept<D>>> {
-        let (state, aside) = self.lists(|inner| {
-            let held = inner.held.last_mut()?;
-            Some((held.kept.state.get(), held.aside.take()))
+        let (interpreter, state, aside, request) = self.lists(|inner| {
+            let Held { kept, aside, request, .. } = inner.held.last_mut()?;
+            Some((kept.interpreter, kept.state.get(), aside.take(), request.take()))
         })?;
+        // SAFETY: the caller's promise; what has run on the state has ended.
+        unsafe { self.put_down(interpreter, state, request) };
         // The acquisition is still on the stack: destructors of a request's objects run Python code, and may acquire an
         // interpreter themselves.
         // SAFETY: the caller holds the GIL with it.
@@ -380,12 +415,6 @@ impl<P: Cpython, D> Threads<P, D> {
             inner.surplus.clear();
             inner.kept.retain(|kept| Rc::strong_count(kept) > 1);
         });
-    }
-}
-
-impl<P: Cpython, D> Default for Threads<P, D> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

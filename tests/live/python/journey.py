@@ -1,0 +1,86 @@
+"""A request that leaves something in its thread in each phase, and says what it finds of the phases before."""
+
+import threading
+
+import notes
+from mod_python import apache
+
+local = threading.local()
+try:
+    import contextvars
+
+    variable = contextvars.ContextVar("variable")
+except ImportError:
+    # Python 2 has thread-local data alone.
+    contextvars = None
+
+
+class Left(object):
+    """What is left; counted."""
+
+    alive = 0
+    lock = threading.Lock()
+
+    def __init__(self):
+        self.phases = []
+        with Left.lock:
+            Left.alive += 1
+
+    def __del__(self):
+        with Left.lock:
+            Left.alive -= 1
+
+
+def visit(phase):
+    """Notes the phase in the thread, and returns what was there before, of both kinds."""
+    if not hasattr(local, "left"):
+        local.left = Left()
+    found = ",".join(local.left.phases)
+    local.left.phases.append(phase)
+    if contextvars:
+        before = variable.get("")
+        variable.set(before + "," + phase if before else phase)
+        if before != found:
+            return "local %s but context %s" % (found, before)
+    return found
+
+
+def access(req):
+    visit(req.args + "-access")
+    return apache.OK
+
+
+def handler(req):
+    req.register_cleanup(cleanup, req.args)
+    req.write(visit(req.args + "-handler"))
+    return apache.OK
+
+
+def log(req):
+    notes.write("journey", id=req.args, phase="log", found=visit(req.args + "-log"))
+    return apache.OK
+
+
+def at_end(req):
+    """PythonCleanupHandler."""
+    notes.write("journey", id=req.args, phase="end", found=visit(req.args + "-end"))
+    return apache.OK
+
+
+def cleanup(number):
+    notes.write("journey", id=number, phase="cleanup", found=visit(number + "-cleanup"))
+
+
+def around(req):
+    """Hands a request of its own over to the journey, in the middle of it."""
+    name = req.args
+    before = visit(name + "-around")
+    req.internal_redirect("/journey/inner?%s-inner" % name)
+    notes.write("journey", id=name, phase="around", found="%s %s" % (before, visit(name + "-around")))
+    return apache.OK
+
+
+def alive(req):
+    """How many things that requests have left are alive."""
+    req.write(str(Left.alive))
+    return apache.OK

@@ -1,0 +1,131 @@
+//! What a phase of a request leaves in its thread is there for the next phase, and for no other request (R9).
+
+use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::load::{Answer, Load};
+use modpython_live::subject::only_where;
+use modpython_live::wait::wait_until;
+use modpython_live::{Module, Mpm, Server, Setup, http, site, site::EVENTS, subject};
+use std::{fs, time::Duration};
+
+const MPMS: [Mpm; 3] = [Mpm::Worker, Mpm::Event, Mpm::Prefork];
+const CLIENTS: usize = 16;
+
+fn journey(module: Module, mpm: Mpm, interpreter: &str) -> Server {
+    let interpreter = format!("PythonInterpreter {interpreter}\n");
+    let phases = "PythonAccessHandler journey::access\nPythonLogHandler journey::log\n\
+                  PythonCleanupHandler journey::at_end\n";
+    Setup::new(module)
+        .preload("journey")
+        .mpm(mpm, CLIENTS as u32)
+        .directives(&site::handler_in("/journey", "journey", &format!("{interpreter}{phases}")))
+        .directives(&site::handler_in(
+            "/around",
+            "journey::around",
+            &format!("{interpreter}PythonAccessHandler journey::access"),
+        ))
+        .directives(&site::handler_in("/alive", "journey::alive", &interpreter))
+        .start()
+        .expect("a server")
+}
+
+/// An answer's request, as `ask` has numbered them.
+fn names(answers: &[Answer]) -> Vec<(String, &Answer)> {
+    let mut turns = [0; CLIENTS];
+    let number = |answer: &Answer, turns: &mut [usize; CLIENTS]| {
+        turns[answer.client] += 1;
+        format!("{}-{}", answer.client, turns[answer.client] - 1)
+    };
+    answers.iter().map(|answer| (number(answer, &mut turns), answer)).collect()
+}
+
+fn ask(server: &Server, clients: usize, location: &str) -> Vec<Answer> {
+    let path = |client, turn| format!("/{location}/x?{client}-{turn}");
+    Load::new(server.port(), clients).run_times(40, path).answers
+}
+
+/// What the phases after the answer have found: request, phase, what was there.
+fn later(server: &Server) -> Vec<[String; 3]> {
+    let notes = fs::read_to_string(server.notes().join(EVENTS)).expect("notes");
+    let of_journey = notes.lines().filter(|line| line.contains("event=journey"));
+    let field = |line: &str, name| {
+        let start = format!("{name}=");
+        line.split('\t').find_map(|field| field.strip_prefix(&start)).expect("a field of the note").to_owned()
+    };
+    of_journey.map(|line| ["id", "phase", "found"].map(|name| field(line, name))).collect()
+}
+
+/// What a phase finds.
+fn before(name: &str, phase: &str) -> String {
+    let phases = ["access", "handler", "log", "cleanup", "end"];
+    let gone = phases.iter().take_while(|other| **other != phase);
+    gone.map(|gone| format!("{name}-{gone}")).collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn a_phase_finds_what_the_one_before_has_left_and_nothing_else() {
+    let _alone = alone();
+    for mpm in MPMS {
+        for interpreter in ["main_interpreter", "some"] {
+            let server = journey(Module::Relinked, mpm, interpreter);
+            for clients in [1, CLIENTS] {
+                let answers = ask(&server, clients, "journey");
+                all_good(&answers);
+                for (name, answer) in names(&answers) {
+                    assert_eq!(answer.body, before(&name, "handler"), "{mpm}, {interpreter}, {clients} clients");
+                }
+            }
+            let requests = 40 + 40 * CLIENTS;
+            let later = wait_until("the notes of all requests", Duration::from_secs(10), || {
+                let later = later(&server);
+                Ok((later.len() == 3 * requests).then_some(later))
+            });
+            let mut elsewhere = 0;
+            for [name, phase, found] in later.expect("three notes a request") {
+                // event may end a request in another thread than it was served by; there nothing is found.
+                if found != before(&name, &phase) {
+                    assert!(mpm == Mpm::Event, "{mpm}, {interpreter}: {name}, {phase}: {found}");
+                    let foreign = found.split(',').any(|found| !found.starts_with(&name));
+                    assert!(found.is_empty() || !foreign, "{mpm}, {interpreter}: {name}, {phase}: {found}");
+                    elsewhere += 1;
+                }
+            }
+            println!("{mpm}, {interpreter}: {requests} requests, {elsewhere} phases in another thread");
+            // This request's own, and nothing of those before.
+            let alive = wait_until("the end of what was left", Duration::from_secs(5), || {
+                let alive = http::get(server.port(), "/alive")?.text();
+                Ok((alive == "0").then_some(()))
+            });
+            assert!(alive.is_ok(), "{mpm}, {interpreter}: what requests have left is alive");
+            clean_stop(server);
+        }
+    }
+}
+
+#[test]
+fn a_nested_request_is_on_its_own_and_its_phases_are_not() {
+    let _alone = alone();
+    for mpm in MPMS {
+        let server = journey(Module::Relinked, mpm, "some");
+        let answers = ask(&server, CLIENTS, "around");
+        all_good(&answers);
+        let later = later(&server);
+        let around = |name: &str| later.iter().find(|[id, phase, _]| id == name && phase == "around");
+        for (name, answer) in names(&answers) {
+            assert_eq!(answer.body, before(&format!("{name}-inner"), "handler"), "{mpm}");
+            let found = around(&name).map(|[_, _, found]| found.as_str());
+            assert_eq!(found, Some(format!("{name}-access {name}-access,{name}-around").as_str()), "{mpm}");
+        }
+        clean_stop(server);
+    }
+}
+
+/// Of generation 3.5, in Python 3.9 and later: it keeps the state that it gave back last.
+#[test]
+fn stock_keeps_what_a_phase_leaves_for_whoever_comes_next() {
+    only_where(!subject().is_host(), "3.1.x has a new state for each phase");
+    let _alone = alone();
+    let server = journey(Module::Stock, Mpm::Prefork, "some");
+    let answers = ask(&server, 1, "journey");
+    assert_eq!(answers[0].body, before("0-0", "handler"));
+    assert_ne!(answers[1].body, before("0-1", "handler"));
+}
