@@ -5,6 +5,8 @@
 
 #[path = "rebind/host35.rs"]
 mod host;
+#[path = "rebind/phases.rs"]
+mod phases;
 #[path = "rebind/requests.rs"]
 mod requests;
 #[path = "rebind/runner.rs"]
@@ -48,6 +50,7 @@ scenarios! {
     a_caller_that_holds_the_gil_gets_it_back
     a_variable_shows_nothing_of_a_request_before
     nothing_a_request_leaves_is_seen_by_the_next
+    a_phase_finds_what_the_one_before_has_left
     an_exception_thrown_at_a_request_ends_with_it
     an_exception_thrown_after_a_nested_request_arrives
     nested_requests_are_separate

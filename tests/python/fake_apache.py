@@ -31,7 +31,12 @@ class CallBack(object):
         self.local = threading.local()
 
     def HandlerDispatch(self, code):
-        return eval(code, {"self": self, "sys": sys, "threading": threading, "os": os, "ctypes": ctypes})
+        names = {"self": self, "sys": sys, "threading": threading, "os": os, "ctypes": ctypes}
+        if isinstance(code, list):
+            # A request with phases, whose object stays the same.
+            exec(code[0], names)
+            return 0
+        return eval(code, names)
 
     def Run(self, code):
         names = {"self": self, "sys": sys, "threading": threading, "os": os, "ctypes": ctypes,

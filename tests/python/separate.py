@@ -140,3 +140,32 @@ def in_thread(address, inner, depth):
     thread.start()
     thread.join()
     return found
+
+
+ALIVE = []
+
+
+class Left(object):
+    """What a phase leaves."""
+
+    def __init__(self, who):
+        self.who = who
+        ALIVE.append(who)
+
+    def __del__(self):
+        ALIVE.remove(self.who)
+
+
+def visit(who):
+    """What is there of a phase before, of each kind; then leaves something itself."""
+    if not hasattr(LOCAL, "left"):
+        LOCAL.left = Left(who)
+        found = []
+    else:
+        found = [LOCAL.left.who]
+    if not VARIABLES:
+        return found * 2
+    if VARIABLES[0].get(None) is not None:
+        found.append(VARIABLES[0].get())
+    VARIABLES[0].set(who)
+    return found

@@ -22,6 +22,13 @@ unsafe extern "C" {
     fn mpc31_rebind_PyThreadState_Delete(state: *mut c_void);
     fn mpc31_rebind_PyEval_AcquireThread(state: *mut c_void);
     fn mpc31_rebind_PyEval_ReleaseThread(state: *mut c_void);
+    #[link_name = "mpc31_rebind_apr_pool_cleanup_register"]
+    pub fn cleanup_register(
+        pool: *mut c_void,
+        data: *const c_void,
+        plain: Option<unsafe extern "C" fn(*mut c_void) -> c_int>,
+        child: Option<unsafe extern "C" fn(*mut c_void) -> c_int>,
+    );
     #[link_name = "mpc31_rebind_PyImport_ImportModule"]
     pub fn import_module(name: *const c_char) -> *mut ffi::PyObject;
     #[link_name = "mpc31_rebind_PyObject_CallMethod"]

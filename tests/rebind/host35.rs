@@ -4,7 +4,7 @@ use super::requests::make_obcallback;
 use modpython_core as _;
 use std::{
     collections::HashMap,
-    ffi::{CStr, CString, c_char, c_void},
+    ffi::{CStr, CString, c_char, c_int, c_void},
     ptr,
     sync::{
         Mutex,
@@ -25,6 +25,13 @@ unsafe extern "C" {
     fn mpc35_rebind_PyThreadState_Swap(state: *mut c_void) -> *mut c_void;
     fn mpc35_rebind_PyThreadState_Clear(state: *mut c_void);
     fn mpc35_rebind_Py_NewInterpreter() -> *mut c_void;
+    #[link_name = "mpc35_rebind_apr_pool_cleanup_register"]
+    pub fn cleanup_register(
+        pool: *mut c_void,
+        data: *const c_void,
+        plain: Option<unsafe extern "C" fn(*mut c_void) -> c_int>,
+        child: Option<unsafe extern "C" fn(*mut c_void) -> c_int>,
+    );
     #[link_name = "mpc35_rebind_PyImport_ImportModule"]
     pub fn import_module(name: *const c_char) -> *mut pyo3_ffi::PyObject;
     #[link_name = "mpc35_rebind__PyObject_CallMethod_SizeT"]
@@ -70,8 +77,6 @@ extern "C" fn apr_array_push(_array: *mut c_void) -> *mut c_void {
 }
 
 /// The pool of the configuration does not end while a scenario runs.
-#[unsafe(no_mangle)]
-extern "C" fn apr_pool_cleanup_register(_: *mut c_void, _: *const c_void, _: *const c_void, _: *const c_void) {}
 
 /// What the notice at child start says.
 pub const GENERATION: &str = "3.5";

@@ -4,6 +4,7 @@ use super::{
     host::{
         InterpreterData, child_init, child_init_of_another_kind, get_interpreter, python_init, release_interpreter,
     },
+    phases,
     requests::{dispatch, request, run as run_in},
     separate,
 };
@@ -49,6 +50,7 @@ fn running(name: &str) {
         "a_graceful_restart_works_while_switched_off" => graceful_off(),
         "a_variable_shows_nothing_of_a_request_before" => separate::variables(),
         "nothing_a_request_leaves_is_seen_by_the_next" => separate::leftovers(),
+        "a_phase_finds_what_the_one_before_has_left" => phases::phases(),
         "an_exception_thrown_at_a_request_ends_with_it" => separate::thrown(),
         "an_exception_thrown_after_a_nested_request_arrives" => separate::thrown_after_a_nested_request(),
         "nested_requests_are_separate" => separate::nesting(),

@@ -9,7 +9,7 @@ set -eu
 program=$1
 cd "$(dirname "$0")/../.."
 # Without signals: valgrind runs one thread at a time, and the scenario that counts where they come in takes for ever.
-scenarios=$(sed -n 's/^ *"\([a-z_]*\)" => separate::.*/\1/p' tests/rebind/scenarios.rs |
+scenarios=$(sed -n 's/^ *"\([a-z_]*\)" => \(separate\|phases\)::.*/\1/p' tests/rebind/scenarios.rs |
     grep -v -e a_signal_handler -e interpreters_whose_starts)
 [ -n "$scenarios" ]
 passed=0
