@@ -6,6 +6,9 @@
 #[path = "../tests/rebind/host35.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod host;
+#[path = "../tests/rebind/pool.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod pool;
 #[path = "../tests/rebind/requests.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod requests;

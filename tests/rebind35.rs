@@ -7,6 +7,8 @@
 mod host;
 #[path = "rebind/phases.rs"]
 mod phases;
+#[path = "rebind/pool.rs"]
+mod pool;
 #[path = "rebind/requests.rs"]
 mod requests;
 #[path = "rebind/runner.rs"]

@@ -76,8 +76,6 @@ extern "C" fn apr_array_push(_array: *mut c_void) -> *mut c_void {
     Box::into_raw(Box::new(0_usize)).cast()
 }
 
-/// The pool of the configuration does not end while a scenario runs.
-
 /// What the notice at child start says.
 pub const GENERATION: &str = "3.5";
 

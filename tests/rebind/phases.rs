@@ -2,6 +2,7 @@
 
 use super::{
     host::{InterpreterData, call_method, cleanup_register, get_interpreter, release_interpreter},
+    pool::Pool,
     requests::{request, run},
 };
 use modpython_core::python::ffi;
@@ -14,46 +15,6 @@ use std::{
 unsafe extern "C" {
     fn Py_BuildValue(format: *const c_char, ...) -> *mut ffi::PyObject;
     fn PyList_SetItem(list: *mut ffi::PyObject, index: isize, item: *mut ffi::PyObject) -> c_int;
-}
-
-type Cleanup = unsafe extern "C" fn(*mut c_void) -> c_int;
-
-/// A pool, as far as its cleanups go.
-#[derive(Default)]
-struct Pool {
-    before: Vec<(usize, Cleanup)>,
-    cleanups: Vec<(usize, Cleanup)>,
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn apr_pool_cleanup_register(
-    pool: *mut c_void,
-    data: *const c_void,
-    plain: Option<Cleanup>,
-    _: *const c_void,
-) {
-    // SAFETY: one of the pools below, or none.
-    if let Some(pool) = unsafe { pool.cast::<RefCell<Pool>>().as_ref() } {
-        pool.borrow_mut().cleanups.push((data as usize, plain.expect("a function")));
-    }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn apr_pool_pre_cleanup_register(pool: *mut c_void, data: *const c_void, plain: Option<Cleanup>) {
-    // SAFETY: as above.
-    if let Some(pool) = unsafe { pool.cast::<RefCell<Pool>>().as_ref() } {
-        pool.borrow_mut().before.push((data as usize, plain.expect("a function")));
-    }
-}
-
-impl Pool {
-    fn destroy(pool: Box<RefCell<Self>>) {
-        let Self { before, cleanups } = pool.take();
-        for (data, run) in before.into_iter().rev().chain(cleanups.into_iter().rev()) {
-            // SAFETY: registered with this data.
-            unsafe { run(data as *mut c_void) };
-        }
-    }
 }
 
 /// A request: its pool, and the object that all its phases are dispatched with.
@@ -112,7 +73,7 @@ impl Served {
         }
         let registered = Box::into_raw(Box::new(Registered(self.name, code)));
         self.pool.borrow_mut().cleanups.push((registered as usize, cleanup));
-        Pool::destroy(self.pool);
+        Pool::destroy(&self.pool);
         self.object
     }
 }

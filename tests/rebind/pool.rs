@@ -1,0 +1,47 @@
+//! APR's pools, as far as their cleanups go, by their published interface.
+
+use std::{
+    cell::RefCell,
+    ffi::{c_int, c_void},
+};
+
+type Cleanup = unsafe extern "C" fn(*mut c_void) -> c_int;
+
+/// A pool, as far as its cleanups go.
+#[derive(Default)]
+pub struct Pool {
+    before: Vec<(usize, Cleanup)>,
+    pub cleanups: Vec<(usize, Cleanup)>,
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn apr_pool_cleanup_register(
+    pool: *mut c_void,
+    data: *const c_void,
+    plain: Option<Cleanup>,
+    _: *const c_void,
+) {
+    // SAFETY: one of the pools below, or none.
+    if let Some(pool) = unsafe { pool.cast::<RefCell<Pool>>().as_ref() } {
+        pool.borrow_mut().cleanups.push((data as usize, plain.expect("a function")));
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn apr_pool_pre_cleanup_register(pool: *mut c_void, data: *const c_void, plain: Option<Cleanup>) {
+    // SAFETY: as above.
+    if let Some(pool) = unsafe { pool.cast::<RefCell<Pool>>().as_ref() } {
+        pool.borrow_mut().before.push((data as usize, plain.expect("a function")));
+    }
+}
+
+impl Pool {
+    /// What apr_pool_destroy does.
+    pub fn destroy(pool: &RefCell<Self>) {
+        let Self { before, cleanups } = pool.take();
+        for (data, run) in before.into_iter().rev().chain(cleanups.into_iter().rev()) {
+            // SAFETY: registered with this data.
+            unsafe { run(data as *mut c_void) };
+        }
+    }
+}
