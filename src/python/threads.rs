@@ -48,6 +48,10 @@ pub struct Kept<D> {
     /// Whether it is one of the main interpreter.
     is_main: bool,
     last_use: Cell<u64>,
+    /// What the thread had been doing before the acquisition that is on it.
+    outer: Cell<Outer>,
+    /// What that acquisition runs.
+    runs: requests::Runs,
     /// See the module's text.
     pub data: D,
 }
@@ -61,26 +65,6 @@ impl<D> Kept<D> {
     /// The state.
     pub fn state(&self) -> ThreadState {
         self.state.get()
-    }
-}
-
-/// One acquisition that has not been released.
-struct Held<P: Cpython, D> {
-    kept: Rc<Kept<D>>,
-    outer: Outer,
-    /// What a borrowed state held before. At an address that stays the same: the state may point into it.
-    aside: Option<Box<P::Aside>>,
-    /// What it runs, as far as is known.
-    request: Option<Request>,
-    /// What has begun in it, and will be dispatched next.
-    opened: Option<Request>,
-    /// Something has been dispatched in it.
-    has_run: bool,
-}
-
-impl<P: Cpython, D> Held<P, D> {
-    fn new(kept: Rc<Kept<D>>, outer: Outer, aside: Option<Box<P::Aside>>) -> Self {
-        Self { kept, outer, aside, request: None, opened: None, has_run: false }
     }
 }
 
@@ -98,13 +82,16 @@ pub enum Outer {
 
 struct Inner<P: Cpython, D> {
     kept: Vec<Rc<Kept<D>>>,
-    held: Vec<Held<P, D>>,
+    /// The acquisitions that have not been released, the innermost last.
+    held: Vec<Rc<Kept<D>>>,
+    /// What borrowed states held before, one for each of those on one. At an address that stays the same: the state may
+    /// point into it.
+    aside: Vec<Box<P::Aside>>,
     /// States to destroy once the GIL is held.
     surplus: Vec<Rc<Kept<D>>>,
     /// Requests whose pools are being destroyed, the innermost last.
     expected: Vec<Request>,
     uses: u64,
-    forks: u32,
 }
 
 /// The states of one thread. Not shared: every method is called by that thread. No borrow of the lists is held across
@@ -114,6 +101,8 @@ pub struct Threads<P: Cpython, D> {
     inner: RefCell<Inner<P, D>>,
     /// A signal handler must not come in here now.
     closed: Cell<bool>,
+    /// How many forks the lists are right for.
+    forks: Cell<u32>,
     signals: signals::Usual,
     thread: Cell<libc::pthread_t>,
     requests: &'static Requests<P::Luggage>,
@@ -127,11 +116,12 @@ impl<P: Cpython, D> Threads<P, D> {
             inner: RefCell::new(Inner {
                 kept: Vec::new(),
                 held: Vec::new(),
+                aside: Vec::new(),
                 surplus: Vec::new(),
                 expected: Vec::new(),
                 uses: 0,
-                forks: 0,
             }),
+            forks: Cell::new(0),
             closed: Cell::new(false),
             signals: signals::Usual::unknown(),
             thread: Cell::new(0),
@@ -277,7 +267,8 @@ impl<P: Cpython, D> Threads<P, D> {
                 }
             }
             let (state, last_use, is_main) = (Cell::new(state), Cell::new(*uses), interpreter == main);
-            let kept = Rc::new(Kept { interpreter, state, origin, is_main, last_use, data });
+            let (outer, runs) = (Cell::new(Outer::Nothing), requests::Runs::nothing());
+            let kept = Rc::new(Kept { interpreter, state, origin, is_main, last_use, outer, runs, data });
             list.push(Rc::clone(&kept));
             kept
         })
@@ -290,18 +281,21 @@ impl<P: Cpython, D> Threads<P, D> {
     /// This thread must not hold the GIL. While Python shuts down the call may not return.
     pub unsafe fn enter(&self, kept: Rc<Kept<D>>, outer: Outer) {
         let state = kept.state.get();
-        // SAFETY: the state is this thread's own and alive while it is kept, or the thread's PyGILState; the caller
-        // says that the GIL is free to be taken.
-        let (borrowed, expected) = self.closed(|| unsafe {
-            P::attach(state);
+        let (borrowed, expected, has_surplus) = self.closed(|| {
+            // SAFETY: the state is this thread's own and alive while it is kept, or the thread's PyGILState; the caller
+            // says that the GIL is free to be taken.
+            unsafe { P::attach(state) };
             let borrowed = kept.origin == Origin::Borrowed;
-            let aside = borrowed.then(|| P::set_aside(state));
-            let expected = self.lists(|inner| {
+            // SAFETY: the GIL is held with it.
+            let aside = borrowed.then(|| unsafe { P::set_aside(state) });
+            kept.outer.set(outer);
+            self.lists(|inner| {
                 let expected = inner.expected.last().copied();
-                inner.held.push(Held { has_run: expected.is_some(), ..Held::new(kept, outer, aside) });
-                expected
-            });
-            (borrowed, expected)
+                kept.runs.begin(expected.is_some());
+                inner.aside.extend(aside);
+                inner.held.push(kept);
+                (borrowed, expected, !inner.surplus.is_empty())
+            })
         });
         if !borrowed {
             // SAFETY: the GIL is held with it.
@@ -311,7 +305,9 @@ impl<P: Cpython, D> Threads<P, D> {
             // SAFETY: the GIL is held with it, and nothing has run on it yet.
             unsafe { self.resume(request) };
         }
-        self.destroy_surplus();
+        if has_surplus {
+            self.destroy_surplus();
+        }
     }
 
     /// This thread, as Python knows it.
@@ -328,7 +324,9 @@ impl<P: Cpython, D> Threads<P, D> {
     /// Enters a state that is current already, in a thread that holds the GIL with it.
     pub fn enter_attached(&self, kept: Rc<Kept<D>>, outer: Outer) {
         let state = kept.state.get();
-        self.lists(|inner| inner.held.push(Held::new(kept, outer, None)));
+        kept.runs.begin(false);
+        kept.outer.set(outer);
+        self.lists(|inner| inner.held.push(kept));
         // SAFETY: it is current, and nothing has run on it since it was made.
         unsafe { P::put_to_use(state, self.this_thread()) };
         self.destroy_surplus();
@@ -345,13 +343,13 @@ impl<P: Cpython, D> Threads<P, D> {
 
     /// The innermost acquisition of this thread.
     pub fn innermost(&self) -> Option<Rc<Kept<D>>> {
-        self.look(|inner| inner.held.last().map(|held| Rc::clone(&held.kept))).flatten()
+        self.look(|inner| inner.held.last().map(Rc::clone)).flatten()
     }
 
     /// Whether the innermost acquisition runs on this state.
     #[inline]
     pub fn runs_on(&self, state: ThreadState) -> bool {
-        self.look(|inner| inner.held.last().is_some_and(|held| held.kept.state.get() == state)) == Some(true)
+        self.look(|inner| inner.held.last().is_some_and(|kept| kept.state.get() == state)) == Some(true)
     }
 
     /// Whether the state is one that this thread goes on using, or will delete itself.
@@ -366,8 +364,9 @@ impl<P: Cpython, D> Threads<P, D> {
     /// This thread must hold the GIL with the state of that acquisition.
     pub unsafe fn release(&self) -> Option<Rc<Kept<D>>> {
         let (interpreter, state, aside, request) = self.lists(|inner| {
-            let Held { kept, aside, request, .. } = inner.held.last_mut()?;
-            Some((kept.interpreter, kept.state.get(), aside.take(), request.take()))
+            let kept = inner.held.last()?;
+            let aside = if kept.origin == Origin::Borrowed { inner.aside.pop() } else { None };
+            Some((kept.interpreter, kept.state.get(), aside, kept.runs.end()))
         })?;
         // SAFETY: the caller's promise; what has run on the state has ended.
         unsafe { self.put_down(interpreter, state, request) };
@@ -384,22 +383,22 @@ impl<P: Cpython, D> Threads<P, D> {
             }
         };
         // In one piece for a signal handler: the state of the innermost acquisition is the one that is attached.
-        let Held { kept, outer, .. } = self.closed(|| {
-            let held = self.lists(|inner| {
-                let held = inner.held.pop().expect("it was there above");
+        let kept = self.closed(|| {
+            let kept = self.lists(|inner| {
+                let kept = inner.held.pop().expect("it was there above");
                 if !as_new {
                     // Never used again; an interpreter's first state stays where it is, all the same.
-                    let place = inner.kept.iter().position(|kept| Rc::ptr_eq(kept, &held.kept));
+                    let place = inner.kept.iter().position(|other| Rc::ptr_eq(other, &kept));
                     let unfit = place.map(|place| inner.kept.swap_remove(place));
                     inner.surplus.extend(unfit.filter(|kept| kept.origin == Origin::Ours));
                 }
-                held
+                kept
             });
             // SAFETY: the caller holds the GIL with this state.
             unsafe { P::detach() };
-            held
+            kept
         });
-        self.reenter(outer);
+        self.reenter(kept.outer.replace(Outer::Nothing));
         Some(kept)
     }
 
@@ -407,11 +406,10 @@ impl<P: Cpython, D> Threads<P, D> {
     /// current one.
     fn forget_after_fork(&self) {
         let forks = fork::count();
+        if self.forks.replace(forks) == forks {
+            return;
+        }
         self.lists(|inner| {
-            if inner.forks == forks {
-                return;
-            }
-            inner.forks = forks;
             inner.surplus.clear();
             inner.kept.retain(|kept| Rc::strong_count(kept) > 1);
         });

@@ -5,15 +5,45 @@
 //! A state is made as new at each release all the same. What is to stay travels: it is packed up before, and unpacked
 //! where the same request, and no other, is run by the same thread in the same interpreter. It ends with the request.
 
-use super::{Cpython, Inner, Interpreter, Outer, ThreadState, Threads};
+use super::{Cpython, Interpreter, Outer, ThreadState, Threads};
 use std::{
+    cell::Cell,
     collections::BTreeMap,
+    num::NonZeroU64,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// A request, by a number that no other of this process has had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Request(u64);
+pub struct Request(NonZeroU64);
+
+/// What an acquisition runs, kept beside its state.
+pub struct Runs {
+    /// The request, as far as is known.
+    request: Cell<Option<Request>>,
+    /// What has begun in it, and is dispatched next.
+    opened: Cell<Option<Request>>,
+    /// Something has been dispatched in it.
+    has_run: Cell<bool>,
+}
+
+impl Runs {
+    pub(super) const fn nothing() -> Self {
+        Self { request: Cell::new(None), opened: Cell::new(None), has_run: Cell::new(false) }
+    }
+
+    /// An acquisition begins. `has_run`: nothing will be dispatched in it.
+    pub(super) fn begin(&self, has_run: bool) {
+        self.request.set(None);
+        self.opened.set(None);
+        self.has_run.set(has_run);
+    }
+
+    /// The acquisition ends.
+    pub(super) fn end(&self) -> Option<Request> {
+        self.request.take()
+    }
+}
 
 /// What a request does and has in one interpreter.
 struct Part<L> {
@@ -37,7 +67,7 @@ pub struct Requests<L>(Mutex<Table<L>>);
 
 /// What the table's lock guards. Public so that it can be held still across a fork.
 pub struct Table<L> {
-    last: u64,
+    next: NonZeroU64,
     known: BTreeMap<Request, Known<L>>,
     /// By the address of the Python object, which another request's may have after the request's end.
     by_object: BTreeMap<usize, Request>,
@@ -62,7 +92,7 @@ impl<L> Default for Requests<L> {
 impl<L> Requests<L> {
     /// None is known yet.
     pub const fn new() -> Self {
-        Self(Mutex::new(Table { last: 0, known: BTreeMap::new(), by_object: BTreeMap::new() }))
+        Self(Mutex::new(Table { next: NonZeroU64::MIN, known: BTreeMap::new(), by_object: BTreeMap::new() }))
     }
 
     /// The table, held still across a fork.
@@ -126,15 +156,13 @@ impl<P: Cpython, D> Threads<P, D> {
     /// A request begins in the innermost acquisition, before anything is dispatched in it: it is the one that is
     /// dispatched next. Nothing if there is no acquisition, or if something runs in it.
     pub fn open_request(&self) -> Option<Request> {
-        let is_new = |inner: &Inner<P, D>| inner.held.last().is_some_and(|held| !held.has_run);
-        if self.look(is_new) != Some(true) {
-            return None;
-        }
+        let kept = self.innermost().filter(|kept| !kept.runs.has_run.get())?;
         let request = self.table(|table| {
-            table.last += 1;
-            Request(table.last)
+            let request = Request(table.next);
+            table.next = table.next.saturating_add(1);
+            request
         });
-        self.lists(|inner| inner.held.last_mut().expect("it was there above").opened = Some(request));
+        kept.runs.opened.set(Some(request));
         Some(request)
     }
 
@@ -145,13 +173,10 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// This thread holds the GIL with the state of that acquisition, and no Python code runs on it.
     pub unsafe fn dispatch(&self, object: Option<usize>) {
-        let opened = self.look(|inner| inner.held.last().map(|held| held.opened)).flatten();
-        self.lists(|inner| {
-            if let Some(held) = inner.held.last_mut() {
-                (held.has_run, held.opened) = (true, None);
-            }
-        });
-        let (Some(opened), Some(object)) = (opened, object) else { return };
+        let Some(kept) = self.innermost() else { return };
+        kept.runs.has_run.set(true);
+        let opened = kept.runs.opened.take();
+        let Some(object) = object else { return };
         let request = self.table(|table| match opened {
             Some(request) => {
                 table.name(request, object);
@@ -171,10 +196,8 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// As for [`dispatch`](Self::dispatch).
     pub(super) unsafe fn resume(&self, request: Request) {
-        let innermost = |inner: &Inner<P, D>| {
-            inner.held.last().map(|held| (held.kept.interpreter, held.kept.state.get(), held.request))
-        };
-        let Some((interpreter, state, running)) = self.look(innermost).flatten() else { return };
+        let Some(kept) = self.innermost() else { return };
+        let (interpreter, state, running) = (kept.interpreter, kept.state(), kept.runs.request.get());
         if running == Some(request) {
             return;
         }
@@ -182,8 +205,7 @@ impl<P: Cpython, D> Threads<P, D> {
         unsafe { self.put_down(interpreter, state, running) };
         let thread = self.this_thread();
         let next = self.table(|table| table.take_up(request, interpreter, thread));
-        let running = (!matches!(next, Next::NotHere)).then_some(request);
-        self.lists(|inner| inner.held.last_mut().expect("it was there above").request = running);
+        kept.runs.request.set((!matches!(next, Next::NotHere)).then_some(request));
         if let Next::Luggage(luggage) = next {
             // SAFETY: the caller's promise; the luggage was packed in this interpreter.
             unsafe { P::unpack(state, luggage) };
