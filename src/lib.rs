@@ -15,7 +15,7 @@
 //! | [`importer`] | is this module fresh? the cache behind `import_module` |
 //! | [`pathlock`] | a lock per interpreter and file: owners, waiters, deadlocks. Knows no CPython |
 //! | [`settings`] | the environment variables an administrator can set |
-//! | [`log`] | lines in Apache's error log |
+//! | [`log`], [`messages`] | lines in Apache's error log, and their codes |
 //! | [`error`], [`stats`], [`sync`] | refusals, counters, and the locks of std or of a model checker |
 //!
 //! What Apache and C have to give (its log, APR, a variadic function, fields of CPython's structures) comes in through
@@ -23,6 +23,7 @@
 
 pub mod error;
 pub mod importer;
+pub mod messages;
 pub mod pathlock;
 pub mod registry;
 pub mod sync;
