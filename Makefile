@@ -147,7 +147,7 @@ comma := ,
 if-there = if $(1) >/dev/null 2>&1; then set -x; $(3); else echo 'NOT RUN: $(2)'; test -z "$$CI"; fi
 
 # Comment lines of more than 120 columns that there still are; no more of them.
-TOO_WIDE := 14
+TOO_WIDE := 12
 SHELL_FILES = .ci/run $(wildcard packaging/*.sh tests/*/*.sh)
 PYTHON_FILES = python tests/python tests/live/python
 lint: prerequisites-build
@@ -227,8 +227,8 @@ else
 	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)
 endif
 
-# The oracle of import_module, which `make check` runs for some seconds, for hours: 64 threads, LONG seconds for each of the
-# main interpreter and a sub-interpreter.
+# The oracle of import_module, which `make check` runs for some seconds, for hours: 64 threads, LONG seconds for each of
+# the main interpreter and a sub-interpreter.
 LONG ?= 1800
 ORACLE = MODPYTHON_CORE_ORACLE_SECONDS=$(LONG) MODPYTHON_CORE_ORACLE_THREADS=64
 # A program in C against the header, linked with the static and the shared library, under valgrind.
@@ -271,8 +271,8 @@ SUITES ?= bookworm-root bookworm-user bookworm bullseye sid
 check-suites:
 	sh tests/suites/run.sh $(SUITES)
 
-# The generations that were built for Python 2 alone, and 3.5 for both, relinked from source; 3.1 has all tests above. What
-# later generations have mended themselves their stock host does not show.
+# The generations that were built for Python 2 alone, and 3.5 for both, relinked from source; 3.1 has all tests above.
+# What later generations have mended themselves their stock host does not show.
 HOST_SHAPES := 3.1 3.2.8 3.2.10 3.3 3.4 3.5
 MENDED_IN_3.2.8 := stock_crashes_with_directives_in_sections stock_crashes_when_a_handler_is_added \
   stock_runs_cleanups_of_the_server_elsewhere

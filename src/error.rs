@@ -1,5 +1,7 @@
 //! What can go wrong when an interpreter is asked for, in words for the administrator who reads the error log.
 
+use crate::messages::Message;
+
 /// Why a request for an interpreter got none.
 ///
 /// Every one of them reaches the caller as mod_python's own failure value (NULL); the sentence goes to the error log.
@@ -32,4 +34,19 @@ pub enum Refusal {
     /// Python is shutting down, and a thread that takes the GIL now would never come back (cpython issue 87135).
     #[error("Python is shutting down")]
     Finalizing,
+}
+
+impl Refusal {
+    /// The message that it is logged as; none if somebody else's line says why.
+    pub fn message(self) -> Option<Message> {
+        match self {
+            Refusal::AttemptFailed => None,
+            Refusal::Reentrant => Some(Message::Reentrant),
+            Refusal::Cycle => Some(Message::Cycle),
+            Refusal::Limit(_) => Some(Message::Limit),
+            Refusal::NotCreated => Some(Message::NotCreated),
+            Refusal::NoMemory => Some(Message::NoMemory),
+            Refusal::Finalizing => Some(Message::Finalizing),
+        }
+    }
 }

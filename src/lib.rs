@@ -9,20 +9,22 @@
 //! | [`abi`] | mod_python.c's own functions, for a build that is linked with this library |
 //! | [`rebind`] | the calls of a relinked, finished mod_python.so arrive here |
 //! | [`registry`] | name to interpreter: who creates, who waits, what a failure leaves. Knows no CPython |
-//! | [`python`] | the only room that calls CPython: interpreters, thread states, the GIL |
+//! | [`python`] | CPython by version: interpreters, thread states, the GIL |
 //! | [`process`] | the one registry of a process, and its forks |
 //! | [`extension`] | the Python extension module behind `import_module`, and the shim in it |
 //! | [`importer`] | is this module fresh? the cache behind `import_module` |
 //! | [`pathlock`] | a lock per interpreter and file: owners, waiters, deadlocks. Knows no CPython |
 //! | [`settings`] | the environment variables an administrator can set |
-//! | [`log`] | lines in Apache's error log |
+//! | [`log`], [`messages`] | lines in Apache's error log, and their codes |
 //! | [`error`], [`stats`], [`sync`] | refusals, counters, and the locks of std or of a model checker |
 //!
 //! What Apache and C have to give (its log, APR, a variadic function, fields of CPython's structures) comes in through
-//! `capi/glue.c`.
+//! `capi/glue.c`. docs/architecture.md follows a request through the rooms, and docs/promises.md has the promises that
+//! comments cite, as (R4).
 
 pub mod error;
 pub mod importer;
+pub mod messages;
 pub mod pathlock;
 pub mod registry;
 pub mod sync;

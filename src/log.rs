@@ -1,24 +1,20 @@
-//! Lines in Apache's error log. Each begins with the name of this project, so that an administrator finds them.
+//! Lines in Apache's error log. Each begins with its code and the name of this project, as httpd's own begin with a
+//! code and a name, so that an administrator finds them.
 
-use crate::abi::host;
+use crate::{abi::host, messages::Message};
 use std::{
     ffi::{CString, c_int},
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-/// Apache's levels are syslog's.
-pub const ERROR: c_int = 3;
-/// A condition that is not an error yet.
-pub const WARNING: c_int = 4;
-/// What an administrator wants to see once.
-pub const NOTICE: c_int = 5;
-
 /// Writes one line. Takes no GIL, and may be called with or without it.
-pub fn line(level: c_int, text: &str) {
+pub fn line(message: Message, text: &str) {
     // A name can hold any byte but NUL; Apache escapes control characters itself.
-    let text = CString::new(format!("modpython-core: {text}").replace('\0', "?")).expect("no NUL is left");
-    host::log(level, &text);
+    let text = format!("{}: modpython-core: {text}", message.code()).replace('\0', "?");
+    let text = CString::new(text).expect("no NUL is left");
+    // Apache's levels are syslog's.
+    host::log(message.severity() as c_int, &text);
 }
 
 /// A kind of line of which at most one a second is written for each name: a name that fails under load fails in each
@@ -46,11 +42,11 @@ impl Limited {
     }
 
     /// Writes the line, or counts it for the next one of that name.
-    pub fn line(&self, name: &[u8], level: c_int, text: &str) {
+    pub fn line(&self, name: &[u8], message: Message, text: &str) {
         if let Some(left_out) = self.may_write(name, Instant::now()) {
             match left_out {
-                0 => self::line(level, text),
-                more => self::line(level, &format!("{text} (and {more} such lines before, left out)")),
+                0 => self::line(message, text),
+                more => self::line(message, &format!("{text} (and {more} such lines before, left out)")),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The environment variables an administrator can set (on Debian in /etc/apache2/envvars), read once a process.
 
+use crate::messages::Message;
 use std::{env, ffi::OsString};
 
 /// `MODPYTHON_CORE=off`: every call goes to CPython and APR as if the module had not been relinked.
@@ -51,7 +52,7 @@ pub struct Settings {
     /// Upper bound of named interpreters; none if it is not set.
     pub max_interpreters: Option<usize>,
     /// A sentence for the error log on each value that is not understood, and is not followed.
-    pub complaints: Vec<String>,
+    pub complaints: Vec<(Message, String)>,
 }
 
 impl Settings {
@@ -72,7 +73,8 @@ impl Settings {
                 MAX_INTERPRETERS => settings.read_limit(value),
                 DISABLE => settings.read_disabled(value),
                 other if other.starts_with(PREFIX) && !ELSEWHERE.contains(&other) => {
-                    settings.complaints.push(format!("{other} is set, but there is no such variable"));
+                    settings
+                        .complain(Message::UnknownVariable, format!("{other} is set, but there is no such variable"));
                 }
                 _ => {}
             }
@@ -84,7 +86,7 @@ impl Settings {
         match &*value.to_ascii_lowercase() {
             "on" => {}
             "off" => self.off = true,
-            _ => self.complaints.push(format!("{SWITCH}={value} is neither on nor off; it stays on")),
+            _ => self.complain(Message::SwitchValue, format!("{SWITCH}={value} is neither on nor off; it stays on")),
         }
     }
 
@@ -93,7 +95,10 @@ impl Settings {
             // As in Apache's own directives, 0 is no limit.
             Ok(0) => {}
             Ok(limit) => self.max_interpreters = Some(limit),
-            Err(_) => self.complaints.push(format!("{MAX_INTERPRETERS}={value} is not a number; there is no limit")),
+            Err(_) => self.complain(
+                Message::LimitValue,
+                format!("{MAX_INTERPRETERS}={value} is not a number; there is no limit"),
+            ),
         }
     }
 
@@ -103,9 +108,16 @@ impl Settings {
                 self.disabled.push(name.to_owned());
             } else {
                 let known = REMEDIES.join(", ");
-                self.complaints.push(format!("{DISABLE}: there is no remedy {name}; there are {known}"));
+                self.complain(
+                    Message::UnknownRemedy,
+                    format!("{DISABLE}: there is no remedy {name}; there are {known}"),
+                );
             }
         }
+    }
+
+    fn complain(&mut self, message: Message, text: String) {
+        self.complaints.push((message, text));
     }
 
     /// Whether the remedy of that name is to be used.
@@ -153,13 +165,15 @@ mod tests {
         assert!(!read(&[(SWITCH, "off")]).cures("filters"));
         let unknown = read(&[(DISABLE, "session,filters")]);
         assert!(unknown.cures("sessions") && !unknown.cures("filters"));
-        assert!(unknown.complaints[0].contains("there is no remedy session;"), "{:?}", unknown.complaints);
+        assert!(unknown.complaints[0].1.contains("there is no remedy session;"), "{:?}", unknown.complaints);
     }
 
     #[test]
     fn what_is_not_understood_is_said_and_not_followed() {
         let settings = read(&[(SWITCH, "of"), (MAX_INTERPRETERS, "-1"), ("MODPYTHON_CORE_MAX", "3")]);
         assert!(!settings.off && settings.max_interpreters.is_none());
-        assert_eq!(settings.complaints.len(), 3);
+        // In the order of the environment.
+        let messages: Vec<Message> = settings.complaints.iter().map(|(message, _)| *message).collect();
+        assert_eq!(messages, [Message::SwitchValue, Message::LimitValue, Message::UnknownVariable]);
     }
 }

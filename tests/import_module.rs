@@ -4,16 +4,19 @@
 //! `cargo test --test import_module [-- NAME]` (built without PYO3_BUILD_EXTENSION_MODULE, which links libpython)
 //!
 //! A script whose first line says `# interpreters: N` runs in N sub-interpreters at once instead. A process that is
-//! not done by the deadline is killed, and counts as hung.
+//! not done by the deadline is killed, and counts as hung. Two run at a time, as most of them wait most of the time.
 
 #[path = "support/embedded.rs"]
 mod embedded;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_secs(120);
+const AT_ONCE: usize = 2;
 
 /// For how many seconds the random trees of `test_oracle.py` go on (`make check-long`), which moves the deadline.
 const ORACLE: &str = "MODPYTHON_CORE_ORACLE_SECONDS";
@@ -28,22 +31,38 @@ fn main() -> ExitCode {
         return embedded::run(Path::new(&script), interpreters);
     }
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let [mut passed, mut failed] = [0, 0];
+    let mut runs = Vec::new();
     for script in scripts() {
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
-            continue;
-        }
-        for interpreters in places(&script) {
-            let before = Instant::now();
-            let outcome = run_apart(&script, interpreters);
-            let place = if interpreters == 0 { "main".to_owned() } else { format!("{interpreters} sub") };
-            println!("test {name} ({place}) ... {outcome} in {:.1} s", before.elapsed().as_secs_f32());
-            *(if outcome == "ok" { &mut passed } else { &mut failed }) += 1;
+        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
+            runs.extend(places(&script).into_iter().map(|interpreters| (name.clone(), script.clone(), interpreters)));
         }
     }
+    let runs = Mutex::new(runs.into_iter());
+    let [passed, failed] = std::thread::scope(|scope| {
+        let workers = [(); AT_ONCE].map(|()| scope.spawn(|| run_while_there_are(&runs)));
+        workers
+            .map(|worker| worker.join().expect("a worker"))
+            .into_iter()
+            .fold([0, 0], |sum, of| [sum[0] + of[0], sum[1] + of[1]])
+    });
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Takes one run after the other; returns how many have passed, and how many failed.
+fn run_while_there_are(runs: &Mutex<impl Iterator<Item = (String, PathBuf, u32)>>) -> [u32; 2] {
+    let mut counts = [0, 0];
+    loop {
+        let next = runs.lock().expect("no panic").next();
+        let Some((name, script, interpreters)) = next else { return counts };
+        let before = Instant::now();
+        let (outcome, written) = run_apart(&script, interpreters);
+        let place = if interpreters == 0 { "main".to_owned() } else { format!("{interpreters} sub") };
+        // In one piece: the other worker writes too.
+        println!("{written}test {name} ({place}) ... {outcome} in {:.1} s", before.elapsed().as_secs_f32());
+        counts[usize::from(outcome != "ok")] += 1;
+    }
 }
 
 /// The scripts to run, in the order of their names.
@@ -63,7 +82,8 @@ fn places(script: &Path) -> Vec<u32> {
     number.map_or(vec![0, 1], |number| vec![number.trim().parse().expect("a number")])
 }
 
-fn run_apart(script: &Path, interpreters: u32) -> String {
+/// How it ended, and what it has written.
+fn run_apart(script: &Path, interpreters: u32) -> (String, String) {
     let mut command = Command::new(std::env::current_exe().expect("known"));
     command.env(SCRIPT, script).env(WHERE, interpreters.to_string()).stdin(Stdio::null());
     // Some shells set it; it would hide what stale bytecode does.
@@ -71,19 +91,24 @@ fn run_apart(script: &Path, interpreters: u32) -> String {
     // What the script leaves behind goes with this, also when it has to be killed.
     let folder = tempfile::tempdir().expect("a temporary directory");
     command.env("TMPDIR", folder.path());
+    let output = tempfile::NamedTempFile::new().expect("a temporary file");
+    let writer = || File::options().append(true).open(output.path()).expect("the file is there");
+    command.stdout(writer()).stderr(writer());
     let mut child = command.spawn().expect("it can be started");
     let longer = std::env::var(ORACLE).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
     let deadline = Instant::now() + DEADLINE + Duration::from_secs(longer);
-    loop {
+    let outcome = loop {
         match child.try_wait().expect("it is our child") {
-            Some(status) if status.success() => return "ok".to_owned(),
-            Some(status) => return format!("FAILED ({status})"),
+            Some(status) if status.success() => break "ok".to_owned(),
+            Some(status) => break format!("FAILED ({status})"),
             None if Instant::now() > deadline => {
                 child.kill().expect("it is our child");
                 child.wait().expect("it is our child");
-                return "HUNG".to_owned();
+                break "HUNG".to_owned();
             }
             None => std::thread::sleep(Duration::from_millis(10)),
         }
-    }
+    };
+    let written = std::fs::read(output.path()).expect("the file is there");
+    (outcome, String::from_utf8_lossy(&written).into_owned())
 }

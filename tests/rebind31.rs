@@ -71,7 +71,7 @@ fn a_failed_callback_is_retried_in_the_same_interpreter() {
     std::fs::write(&flag, "").expect("the flag is written");
     let flag = flag.to_str().expect("a path of ASCII").to_owned();
     let log = log_of(&run("a_failed_callback_is_retried_in_the_same_interpreter", &[("BROKEN_FLAG", &flag)]));
-    let lines = log.lines().filter(|line| line.starts_with("modpython-core: interpreter 'broken'")).count();
+    let lines = log.lines().filter(|line| line.starts_with("MPC0010: modpython-core: interpreter 'broken'")).count();
     assert_eq!(lines, 1, "one line for the one attempt that all waited for:\n{log}");
 }
 

@@ -20,8 +20,8 @@ class Failure(object):
         return "import of module '%s' (%s) failed: %s" % (self.name, self.file, printable(self.error))
 
     def line(self):
-        """One line for the error log."""
-        return 'mod_python: ' + in_one_line(self.text())
+        """One line for the error log, with its code (src/messages.rs)."""
+        return 'MPC0024: mod_python: ' + in_one_line(self.text())
 
     def another(self):
         """An exception like the one that the load ended with, to be raised by one who waited."""

@@ -103,7 +103,7 @@ def _as_before(request, name, error):
         return None
     module, news = known
     if news:
-        log_line("mod_python: module '%s' stays as it was, its new version cannot be read: %s"
+        log_line("MPC0025: mod_python: module '%s' stays as it was, its new version cannot be read: %s"
                  % (name, printable(error)), apache.APLOG_ERR)
     return module
 

@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     error::Refusal,
-    extension, log, process,
+    extension, log,
+    messages::Message,
+    process,
     python::{
         Callback, Cpython, Interpreter, Python, ThreadState, ffi,
         threads::{Kept, Outer},
@@ -146,8 +148,8 @@ fn refuse(name: &[u8], refusal: Refusal, outer: Outer) -> Choice {
     static LINES: log::Limited = log::Limited::new();
     count(&STATS.refusals);
     // Who waited for a failing attempt is silent: that attempt has its line (R4).
-    if refusal != Refusal::AttemptFailed {
-        LINES.line(name, log::ERROR, &format!("no interpreter '{}': {refusal}", name.escape_ascii()));
+    if let Some(message) = refusal.message() {
+        LINES.line(name, message, &format!("no interpreter '{}': {refusal}", name.escape_ascii()));
     }
     Choice::Refused(outer)
 }
@@ -229,7 +231,7 @@ pub unsafe fn install_shim(thread: &Thread, apache: *mut ffi::PyObject) {
     }
     // SAFETY: the caller's promise.
     if let Err(reason) = unsafe { extension::install(apache) } {
-        log::line(log::ERROR, &reason);
+        log::line(Message::ShimFailed, &reason);
     }
 }
 
@@ -260,6 +262,6 @@ pub unsafe fn release(thread: &Thread) {
         );
         process::registry().fail(attempt);
         count(&STATS.failures);
-        LINES.line(&name, log::ERROR, &text);
+        LINES.line(&name, Message::AttemptFailed, &text);
     }
 }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     extension, log,
+    messages::Message,
     process::{self, MAIN_INTERPRETER},
     python::{Callback, Cpython, Interpreter, Python, ThreadState, ffi, threads::Kept},
 };
@@ -90,7 +91,7 @@ pub unsafe fn get(
     let name = unsafe { name_of(name) };
     if !Python::is_initialized() {
         static LINES: log::Limited = log::Limited::new();
-        LINES.line(b"", log::ERROR, "an interpreter is asked for, but Python is not initialised");
+        LINES.line(b"", Message::NotInitialised, "an interpreter is asked for, but Python is not initialised");
         return None;
     }
     if name == MAIN_INTERPRETER && process::registry().get(name).is_none() {
@@ -118,7 +119,7 @@ pub unsafe fn with_shim(callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
     if !installed {
         LINES.line(
             b"",
-            log::WARNING,
+            Message::NotPatched,
             "import_module stays mod_python's own: the installed mod_python/apache.py is not the patched one, which \
              came with this build",
         );
@@ -142,7 +143,11 @@ pub unsafe fn release() {
         innermost
     });
     if released != Some(true) {
-        LINES.line(b"", log::ERROR, "release_interpreter without an interpreter of this thread: ignored");
+        LINES.line(
+            b"",
+            Message::ReleasedTooOften,
+            "release_interpreter without an interpreter of this thread: ignored",
+        );
     }
 }
 
@@ -156,7 +161,10 @@ pub unsafe fn save(name: *const c_char) -> Option<Rc<Kept<Block>>> {
     // SAFETY: the caller's promise.
     let name = unsafe { name_of(name) };
     if name != MAIN_INTERPRETER || !Python::is_initialized() {
-        log::line(log::ERROR, &format!("save_interpreter('{}'): only the main one is saved", name.escape_ascii()));
+        log::line(
+            Message::SavedOther,
+            &format!("save_interpreter('{}'): only the main one is saved", name.escape_ascii()),
+        );
         return None;
     }
     let main = Python::main_interpreter();
@@ -216,7 +224,10 @@ pub unsafe fn make_obcallback(arguments: *mut ffi::PyObject) -> *mut ffi::PyObje
             ffi::Py_XDECREF(init);
         }
         if callback.is_null() {
-            log::line(log::ERROR, "mod_python.apache could not be imported, or its init() failed; the error follows");
+            log::line(
+                Message::CallbackFailed,
+                "mod_python.apache could not be imported, or its init() failed; the error follows",
+            );
             ffi::PyErr_Print();
         }
         ffi::Py_XDECREF(apache);

@@ -3,15 +3,17 @@
 use super::{data::Block, lifetime};
 use crate::{
     extension, log,
+    messages::Message,
     process::{self, MAIN_INTERPRETER},
     python::{Cpython, Python, ThreadState, threads::Threads},
 };
 
 /// What the notice at child start says of a path that has been taken over.
-pub const ACTIVE: &str = "active";
+pub const ACTIVE: (Message, &str) = (Message::Active, "active");
 
 /// What it says where [`Settings::off`](crate::settings::Settings::off) is set.
-pub const OFF: &str = "is switched off by MODPYTHON_CORE=off: every call passes through";
+pub const OFF: (Message, &str) =
+    (Message::SwitchedOff, "is switched off by MODPYTHON_CORE=off: every call passes through");
 
 /// `Py_Initialize`, and what has to be there before the first child. After a graceful restart the module has been
 /// loaded anew while Python went on: the stock module would go on without a thread state, which ends the server. So the
@@ -46,7 +48,7 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
 fn guard_forks() {
     if let Err(error) = process::guard_forks() {
         let error = std::io::Error::from_raw_os_error(error);
-        log::line(log::WARNING, &format!("forks of a request are not guarded: {error}"));
+        log::line(Message::ForksUnguarded, &format!("forks of a request are not guarded: {error}"));
     }
 }
 
@@ -64,7 +66,7 @@ pub unsafe fn after_fork() {
             // The thread that forked is the one that started Python, and has a state of the main interpreter.
             let Some(own) = Python::gil_state().or_else(|| Python::new_state(Python::main_interpreter())) else {
                 return log::line(
-                    log::ERROR,
+                    Message::ChildWithoutState,
                     "there is no memory for a thread state; this child will not serve Python",
                 );
             };
@@ -75,13 +77,13 @@ pub unsafe fn after_fork() {
 }
 
 /// Says at the start of a child what runs, and takes the main interpreter in.
-pub fn announce(generation: &str, state: &str) {
+pub fn announce(generation: &str, (message, state): (Message, &str)) {
     guard_forks();
     process::registry().adopt(MAIN_INTERPRETER, Python::main_interpreter());
-    for complaint in &process::settings().complaints {
-        log::line(log::WARNING, complaint);
+    for (message, complaint) in &process::settings().complaints {
+        log::line(*message, complaint);
     }
     let version = env!("CARGO_PKG_VERSION");
     let python = env!("MODPYTHON_CORE_PYTHON");
-    log::line(log::NOTICE, &format!("version {version} {state}, mod_python generation {generation}, Python {python}"));
+    log::line(message, &format!("version {version} {state}, mod_python generation {generation}, Python {python}"));
 }

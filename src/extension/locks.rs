@@ -4,6 +4,7 @@ use super::files::without_gil;
 use super::module;
 use super::object::{Owned, bytes, number, raise};
 use super::state::State;
+use crate::messages::Message;
 use crate::pathlock::{Begin, Checked, Frozen, Key, Table, ThreadId, Ticket, Waited};
 use crate::python::ffi;
 use std::cell::Cell;
@@ -158,7 +159,7 @@ fn say_that_it_takes_long(key: &Key) {
     let file = String::from_utf8_lossy(&key.file);
     let owner = TABLE.owner(key).map_or_else(|| "nobody".to_owned(), |thread| format!("thread {thread:#x}"));
     let text = format!("a request has waited 10 s for the load of {file}, which {owner} is at");
-    crate::log::line(crate::log::WARNING, &text);
+    crate::log::line(Message::LongWait, &text);
 }
 
 /// The one import lock of Python 2, which a thread that waits inside an import statement holds (I4). Whoever it waits

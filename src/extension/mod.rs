@@ -47,6 +47,7 @@ mod state;
 mod table;
 mod text;
 
+use crate::messages::Message;
 use crate::python::ffi;
 pub use compiled::prepare;
 use object::{Owned, take_error};
@@ -180,7 +181,7 @@ pub unsafe fn offer() {
     // SAFETY: as the caller promises; a failure has left an exception.
     unsafe {
         if core().is_none() {
-            crate::log::line(crate::log::ERROR, &format!("import_module stays mod_python's own: {}", take_error()));
+            crate::log::line(Message::ShimFailed, &format!("import_module stays mod_python's own: {}", take_error()));
         }
     }
 }
@@ -199,7 +200,7 @@ unsafe extern "C" fn install_named(_: *mut ffi::PyObject, name: *mut ffi::PyObje
             None => Err("import_module stays mod_python's own: install() wants the name of a module".to_owned()),
         };
         if let Err(reason) = done {
-            crate::log::line(crate::log::ERROR, &reason);
+            crate::log::line(Message::ShimFailed, &reason);
         }
         object::none()
     }

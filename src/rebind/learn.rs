@@ -3,6 +3,7 @@
 
 use crate::{
     log,
+    messages::Message,
     process::{self, MAIN_INTERPRETER},
     python::{Cpython, Python},
 };
@@ -63,7 +64,7 @@ pub fn warn_not_recognised() {
     let generation = generation();
     if !process::settings().off && !WARNED.swap(true, Ordering::Relaxed) {
         log::line(
-            log::WARNING,
+            Message::NotRecognised,
             &format!(
                 "this mod_python does not start as generation {generation} does, so its calls pass through and its \
                  races remain; please report its version, and put the stock module back (modpython-relink --restore) \

@@ -76,7 +76,8 @@ void ap_log_error_(const char *file, int line, int module_index, int level, int 
     va_end(values);
     CHECK(length > 0 && used + (size_t)length + 2 < sizeof error_log);
     fprintf(stderr, "[error log] %s\n", error_log + used);
-    CHECK(strncmp(error_log + used, "modpython-core: ", 16) == 0);
+    /* As `MPC0001: modpython-core: ...`. */
+    CHECK(strncmp(error_log + used, "MPC", 3) == 0 && strncmp(error_log + used + 7, ": modpython-core: ", 18) == 0);
     strcat(error_log, "\n");
     CHECK(pthread_mutex_unlock(&log_lock) == 0);
 }

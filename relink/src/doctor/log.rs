@@ -1,5 +1,6 @@
-//! What the children of a running server said when they started.
+//! What the children of a running server said: when they started last, and which messages there are.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -9,6 +10,18 @@ use crate::files;
 /// So much of a log's end is read.
 const TAIL: u64 = 8 << 20;
 
+/// The codes of a child's start (src/messages.rs of the library).
+const ACTIVE: &str = "MPC0001";
+const SWITCHED_OFF: &str = "MPC0002";
+
+/// What a log has of ours.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub started: Option<Started>,
+    /// How often each other code is there.
+    pub messages: BTreeMap<String, usize>,
+}
+
 /// The last line of a child's start.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Started {
@@ -17,22 +30,39 @@ pub struct Started {
     pub active: Option<(String, String)>,
 }
 
-/// Look for it in a log.
-pub fn last_start(log: &Path) -> std::io::Result<Option<Started>> {
+/// Look for them in a log.
+pub fn told(log: &Path) -> std::io::Result<Told> {
     let found = files::find(log)?;
     let mut file: File = found.entry.folder.open(&found.entry.name)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     let mut text = Vec::new();
     file.take(TAIL).read_to_end(&mut text)?;
-    Ok(String::from_utf8_lossy(&text).lines().rev().find_map(parse))
+    let mut told = Told::default();
+    for line in String::from_utf8_lossy(&text).lines() {
+        match message(line) {
+            Some((code @ (ACTIVE | SWITCHED_OFF), text)) => told.started = started(code, text).or(told.started),
+            Some((code, _)) => *told.messages.entry(code.to_owned()).or_default() += 1,
+            None => {}
+        }
+    }
+    Ok(told)
 }
 
-fn parse(line: &str) -> Option<Started> {
-    let (_, rest) = line.split_once("modpython-core: version ")?;
-    let (version, rest) = rest.split_once(' ')?;
+/// The code and the text of a line of ours.
+fn message(line: &str) -> Option<(&str, &str)> {
+    line.match_indices("MPC").find_map(|(at, _)| {
+        let (code, rest) = line[at..].split_at_checked(7)?;
+        let text = rest.strip_prefix(": ")?;
+        let text = text.strip_prefix("modpython-core: ").or_else(|| text.strip_prefix("mod_python: "))?;
+        code[3..].bytes().all(|byte| byte.is_ascii_digit()).then_some((code, text))
+    })
+}
+
+fn started(code: &str, text: &str) -> Option<Started> {
+    let (version, rest) = text.strip_prefix("version ")?.split_once(' ')?;
     let version = version.to_owned();
-    if rest.starts_with("is switched off") {
+    if code == SWITCHED_OFF {
         return Some(Started { version, active: None });
     }
     let rest = rest.strip_prefix("active, mod_python generation ")?;
@@ -49,17 +79,29 @@ mod tests {
     fn the_last_start_counts() {
         let place = tempfile::tempdir().unwrap();
         let log = place.path().join("error.log");
-        let head = "[Thu Nov 26 13:18:29 2026] [python:notice] [pid 7] modpython-core: version";
-        let write = |lines: &str| std::fs::write(&log, format!("{head} 0.0.9 is nothing\n{lines}other\n")).unwrap();
-        write("");
-        assert_eq!(last_start(&log).unwrap(), None);
-        write(&format!("{head} 0.1.0 active, mod_python generation 3.5, Python 3.11\n"));
+        let head = "[Thu Nov 26 13:18:29 2026] [python:notice] [pid 7]";
+        let on =
+            format!("{head} MPC0001: modpython-core: version 0.1.0 active, mod_python generation 3.5, Python 3.11\n");
+        let off = format!("{head} MPC0002: modpython-core: version 0.1.0 is switched off by MODPYTHON_CORE=off\n");
+        let started = |lines: &str| {
+            let lines = format!("{head} MPC0001: modpython-core: version 0.0.9 is nothing\n{lines}other\n");
+            std::fs::write(&log, lines).unwrap();
+            told(&log).unwrap().started
+        };
+        assert_eq!(started(""), None);
         let active = Some(("3.5".to_owned(), "3.11".to_owned()));
-        assert_eq!(last_start(&log).unwrap(), Some(Started { version: "0.1.0".into(), active }));
-        write(&format!(
-            "{head} 0.1.0 active, mod_python generation 3.5, Python 3.11\n{head} 0.1.0 is switched off by MODPYTHON_CORE=off\n"
-        ));
-        assert_eq!(last_start(&log).unwrap(), Some(Started { version: "0.1.0".into(), active: None }));
-        assert!(last_start(&place.path().join("absent")).is_err());
+        assert_eq!(started(&on), Some(Started { version: "0.1.0".into(), active }));
+        assert_eq!(started(&format!("{on}{off}")), Some(Started { version: "0.1.0".into(), active: None }));
+        assert!(told(&place.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn a_message_is_told_by_its_code() {
+        let line = "[pid 7] MPC0010: modpython-core: interpreter 'MPC' failed";
+        assert_eq!(message(line), Some(("MPC0010", "interpreter 'MPC' failed")));
+        assert_eq!(message("MPC0024: mod_python: import"), Some(("MPC0024", "import")));
+        for other in ["MPC0010 alone", "MPC001: modpython-core: x", "MPCéé: modpython-core: x", "MPC0010: other: x"] {
+            assert_eq!(message(other), None);
+        }
     }
 }

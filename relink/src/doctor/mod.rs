@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::report::Report;
 use crate::{check, files, package, system, text};
 use defects::Way;
-use log::Started;
+use log::{Started, Told};
 use server::Server;
 
 /// Look at the module, the server and its log.
@@ -39,13 +39,13 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
     let threaded = server.as_ref().and_then(|server| server.threaded);
     let defects = defects::of(of("generation"), threaded, way);
     let log = arguments.error_log.clone().or_else(|| server.as_ref()?.error_log.clone());
-    let started = log.as_deref().map(log::last_start);
+    let told = log.as_deref().map(log::told);
 
     let mut lines = format!("{}: {}\n", headline(status), module.display());
     // The first line of what --check says is the headline again.
     lines.extend(examined.text.lines().skip(1).map(|line| format!("  {line}\n")));
     lines.push_str(&server_line(server.as_ref()));
-    lines.push_str(&log_line(log.as_deref(), &started));
+    lines.push_str(&log_lines(log.as_deref(), &told));
     lines.push_str("known defects that it has:\n");
     lines.extend(defects.iter().map(|defect| format!("  {}: {}\n", defect.name, defect.what)));
     let mut advice = advice(status, &module);
@@ -56,7 +56,7 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
     }
     let real = std::fs::canonicalize(&module).unwrap_or_else(|_| module.clone());
     advice.extend(package::leftover(&real, &files::backup_of(&real)));
-    advice.extend(of_running(status, way, of("version"), &started));
+    advice.extend(of_running(status, way, of("version"), &told));
     if server.as_ref().is_some_and(|server| server.has_mod_wsgi) {
         advice.push("mod_wsgi is loaded too: version 4 refuses to run in one server with mod_python".into());
     }
@@ -71,7 +71,8 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
         "library_error": of("library_error"),
         "server": server.as_ref().map(server_json),
         "error_log": text::path_or_null(log.as_deref()),
-        "running": started.as_ref().and_then(|started| started.as_ref().ok()).and_then(Option::as_ref).map(running_json),
+        "running": told.as_ref().and_then(|told| told.as_ref().ok()?.started.as_ref()).map(running_json),
+        "messages": told.as_ref().and_then(|told| told.as_ref().ok()).map(messages_json),
         "defects": defects.iter().map(|defect| json!({ "name": defect.name, "what": defect.what })).collect::<Vec<_>>(),
         "advice": advice,
     });
@@ -115,9 +116,9 @@ fn of_running(
     status: ExitStatus,
     way: Way,
     version: Option<&str>,
-    started: &Option<std::io::Result<Option<Started>>>,
+    told: &Option<std::io::Result<Told>>,
 ) -> Option<String> {
-    match started {
+    match told.as_ref().map(|told| told.as_ref().map(|told| &told.started)) {
         Some(Ok(Some(Started { active: None, .. }))) => {
             Some("it is switched off by MODPYTHON_CORE=off in the server's environment".into())
         }
@@ -147,20 +148,29 @@ fn server_line(server: Option<&Server>) -> String {
     format!("the server's MPM is {}, with {threads}\n", server.mpm.as_deref().unwrap_or("unknown"))
 }
 
-fn log_line(log: Option<&Path>, started: &Option<std::io::Result<Option<Started>>>) -> String {
+fn log_lines(log: Option<&Path>, told: &Option<std::io::Result<Told>>) -> String {
     let Some(log) = log.map(PathBuf::from) else { return "no error log is known (--error-log names it)\n".into() };
     let log = log.display();
-    match started {
-        Some(Ok(Some(Started { version, active: Some((generation, python)) }))) => {
+    let told = match told {
+        Some(Ok(told)) => told,
+        Some(Err(error)) => return format!("{log} cannot be read ({error})\n"),
+        None => return String::new(),
+    };
+    let started = match &told.started {
+        Some(Started { version, active: Some((generation, python)) }) => {
             format!(
                 "the children that started last have version {version}, generation {generation}, Python {python} ({log})\n"
             )
         }
-        Some(Ok(Some(Started { version, active: None }))) => {
+        Some(Started { version, active: None }) => {
             format!("the children that started last have version {version}, switched off ({log})\n")
         }
-        Some(Err(error)) => format!("{log} cannot be read ({error})\n"),
-        _ => format!("no child has said anything of modpython-core in {log}\n"),
+        None => format!("no child has said anything of modpython-core in {log}\n"),
+    };
+    let counts: Vec<String> = told.messages.iter().map(|(code, count)| format!("{code} ({count})")).collect();
+    match counts.is_empty() {
+        true => started,
+        false => format!("{started}messages in its last part, see modpython-core(7): {}\n", counts.join(", ")),
     }
 }
 
@@ -173,6 +183,10 @@ fn server_json(server: &Server) -> Value {
         "module": text::path_or_null(server.module.as_deref()),
         "has_mod_wsgi": server.has_mod_wsgi,
     })
+}
+
+fn messages_json(told: &Told) -> Value {
+    told.messages.iter().map(|(code, count)| json!({ "code": code, "count": count })).collect()
 }
 
 fn running_json(started: &Started) -> Value {

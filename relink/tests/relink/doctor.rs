@@ -47,7 +47,7 @@ impl Installation {
 
     fn log(&self, line: &str) {
         let mut log = self.place.read("error_log");
-        log.extend(format!("[notice] modpython-core: {line}\n").into_bytes());
+        log.extend(format!("[notice] {line}\n").into_bytes());
         self.place.write("error_log", &log);
     }
 
@@ -82,7 +82,7 @@ fn from_stock_to_relinked_and_through_an_upgrade() {
     assert_eq!(defects(&json), ["fork"]);
     assert_advises(&json, "no child has said");
     let version = env!("CARGO_PKG_VERSION");
-    server.log(&format!("version {version} active, mod_python generation 3.5, Python 3.77"));
+    server.log(&format!("MPC0001: modpython-core: version {version} active, mod_python generation 3.5, Python 3.77"));
     let json = server.json(0);
     assert_eq!(json["advice"], serde_json::json!([]));
     assert_eq!((&json["running"]["active"], &json["running"]["python"]), (&true.into(), &"3.77".into()));
@@ -109,11 +109,19 @@ fn what_the_children_said_is_compared_with_what_is_there() {
     let server = Installation::new("event", true);
     server.in_place();
     for (line, says) in [
-        ("version 0.0.1 active, mod_python generation 3.5, Python 3.77", "have version 0.0.1"),
-        ("version 0.1.0 is switched off by MODPYTHON_CORE=off", "MODPYTHON_CORE=off"),
+        ("MPC0001: modpython-core: version 0.0.1 active, mod_python generation 3.5, Python 3.77", "have version 0.0.1"),
+        ("MPC0002: modpython-core: version 0.1.0 is switched off by MODPYTHON_CORE=off", "MODPYTHON_CORE=off"),
     ] {
         server.log(line);
         assert_advises(&server.json(0), says);
+    }
+    assert_eq!(server.json(0)["messages"], serde_json::json!([]));
+    for (line, count) in
+        [("MPC0010: modpython-core: interpreter 'a'", 1), ("MPC0010: modpython-core: interpreter 'b'", 2)]
+    {
+        server.log(line);
+        assert_eq!(server.json(0)["messages"], serde_json::json!([{ "code": "MPC0010", "count": count }]));
+        assert!(server.doctor(&[]).stdout.contains(&format!("MPC0010 ({count})")));
     }
     let other = server.place.write("other_log", b"");
     let json = server.doctor(&["--json", "--error-log", other.to_str().unwrap()]).assert_exit(0).json();

@@ -76,10 +76,12 @@ fn the_page_has_every_field_and_no_other() {
     for _ in 0..2 {
         let json = server.doctor(&["--json"]).json();
         fields_of(&json, "", printed.entry("doctor".to_owned()).or_default());
-        let line = "modpython-core: version 0.1.0 active, mod_python generation 3.5, Python 3.77\n";
+        let line = "MPC0001: modpython-core: version 0.1.0 active, mod_python generation 3.5, Python 3.77\n\
+                    MPC0010: modpython-core: interpreter 'x'\n";
         server.place.write("error_log", line.as_bytes());
     }
-    printed.get_mut("doctor").unwrap().remove("running");
+    let doctor = printed.get_mut("doctor").unwrap();
+    ["running", "messages"].iter().for_each(|field| assert!(doctor.remove(*field), "{field}"));
     let tree = Tree::new();
     let mut patch = |arguments: &[&str]| {
         let json = tree.patch(&[&["--json"], arguments].concat()).json();
