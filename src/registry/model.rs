@@ -224,10 +224,10 @@ fn look(registry: &Model, name: &[u8], me: u64) -> Came {
     }
 }
 
-/// Each attempt has a gate of its own, and who waited for one makes none.
-#[test]
-fn a_waiter_learns_of_the_end_of_its_own_attempt_while_the_next_one_runs() {
-    loom::model(|| {
+/// Each attempt has a gate of its own, and who waited for one makes none. `made`: the first one leaves an interpreter,
+/// so that the second goes on with what the registry knows of the name.
+fn fail_under_a_waiter(made: bool) {
+    loom::model(move || {
         let registry = Arc::new(Model::new(None));
         let Claim::Create(first) = registry.claim(b"a", ThreadKey(1)) else { panic!("nobody else is there") };
         let waiter = {
@@ -235,12 +235,16 @@ fn a_waiter_learns_of_the_end_of_its_own_attempt_while_the_next_one_runs() {
             thread::spawn(move || look(&registry, b"a", 2))
         };
         let waits = registry.waiters() == 1;
+        if made {
+            registry.made(&first, 7);
+        }
         registry.fail(first);
         let second = match registry.claim(b"a", ThreadKey(1)) {
-            Claim::Create(second) => Some(second),
+            Claim::Create(second) if !made => Some(second),
+            Claim::Finish(second, 7) if made => Some(second),
             // It has waited for the one that the other thread has given up.
             Claim::Refused(Refusal::AttemptFailed) => None,
-            _ => panic!("nothing is there"),
+            _ => panic!("nothing else is there"),
         };
         if waits {
             // Its answer does not depend on the second attempt, which has not ended.
@@ -251,6 +255,12 @@ fn a_waiter_learns_of_the_end_of_its_own_attempt_while_the_next_one_runs() {
             assert!(matches!(waiter.join().unwrap(), Came::Refused(Refusal::AttemptFailed) | Came::ToCreate));
         }
     });
+}
+
+#[test]
+fn a_waiter_learns_of_the_end_of_its_own_attempt_while_the_next_one_runs() {
+    fail_under_a_waiter(false);
+    fail_under_a_waiter(true);
 }
 
 #[test]
