@@ -55,13 +55,9 @@ def _is_done(module, file):
 
 
 def _rename(namespace, name, private, depth):
-    function = types.FunctionType
-    for value in namespace.copy().values():
-        if type(value) is function:
-            # Most of what a module has, and of 20,000 lines much.
-            if value.__module__ == name:
-                value.__module__ = private
-        elif isinstance(value, _CLASSES) and getattr(value, '__module__', None) == name:
+    # A copy, since that of a class is no dict.
+    for value in core.rename_functions(namespace.copy(), name, private):
+        if isinstance(value, _CLASSES) and getattr(value, '__module__', None) == name:
             try:
                 value.__module__ = private
             except Exception:
