@@ -220,6 +220,8 @@ class Attempt(object):
             before = set(sys.modules)
 
         def run(module):
+            if again:
+                platform.complete(found, module, sys_name)
             version = platform.run(found, module, again)
             if before is not None:
                 private.give(found, sys_name, before)

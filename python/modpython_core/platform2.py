@@ -204,6 +204,12 @@ def new_module(found, name):
     return module
 
 
+def complete(found, module, name):
+    """Gives a module back what its code has deleted of what an import gives each."""
+    for attribute, value in (('__name__', name), ('__file__', found.file)):
+        module.__dict__.setdefault(attribute, value)
+
+
 def run(found, module, again):
     """Runs the code of the file in the module. Returns the version of what was run, None for what cannot change."""
     if found.kind == imp.C_EXTENSION:

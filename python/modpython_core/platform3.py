@@ -171,6 +171,15 @@ def new_module(found, name):
     return importlib.util.module_from_spec(_renamed(spec, name))
 
 
+def complete(found, module, name):
+    """Gives a module back what its code has deleted of what an import gives each."""
+    spec = _renamed(found.spec, name)
+    given = {'__name__': name, '__spec__': spec, '__loader__': spec.loader, '__package__': spec.parent,
+             '__file__': found.file, '__cached__': spec.cached}
+    for attribute, value in given.items():
+        module.__dict__.setdefault(attribute, value)
+
+
 def _renamed(spec, name):
     if name == spec.name:
         return spec

@@ -90,6 +90,10 @@ class Finder(object):
     def find_spec(self, name, path=None, target=None):
         if not name.startswith(names.PREFIX):
             return None
+        own = getattr(target, '__spec__', None)
+        if own is not None and own.name == name:
+            # importlib.reload() is to run it again.
+            return own
         if path is not None:
             parent, _, last = name.rpartition('.')
             real = getattr(sys.modules.get(parent), '__name__', parent)

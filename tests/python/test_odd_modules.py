@@ -245,6 +245,65 @@ def a_new_version_that_cannot_be_read_gave_500_until_repaired():
 
 
 @case
+def a_module_that_had_become_a_package_was_served_for_ever():
+    here = Directory(False)
+    file = here.write('grown.py', 'value = 1\n')
+    assert import_module('grown', path=[here.path]).value == 1
+    here.write('grown/__init__.py', 'from . import part\nvalue = part.value\n')
+    here.write('grown/part.py', 'value = 2\n')
+    os.unlink(file)
+    grown = import_module('grown', path=[here.path])
+    assert grown.value == 2 and import_module('grown', path=[here.path]) is grown
+    assert import_module('grown.part', path=[here.path]) is grown.part
+
+
+@case
+def relative_directories_had_nothing_in_them():
+    here = Directory(False)
+    before = os.getcwd()
+    os.chdir(here.path)
+    try:
+        for name, directory in (('relative', '.'), ('below', 'sub'), ('empty', '')):
+            file = here.write(os.path.join('sub' if directory == 'sub' else '', name + '.py'), 'value = __file__\n')
+            module = import_module(name, path=[directory])
+            assert os.path.samefile(module.value, file) and import_module(name, path=[directory]) is module
+            assert import_module(name, path=[os.path.dirname(file)]) is module
+    finally:
+        os.chdir(before)
+
+
+@case
+def a_module_that_deletes_its_attributes_failed_at_its_reload():
+    here = Directory(False)
+    for number in (1, 2):
+        for name in ['__file__', '__name__'] + ([] if PYTHON2 else ['__spec__', '__loader__', '__cached__']):
+            here.write('without%s.py' % name, 'del %s\nvalue = %d\n' % (name, number))
+            assert import_module('without' + name, path=[here.path]).value == number
+
+
+@case
+def os_path_was_no_module():
+    assert import_module('os.path') is os.path
+    raises(ImportError, import_module, 'os.paths')
+
+
+@case
+def importlib_did_not_reload_a_module_with_a_private_name():
+    if PYTHON2:
+        return
+    import importlib
+    one, two = Directory(False), Directory(False)
+    for here in (one, two):
+        here.write('again.py', 'runs = globals().get("runs", 0) + 1\n')
+    for here in (one, two):
+        module = import_module('again', path=[here.path])
+        spec = module.__spec__
+        if here is two:
+            assert importlib.reload(module) is module and module.runs == 2
+            assert module.__spec__ is spec and import_module('again', path=[here.path]) is module
+
+
+@case
 def the_same_in_a_handlers_directory():
     here = Directory(False)
     file = here.write('page.py', 'value = 1\n')
