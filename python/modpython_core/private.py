@@ -57,8 +57,11 @@ def _is_done(module, file):
 def _rename(namespace, name, private, depth):
     # A copy, since that of a class is no dict.
     for value in core.rename_functions(namespace.copy(), name, private):
-        if isinstance(value, _CLASSES) and getattr(value, '__module__', None) == name:
+        # Not isinstance(), which asks a lazy object for its class, and so makes it.
+        if issubclass(type(value), _CLASSES):
             try:
+                if value.__module__ != name:
+                    continue
                 value.__module__ = private
             except Exception:
                 continue  # A metaclass that minds.

@@ -282,6 +282,48 @@ def a_module_that_deletes_its_attributes_failed_at_its_reload():
 
 
 @case
+def what_imports_at_a_look_made_every_load_fail():
+    here = Directory(False)
+    here.write('looks.py', '''
+import sys
+class Lazy(object):
+    def __getattr__(self, name):
+        raise ImportError(name)
+sys.modules['lazy_part'] = Lazy()
+class Proxy(object):
+    @property
+    def __class__(self):
+        raise RuntimeError('not set up yet')
+proxy = Proxy()
+class Meta(type):
+    def __getattribute__(cls, name):
+        if name == '__module__':
+            raise RuntimeError(name)
+        return type.__getattribute__(cls, name)
+Odd = Meta('Odd', (object,), {})
+value = 1
+''')
+    try:
+        assert import_module('looks', path=[here.path]).value == 1
+        here.write('later.py', 'value = 2\n')
+        assert import_module('later', path=[here.path]).value == 2
+    finally:
+        sys.modules.pop('lazy_part', None)
+
+
+@case
+def none_in_sys_modules_was_looked_at_for_ever():
+    here = Directory(False)
+    here.write('halted.py', 'value = 1\n')
+    here.write('halts.py', 'raise ValueError\n')
+    sys.modules['halted'] = sys.modules['halts'] = None
+    assert import_module('halted', path=[here.path]).value == 1
+    raises(ValueError, import_module, 'halts', path=[here.path])
+    assert sys.modules['halts'] is None
+    sys.modules.pop('halts')
+
+
+@case
 def os_path_was_no_module():
     assert import_module('os.path') is os.path
     raises(ImportError, import_module, 'os.paths')
