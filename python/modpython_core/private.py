@@ -11,7 +11,7 @@ import os
 import sys
 import types
 
-from modpython_core import names, platform, search
+from modpython_core import finding, names, platform, search
 
 # The kinds of classes; with functions they are what is pickled by name.
 _CLASSES = (type, getattr(types, 'ClassType', type))
@@ -111,6 +111,12 @@ class Finder(object):
 
     def load_module(self, name):
         """The protocol of Python 2; the extension module finds."""
+        known = sys.modules.get(name)
+        found = finding.found_for(known, name) if platform.is_plain(known) else None
+        if found is not None:
+            # reload() is to run it again.
+            platform.run(found, known, True)
+            return known
         parent, _, last = name.rpartition('.')
         if parent:
             real = getattr(sys.modules.get(parent), '__name__', parent)
