@@ -20,8 +20,8 @@
 
 /*
  * 0 if the function has no such variable; else 1, and a new reference, or NULL if it is not set. From 3.12 on a
- * variable that is not set counts as none. There is no exception either way. `name` is interned, as the names in code objects
- * are, so that addresses decide. The GIL is held.
+ * variable that is not set counts as none. There is no exception either way. `name` is interned, as the names in code
+ * objects are, so that addresses decide. The GIL is held.
  */
 int mpc_glue_local(PyObject *name, PyObject **value)
 {

@@ -12,8 +12,8 @@
 
 /*
  * Functions in the values of a dict whose __module__ is `name` get `other`. The rest of the values is returned, as a
- * new list, or NULL with an exception. `name` is a string. No Python code runs here, so that the dict stays as it is. The
- * GIL is held.
+ * new list, or NULL with an exception. `name` is a string. No Python code runs here, so that the dict stays as it is.
+ * The GIL is held.
  */
 PyObject *mpc_glue_rename_functions(PyObject *values, PyObject *name, PyObject *other)
 {
