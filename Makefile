@@ -322,6 +322,7 @@ bench: prerequisites-demo relink
 	$(CARGO) bench $(CARGO_FLAGS) --bench acquire
 	@$(MAKE) --no-print-directory bench-pair
 	$(CARGO) bench $(CARGO_FLAGS) --bench import_hit
+	$(CARGO) bench $(CARGO_FLAGS) --bench import_load
 	$(CARGO) run --release $(CARGO_FLAGS) --quiet -p modpython-live --bin bench
 
 bench-pair: build

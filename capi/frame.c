@@ -19,47 +19,51 @@
 #endif
 
 /*
- * A new reference, or NULL without an exception if there is no such variable or it is not set. `name` is interned, as
- * the names in code objects are, so that addresses decide. The GIL is held.
+ * 0 if the function has no such variable; else 1, and a new reference, or NULL if it is not set. From 3.12 on a
+ * variable that is not set counts as none. There is no exception either way. `name` is interned, as the names in code
+ * objects are, so that addresses decide. The GIL is held.
  */
-PyObject *mpc_glue_local(PyObject *name)
+int mpc_glue_local(PyObject *name, PyObject **value)
 {
 #if PY_VERSION_HEX >= 0x030C0000
     PyFrameObject *frame = PyEval_GetFrame();
-    PyObject *value = frame != NULL ? PyFrame_GetVar(frame, name) : NULL;
 
-    if (value == NULL)
+    *value = frame != NULL ? PyFrame_GetVar(frame, name) : NULL;
+    if (*value == NULL)
         PyErr_Clear();
-    return value;
+    return *value != NULL;
 #else
-    PyObject *names, *value, **values;
+    PyObject *names, *found, **values;
     Py_ssize_t i;
 #if PY_VERSION_HEX >= 0x030B0000
     _PyInterpreterFrame *frame = PyThreadState_Get()->cframe->current_frame;
 
+    *value = NULL;
     if (frame == NULL)
-        return NULL;
+        return 0;
     names = frame->f_code->co_localsplusnames;
     values = frame->localsplus;
 #else
     PyFrameObject *frame = PyEval_GetFrame();
 
+    *value = NULL;
     if (frame == NULL)
-        return NULL;
+        return 0;
     names = frame->f_code->co_varnames;
     values = frame->f_localsplus;
 #endif
     for (i = 0; i < PyTuple_GET_SIZE(names); i++) {
         if (PyTuple_GET_ITEM(names, i) != name)
             continue;
-        value = values[i];
+        found = values[i];
         /* A variable that an inner function uses too is in a cell. */
-        if (value != NULL && PyCell_Check(value))
-            value = PyCell_GET(value);
-        Py_XINCREF(value);
-        return value;
+        if (found != NULL && PyCell_Check(found))
+            found = PyCell_GET(found);
+        Py_XINCREF(found);
+        *value = found;
+        return 1;
     }
-    return NULL;
+    return 0;
 #endif
 }
 

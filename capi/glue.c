@@ -89,19 +89,24 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
     arguments = format != NULL && *format != '\0' ? Py_VaBuildValue(format, values) : PyTuple_New(0);
     if (arguments != NULL && !PyTuple_Check(arguments)) {
         /* A format of one item stands for one argument. */
-        PyObject *item = arguments;
+#if PY_VERSION_HEX >= 0x03090000
+        /* The callee may use the place before it for `self`. */
+        PyObject *places[2] = {NULL, arguments};
 
-        arguments = PyTuple_Pack(1, item);
-        Py_DECREF(item);
-    }
-    if (arguments != NULL && PyTuple_GET_SIZE(arguments) > 0)
-        mpc_method_is_dispatched(name, PyTuple_GET_ITEM(arguments, 0));
-    if (arguments != NULL)
+        mpc_method_is_dispatched(name, arguments);
+        result = PyObject_Vectorcall(method, places + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+#else
+        result = PyObject_CallFunctionObjArgs(method, arguments, NULL);
+#endif
+    } else if (arguments != NULL) {
+        if (PyTuple_GET_SIZE(arguments) > 0)
+            mpc_method_is_dispatched(name, PyTuple_GET_ITEM(arguments, 0));
 #if PY_VERSION_HEX >= 0x03090000
         result = PyObject_Vectorcall(method, ((PyTupleObject *)arguments)->ob_item, PyTuple_GET_SIZE(arguments), NULL);
 #else
         result = PyObject_Call(method, arguments, NULL);
 #endif
+    }
     Py_XDECREF(arguments);
     Py_DECREF(method);
     return result;

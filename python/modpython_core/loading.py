@@ -127,8 +127,7 @@ class Attempt(object):
         """Hit, load or reload, decided again now that nobody else can load the file (I6)."""
         if nested:
             # This thread is itself running the file, or the one that runs it waits for this thread: what there is of
-            # the
-            # module must do, as with an import. If there is nothing of it yet, then nobody runs it: its owner waits
+            # the module must do, as with an import. If there is nothing of it yet, then nobody runs it: its owner waits
             # before that, and will look again before it does anything.
             module = self.half_made()
             if module is not None:
@@ -220,6 +219,8 @@ class Attempt(object):
             before = set(sys.modules)
 
         def run(module):
+            if again:
+                platform.complete(found, module, sys_name)
             version = platform.run(found, module, again)
             if before is not None:
                 private.give(found, sys_name, before)

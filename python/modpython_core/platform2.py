@@ -48,7 +48,10 @@ def native(text):
 
 def file_of(module):
     """The file of a module, that of its source where there is one; None for a module that has none."""
-    file = getattr(module, '__file__', None)
+    try:
+        file = getattr(module, '__file__', None)
+    except Exception:
+        return None  # What others put into sys.modules may import at a look, and fail.
     if not isinstance(file, basestring):
         return None
     file = native(file)
@@ -62,7 +65,7 @@ path_bytes = path_text = str
 
 def is_plain(module):
     """Whether it is a module as import makes it, in which code can be run again."""
-    return isinstance(module, types.ModuleType)
+    return issubclass(type(module), types.ModuleType)
 
 
 def import_plainly(name):
@@ -202,6 +205,12 @@ def new_module(found, name):
     if found.is_package:
         module.__path__ = [os.path.dirname(found.file)]
     return module
+
+
+def complete(found, module, name):
+    """Gives a module back what its code has deleted of what an import gives each."""
+    for attribute, value in (('__name__', name), ('__file__', found.file)):
+        module.__dict__.setdefault(attribute, value)
 
 
 def run(found, module, again):

@@ -70,13 +70,16 @@ path_bytes, path_text = os.fsencode, os.fsdecode
 
 def file_of(module):
     """The file of a module, or None for one that has none."""
-    file = getattr(module, '__file__', None)
+    try:
+        file = getattr(module, '__file__', None)
+    except Exception:
+        return None  # What others put into sys.modules may import at a look, and fail.
     return file if isinstance(file, str) else None
 
 
 def is_plain(module):
     """Whether it is a module as import makes it, in which code can be run again."""
-    return isinstance(module, types.ModuleType)
+    return issubclass(type(module), types.ModuleType)
 
 
 def import_plainly(name):
@@ -142,7 +145,10 @@ def _blocked_now():
 
 def is_initialising(module):
     """Whether an import of the module is under way."""
-    return bool(getattr(getattr(module, '__spec__', None), '_initializing', False))
+    try:
+        return bool(getattr(getattr(module, '__spec__', None), '_initializing', False))
+    except Exception:
+        return False
 
 
 def is_left_behind(module):
@@ -169,6 +175,15 @@ def new_module(found, name):
                 sys.modules[spec.name] = before
         return module
     return importlib.util.module_from_spec(_renamed(spec, name))
+
+
+def complete(found, module, name):
+    """Gives a module back what its code has deleted of what an import gives each."""
+    spec = _renamed(found.spec, name)
+    given = {'__name__': name, '__spec__': spec, '__loader__': spec.loader, '__package__': spec.parent,
+             '__file__': found.file, '__cached__': spec.cached}
+    for attribute, value in given.items():
+        module.__dict__.setdefault(attribute, value)
 
 
 def _renamed(spec, name):

@@ -11,7 +11,7 @@ import os
 import sys
 import types
 
-from modpython_core import names, platform, search
+from modpython_core import finding, names, platform, search
 
 # The kinds of classes; with functions they are what is pickled by name.
 _CLASSES = (type, getattr(types, 'ClassType', type))
@@ -55,14 +55,13 @@ def _is_done(module, file):
 
 
 def _rename(namespace, name, private, depth):
-    function = types.FunctionType
-    for value in namespace.copy().values():
-        if type(value) is function:
-            # Most of what a module has, and of 20,000 lines much.
-            if value.__module__ == name:
-                value.__module__ = private
-        elif isinstance(value, _CLASSES) and getattr(value, '__module__', None) == name:
+    # A copy, since that of a class is no dict.
+    for value in core.rename_functions(namespace.copy(), name, private):
+        # Not isinstance(), which asks a lazy object for its class, and so makes it.
+        if issubclass(type(value), _CLASSES):
             try:
+                if value.__module__ != name:
+                    continue
                 value.__module__ = private
             except Exception:
                 continue  # A metaclass that minds.
@@ -94,6 +93,10 @@ class Finder(object):
     def find_spec(self, name, path=None, target=None):
         if not name.startswith(names.PREFIX):
             return None
+        own = getattr(target, '__spec__', None)
+        if own is not None and own.name == name:
+            # importlib.reload() is to run it again.
+            return own
         if path is not None:
             parent, _, last = name.rpartition('.')
             real = getattr(sys.modules.get(parent), '__name__', parent)
@@ -108,6 +111,12 @@ class Finder(object):
 
     def load_module(self, name):
         """The protocol of Python 2; the extension module finds."""
+        known = sys.modules.get(name)
+        found = finding.found_for(known, name) if platform.is_plain(known) else None
+        if found is not None:
+            # reload() is to run it again.
+            platform.run(found, known, True)
+            return known
         parent, _, last = name.rpartition('.')
         if parent:
             real = getattr(sys.modules.get(parent), '__name__', parent)

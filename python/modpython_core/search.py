@@ -64,8 +64,13 @@ def places(name, kind, where):
 
 def normal(directory):
     """One directory has one name, however it was written; but not where `..` follows a symbolic link."""
-    if not directory or '\0' in directory:
+    if '\0' in directory:
         return directory
+    if not directory.startswith('/'):
+        try:
+            directory = os.path.join(os.getcwd(), directory)
+        except OSError:
+            return directory  # There is no working directory any more.
     tidy = os.path.normpath(directory)
     if tidy.startswith('//'):
         tidy = tidy[1:]
@@ -94,7 +99,11 @@ def _plainly(name):
 def _in_package(name, parent):
     full_name = '%s.%s' % (parent.__name__, name.rpartition('.')[2])
     if not hasattr(parent, '__path__'):
-        raise platform.not_found(name)
+        # A module may enter what it likes under a name of its own, as os does with os.path.
+        module = sys.modules.get(full_name)
+        if module is None:
+            raise platform.not_found(name)
+        return Present(module)
     parts = [str(part) for part in parent.__path__]
     module = sys.modules.get(full_name)
     if module is not None:

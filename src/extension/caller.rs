@@ -9,6 +9,8 @@ use super::object::Owned;
 use super::state::{Names, Shim, State};
 use super::text::is_text;
 use crate::python::ffi;
+use std::ffi::c_int;
+use std::ptr::null_mut;
 
 /// How many directories or paths are remembered at a time.
 const MANY_PLACES: ffi::Py_ssize_t = 4096;
@@ -118,13 +120,8 @@ pub(super) unsafe fn from_frame(state: &State) -> Where {
         Some(Shim { wsgi, .. }) if wsgi.as_ptr() == globals => from_wsgi,
         _ => return Where::Plain,
     };
-    // SAFETY: the GIL is held, in a Python frame. A variable that is not there has left an exception; it only means
-    // the plain kind.
-    unsafe {
-        let found = from_python_path(&state.names).or_else(|| caller(&state.names));
-        ffi::PyErr_Clear();
-        found.unwrap_or(Where::Plain)
-    }
+    // SAFETY: the GIL is held, in a Python frame.
+    unsafe { from_python_path(&state.names).or_else(|| caller(&state.names)).unwrap_or(Where::Plain) }
 }
 
 /// Whether the caller is a stock dispatcher.
@@ -145,12 +142,16 @@ pub(super) unsafe fn is_dispatcher(state: &State) -> bool {
 unsafe fn from_python_path(names: &Names) -> Option<Where> {
     // SAFETY: every object is alive: owned here.
     unsafe {
+        // Stock's dispatchers have just looked for themselves, and put what they have found into this variable.
+        if let Some(found) = variable(&names.pathstring) {
+            return text(found?).map(Where::Expression);
+        }
         let config = local(&names.config)?;
         if !has(&config, &names.python_path) {
             return None;
         }
-        let expression = Owned::from_new(ffi::PyObject_GetItem(config.as_ptr(), names.python_path.as_ptr()))?;
-        text(expression).map(Where::Expression)
+        let expression = ffi::PyObject_GetItem(config.as_ptr(), names.python_path.as_ptr());
+        text(found_or_clear(expression)?).map(Where::Expression)
     }
 }
 
@@ -161,13 +162,19 @@ unsafe fn from_python_path(names: &Names) -> Option<Where> {
 unsafe fn has(config: &Owned, directive: &Owned) -> bool {
     // SAFETY: two live objects.
     #[cfg(feature = "python3")]
-    return unsafe { ffi::PySequence_Contains(config.as_ptr(), directive.as_ptr()) == 1 };
+    unsafe {
+        let answer = ffi::PySequence_Contains(config.as_ptr(), directive.as_ptr());
+        if answer < 0 {
+            ffi::PyErr_Clear();
+        }
+        answer == 1
+    }
     // The tables of generation 3.1 have no other way to be asked.
     // SAFETY: two live objects; a new reference or NULL.
     #[cfg(not(feature = "python3"))]
     unsafe {
         let (name, format) = (c"has_key".as_ptr(), c"O".as_ptr());
-        let answer = Owned::from_new(ffi::PyObject_CallMethod(config.as_ptr(), name, format, directive.as_ptr()));
+        let answer = found_or_clear(ffi::PyObject_CallMethod(config.as_ptr(), name, format, directive.as_ptr()));
         answer.is_some_and(|answer| ffi::PyObject_IsTrue(answer.as_ptr()) == 1)
     }
 }
@@ -204,7 +211,6 @@ unsafe fn from_hlist(hlist: &Owned, names: &Names) -> Option<Where> {
     unsafe {
         // A Location is no directory, although 3.5 keeps its name in the same field. Older generations have no flag.
         let is_location = attribute(hlist, &names.is_location);
-        ffi::PyErr_Clear();
         if is_location.is_some_and(|is| ffi::PyObject_IsTrue(is.as_ptr()) == 1) {
             return None;
         }
@@ -216,7 +222,21 @@ unsafe fn from_hlist(hlist: &Owned, names: &Names) -> Option<Where> {
 /// The GIL is held.
 unsafe fn attribute(of: &Owned, name: &Owned) -> Option<Owned> {
     // SAFETY: live objects; a new reference or NULL.
-    unsafe { Owned::from_new(ffi::PyObject_GetAttr(of.as_ptr(), name.as_ptr())) }
+    unsafe { found_or_clear(ffi::PyObject_GetAttr(of.as_ptr(), name.as_ptr())) }
+}
+
+/// What a call of CPython's has found; an exception only means that it is not there.
+///
+/// # Safety
+/// The GIL is held, and `object` is a new reference, or NULL with an exception.
+unsafe fn found_or_clear(object: *mut ffi::PyObject) -> Option<Owned> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if object.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Owned::from_new(object)
+    }
 }
 
 /// The object, if it is a string with something in it.
@@ -230,14 +250,25 @@ unsafe fn text(object: Owned) -> Option<Owned> {
 
 unsafe extern "C" {
     /// See `capi/frame.c`.
-    fn mpc_glue_local(name: *mut ffi::PyObject) -> *mut ffi::PyObject;
+    fn mpc_glue_local(name: *mut ffi::PyObject, value: *mut *mut ffi::PyObject) -> c_int;
 }
 
-/// A local variable of the Python function that has called us, if it is set.
+/// A local variable of the Python function that has called us: None if it has none of that name, `Some(None)` if it has
+/// but has not set it (up to Python 3.11; later ones do not tell the two apart).
 ///
 /// # Safety
 /// The GIL is held, and `name` is an interned string.
+unsafe fn variable(name: &Owned) -> Option<Option<Owned>> {
+    let mut value = null_mut();
+    // SAFETY: a live name and room for the answer, which is a new reference or NULL.
+    unsafe { (mpc_glue_local(name.as_ptr(), &raw mut value) != 0).then(|| Owned::from_new(value)) }
+}
+
+/// The same, if it is set.
+///
+/// # Safety
+/// As [`variable`].
 unsafe fn local(name: &Owned) -> Option<Owned> {
-    // SAFETY: a live name; a new reference, or NULL without an exception.
-    unsafe { Owned::from_new(mpc_glue_local(name.as_ptr())) }
+    // SAFETY: handed on.
+    unsafe { variable(name).flatten() }
 }

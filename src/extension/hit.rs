@@ -81,19 +81,21 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
             let verdict = entry.verdict(ready.is_in_sys_modules(), None);
             return Owned::from_borrowed(module).filter(|_| verdict == Verdict::Hit);
         }
+        // A file that cannot be seen: another one may have the name now.
         if entry.place() == Place::Local {
-            let verdict = entry.verdict(ready.is_in_sys_modules(), version_of(entry.file()));
+            let now = version_of(entry.file())?;
+            let verdict = entry.verdict(ready.is_in_sys_modules(), Some(now));
             entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
             return Owned::from_borrowed(module).filter(|_| verdict == Verdict::Hit);
         }
         let file = entry.file().to_owned();
         drop(table);
-        let now = without_gil(|| version_of(&file));
+        let now = without_gil(|| version_of(&file))?;
         // Looked up again: another thread may have loaded, or started to, while the GIL was away.
         let table = state.modules.borrow();
         let entry = table.get(id)?;
         let ready = entry.ready()?;
-        let verdict = entry.verdict(ready.is_in_sys_modules(), now);
+        let verdict = entry.verdict(ready.is_in_sys_modules(), Some(now));
         entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
         Owned::from_borrowed(ready.module.as_ptr()).filter(|_| verdict == Verdict::Hit)
     }

@@ -30,7 +30,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 25] = [
+static mut METHODS: [ffi::PyMethodDef; 26] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -53,6 +53,7 @@ static mut METHODS: [ffi::PyMethodDef; 25] = [
     ),
     many(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
     many(c"watch_imports", siblings::watch_imports, c"watch_imports(before, sibling): what takes the place of __import__"),
+    many(c"rename_functions", siblings::rename_functions, c"rename_functions(values, name, other): gives functions of that __module__ another; what else there is"),
     one(c"name_of", siblings::name_of, ffi::METH_O, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one(c"running", table::running, ffi::METH_O, c"running(file): the module in which it runs, or that it gave"),
     one(c"is_running", table::is_running, ffi::METH_O, c"is_running(file): whether a thread runs it"),

@@ -39,11 +39,12 @@ pub(super) unsafe extern "C" fn run(
         let lives = without_gil(|| place_of(&file));
         let modules = ffi::PyImport_GetModuleDict();
         let there = ffi::PyDict_GetItemWithError(modules, name);
-        let expected = if previous == ffi::Py_None() { null_mut() } else { previous };
-        if there != expected {
+        // None there stands for a module that an import statement has not found.
+        let or_none = |object: *mut ffi::PyObject| if object.is_null() { ffi::Py_None() } else { object };
+        if or_none(there) != previous {
             return none();
         }
-        let Some(before) = Before::note(modules, module, expected, again) else { return null_mut() };
+        let Some(before) = Before::note(modules, module, there, again) else { return null_mut() };
         let Some(handle) = Loaded::new(module, module, name) else { return null_mut() };
         let Some(mut table) = writable(state) else { return null_mut() };
         let left = table.start(&file, handle);

@@ -36,6 +36,8 @@ pub(super) struct Names {
     pub(super) path: Owned,
     pub(super) config: Owned,
     pub(super) python_path: Owned,
+    /// The dispatchers call the expression of PythonPath so.
+    pub(super) pathstring: Owned,
     pub(super) request: Owned,
     /// A filter's dispatcher calls it so in 3.5 and 3.3.
     pub(super) fltr: Owned,
@@ -98,6 +100,7 @@ impl State {
                     path: interned(c"path")?,
                     config: interned(c"config")?,
                     python_path: interned(c"PythonPath")?,
+                    pathstring: interned(c"pathstring")?,
                     request: interned(c"req")?,
                     fltr: interned(c"fltr")?,
                     filter: interned(c"filter")?,

@@ -1,6 +1,6 @@
 """A stand-in for mod_python: just enough of it for import_module, with dispatchers that call it as the stock ones do.
 
-Each has the local variables that ours reads (req, hlist, config; fltr; conn), and none passes a directory.
+Each has the local variables that ours reads (req, hlist, config, pathstring; fltr; conn), and none passes a directory.
 """
 
 import os
@@ -32,7 +32,10 @@ class CallBack(object):
     def HandlerDispatch(self, req):
         config = req.config
         hlist = req.hlist
-        if 'PythonPath' not in config and not hlist.is_location and hlist.directory not in sys.path:
+        if 'PythonPath' in config:
+            # As stock calls it; the other dispatchers here have no such variable.
+            pathstring = config['PythonPath']
+        elif not hlist.is_location and hlist.directory not in sys.path:
             sys.path.insert(0, hlist.directory)
         return import_module(hlist.handler, autoreload=config.get('PythonAutoReload', '1') == '1', log=False)
 

@@ -245,6 +245,105 @@ def a_new_version_that_cannot_be_read_gave_500_until_repaired():
 
 
 @case
+def a_module_that_had_become_a_package_was_served_for_ever():
+    here = Directory(False)
+    file = here.write('grown.py', 'value = 1\n')
+    assert import_module('grown', path=[here.path]).value == 1
+    here.write('grown/__init__.py', 'from . import part\nvalue = part.value\n')
+    here.write('grown/part.py', 'value = 2\n')
+    os.unlink(file)
+    grown = import_module('grown', path=[here.path])
+    assert grown.value == 2 and import_module('grown', path=[here.path]) is grown
+    assert import_module('grown.part', path=[here.path]) is grown.part
+
+
+@case
+def relative_directories_had_nothing_in_them():
+    here = Directory(False)
+    before = os.getcwd()
+    os.chdir(here.path)
+    try:
+        for name, directory in (('relative', '.'), ('below', 'sub'), ('empty', '')):
+            file = here.write(os.path.join('sub' if directory == 'sub' else '', name + '.py'), 'value = __file__\n')
+            module = import_module(name, path=[directory])
+            assert os.path.samefile(module.value, file) and import_module(name, path=[directory]) is module
+            assert import_module(name, path=[os.path.dirname(file)]) is module
+    finally:
+        os.chdir(before)
+
+
+@case
+def a_module_that_deletes_its_attributes_failed_at_its_reload():
+    here = Directory(False)
+    for number in (1, 2):
+        for name in ['__file__', '__name__'] + ([] if PYTHON2 else ['__spec__', '__loader__', '__cached__']):
+            here.write('without%s.py' % name, 'del %s\nvalue = %d\n' % (name, number))
+            assert import_module('without' + name, path=[here.path]).value == number
+
+
+@case
+def what_imports_at_a_look_made_every_load_fail():
+    here = Directory(False)
+    here.write('looks.py', '''
+import sys
+class Lazy(object):
+    def __getattr__(self, name):
+        raise ImportError(name)
+sys.modules['lazy_part'] = Lazy()
+class Proxy(object):
+    @property
+    def __class__(self):
+        raise RuntimeError('not set up yet')
+proxy = Proxy()
+class Meta(type):
+    def __getattribute__(cls, name):
+        if name == '__module__':
+            raise RuntimeError(name)
+        return type.__getattribute__(cls, name)
+Odd = Meta('Odd', (object,), {})
+value = 1
+''')
+    try:
+        assert import_module('looks', path=[here.path]).value == 1
+        here.write('later.py', 'value = 2\n')
+        assert import_module('later', path=[here.path]).value == 2
+    finally:
+        sys.modules.pop('lazy_part', None)
+
+
+@case
+def none_in_sys_modules_was_looked_at_for_ever():
+    here = Directory(False)
+    here.write('halted.py', 'value = 1\n')
+    here.write('halts.py', 'raise ValueError\n')
+    sys.modules['halted'] = sys.modules['halts'] = None
+    assert import_module('halted', path=[here.path]).value == 1
+    raises(ValueError, import_module, 'halts', path=[here.path])
+    assert sys.modules['halts'] is None
+    sys.modules.pop('halts')
+
+
+@case
+def os_path_was_no_module():
+    assert import_module('os.path') is os.path
+    raises(ImportError, import_module, 'os.paths')
+
+
+@case
+def reload_did_not_run_a_module_with_a_private_name():
+    reload_it = sys.modules['__builtin__'].reload if PYTHON2 else importlib.reload
+    one, two = Directory(False), Directory(False)
+    for here in (one, two):
+        here.write('again.py', 'runs = globals().get("runs", 0) + 1\n')
+    for here in (one, two):
+        module = import_module('again', path=[here.path])
+        spec = getattr(module, '__spec__', None)
+        if here is two:
+            assert reload_it(module) is module and module.runs == 2
+            assert getattr(module, '__spec__', None) is spec and import_module('again', path=[here.path]) is module
+
+
+@case
 def the_same_in_a_handlers_directory():
     here = Directory(False)
     file = here.write('page.py', 'value = 1\n')

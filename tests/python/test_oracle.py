@@ -13,9 +13,10 @@ import shutil
 import sys
 import threading
 import time
+import zipfile
 
 import harness
-from harness import Directory, case, clock, core, import_module, run, runs, together
+from harness import PYTHON2, Directory, case, clock, core, import_module, run, runs, together
 
 SECONDS = float(os.environ.get('MODPYTHON_CORE_ORACLE_SECONDS', 12))
 SEED = int(os.environ.get('MODPYTHON_CORE_ORACLE_SEED', time.time()))
@@ -38,6 +39,13 @@ sys.modules[__name__] = Facade()
 '''
 
 NAMES = ['index', 'page', 'shop', 'wave', 'tools']
+ZIPPED = {'index': 'index.py', 'wave': 'wave.py', 'shop': 'shop/__init__.py', 'shop.part': 'shop/part.py'}
+PART = '''from __future__ import absolute_import
+import shop
+package = shop.where
+'''
+# Kinds of files that stay as they are.
+LASTING = ('zip', 'binary')
 inside = {}
 guard = threading.Lock()
 
@@ -106,14 +114,41 @@ class World(object):
                 second.number, second.kind, self.link = first.number, 'link', (first, second)
                 second.text_of = first.path
 
+        if not PYTHON2:
+            # Python 2's modules are found by imp, which looks into no archive.
+            for here in self.directories:
+                if dice.random() < 0.5:
+                    self.pack(here)
+                if dice.random() < 0.5:
+                    self.copy_extension(here)
+
     link = None
+
+    def pack(self, here):
+        archive = here.file('code.zip')
+        with zipfile.ZipFile(archive, 'w') as opened:
+            for name, tail in ZIPPED.items():
+                self.numbers += 1
+                file = self.files[archive, name] = File(archive + '/' + tail)
+                file.number, file.kind = self.numbers, 'zip'
+                more = PART.replace('from __future__ import absolute_import\n', '') if name == 'shop.part' else ''
+                opened.writestr(tail, TEXT % {'file': file.path, 'number': file.number, 'more': more})
+
+    def copy_extension(self, here):
+        from importlib.util import find_spec
+        # One of Python's own that nothing needs, and that may be made twice.
+        spec = find_spec('xxlimited')
+        if spec is not None and spec.has_location:
+            file = self.files[here.path, 'xxlimited'] = File(here.file(os.path.basename(spec.origin)))
+            shutil.copy(spec.origin, file.path)
+            file.number, file.kind = 0, 'binary'
 
     def directory(self, where):
         return [here for here in self.directories if here.path == where[0]][0]
 
     def write(self, where):
         file = self.files[where]
-        if file.kind == 'link':
+        if file.kind == 'link' or file.kind in LASTING:
             return
         self.numbers += 1
         file.number = self.numbers
@@ -124,7 +159,7 @@ class World(object):
                 'failing': 'harness.leave(%r)\nraise harness.Broken(%r)\n' % (file.path, file.path),
                 'sibling': 'import tools\nsibling = tools.where\n'}.get(file.kind, '')
         if where[1] == 'shop.part':
-            more = 'from __future__ import absolute_import\nimport shop\npackage = shop.where\n'
+            more = PART
         text = TEXT % {'file': file.path, 'number': file.number, 'more': more}
         if 'from __future__' in more:
             text = 'from __future__ import absolute_import\n' + text.replace('from __future__ import absolute_import\n', '')
@@ -142,7 +177,7 @@ class World(object):
         """One change of the tree or of sys.modules, which nobody asks for meanwhile."""
         where = self.dice.choice(sorted(self.files))
         file, way = self.files[where], self.dice.random()
-        in_use = where[1].startswith('shop') or where[1] == 'tools' or file.kind == 'link'
+        in_use = where[1].startswith('shop') or where[1] == 'tools' or file.kind in ('link',) + LASTING
         if way < 0.6:
             if where[1] != 'tools' or file.number is None or self.dice.random() < 0.5:
                 self.write(where)
@@ -188,6 +223,11 @@ class Call(object):
             return
         assert error is None, ('an error', self.where, error, vars(file), before, self.autoreload, result.trace[-300:])
         module = result.value
+        if file.kind == 'binary':
+            assert module.__file__ == file.path, ('another extension', self.where, module)
+            assert before is None or module is before[1], ('another extension module', self.where)
+            assert any(module is one for one in modules), ('not in sys.modules', self.where)
+            return
         assert module.where == file.text_of, ('another file', self.where, module.where)
         right = [file.number if file.number is not None else before[0]]
         if not self.autoreload and before is not None:
@@ -233,6 +273,10 @@ def phase(world):
         assert times <= limit, ('run too often', path, number, times)
     for call, result in zip(calls, results):
         if result.error is None:
+            if call.file.kind == 'binary':
+                assert before[call.where] or call.file.served in (None, result.value), ('two of one file', call.where)
+                call.file.ran, call.file.served = 0, result.value
+                continue
             call.file.ran, call.file.served = result.value.number, result.value
             last = before[call.where]
             facade = hasattr(result.value, 'facade') or last is not None and hasattr(last[1], 'facade')

@@ -45,7 +45,8 @@ pub unsafe extern "C" fn mpc35_rebind_PyImport_AppendInittab(name: *const c_char
 pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c_void {
     // SAFETY: as the module called it.
     let hash = unsafe { host::mpc_host_hash_make(pool) };
-    if Start::reached() == Start::Initialized {
+    // Requests make tables too.
+    if !learn::armed() && Start::reached() == Start::Initialized {
         learn::interpreters_are(hash);
         // SAFETY: the pool of the configuration, in which the module has just made its table.
         unsafe { lifetime::register(pool) };

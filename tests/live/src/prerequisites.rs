@@ -26,6 +26,11 @@ pub fn httpd() -> Result<PathBuf> {
     require(HTTPD.into(), "apt-get install apache2")
 }
 
+/// What counts instructions.
+pub fn valgrind() -> Result<PathBuf> {
+    require("/usr/bin/valgrind".into(), "apt-get install valgrind")
+}
+
 /// One of httpd's own modules, or one of the packages that add to them.
 pub fn module(file: &str) -> Result<PathBuf> {
     let remedy = match file {

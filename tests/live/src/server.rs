@@ -13,6 +13,8 @@ use crate::config::Module;
 use crate::wait::wait_until;
 
 const START: Duration = Duration::from_secs(20);
+/// Under callgrind everything takes some fifty times as long.
+const COUNTED: u32 = 10;
 const RESTART: Duration = Duration::from_secs(20);
 /// httpd itself kills a child that does not stop after about ten seconds.
 const STOP: Duration = Duration::from_secs(25);
@@ -29,6 +31,8 @@ const CRASHES: [&str; 3] = ["exit signal", "Fatal Python error", "Segmentation f
 const KILLED: &str = "AH00046";
 /// The folder of a module and a library of the server's own.
 const OWN: &str = "own";
+/// What callgrind leaves in the notes.
+pub(crate) const COUNTS: &str = "callgrind.out";
 const SERVING: &str = "resuming normal operations";
 
 /// How a server stopped.
@@ -48,6 +52,7 @@ pub struct Server {
     pub(crate) port: u16,
     pub(crate) process: Child,
     pub(crate) stopped: bool,
+    pub(crate) counted: bool,
 }
 
 impl Server {
@@ -236,20 +241,32 @@ impl Server {
     pub fn stop(&mut self) -> Result<Stop> {
         let begin = Instant::now();
         self.signal(libc::SIGTERM);
-        let ended = wait_until("the end of httpd", STOP, || self.process.try_wait());
+        let ended = wait_until("the end of httpd", self.allowed(STOP), || self.process.try_wait());
         let took = begin.elapsed();
         self.kill();
         Ok(Stop { took, hung: ended.is_err() || !self.logged(KILLED).is_empty() })
     }
 
     pub(crate) fn wait_serving(&mut self) -> Result<()> {
-        wait_until("httpd to accept connections", START, || {
+        wait_until("httpd to accept connections", self.allowed(START), || {
             self.still_running()?;
-            let serving = !self.logged(SERVING).is_empty()
-                && TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-                && !self.children()?.is_empty();
+            // A single process says nothing, and has no children.
+            let serves = || -> Result<bool> { Ok(!self.logged(SERVING).is_empty() && !self.children()?.is_empty()) };
+            let serving = (self.counted || serves()?) && TcpStream::connect(("127.0.0.1", self.port)).is_ok();
             Ok(serving.then_some(()))
         })
+    }
+
+    fn allowed(&self, time: Duration) -> Duration {
+        if self.counted { time * COUNTED } else { time }
+    }
+
+    /// How many instructions the server has run from its start to its end ([`Setup::counted`](crate::Setup::counted)).
+    pub fn instructions(&self) -> Result<u64> {
+        let text = fs::read_to_string(self.notes().join(COUNTS))?;
+        let total = text.lines().find_map(|line| line.strip_prefix("totals: ").or(line.strip_prefix("summary: ")));
+        let total = total.and_then(|total| total.trim().parse().ok());
+        total.ok_or_else(|| Error::other("callgrind has left no total"))
     }
 
     fn still_running(&mut self) -> Result<()> {

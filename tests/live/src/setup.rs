@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::config::{Config, Module, Mpm};
-use crate::server::Server;
+use crate::server::{self, Server};
 use crate::{prerequisites, site, subject};
 
 const PORTS_TRIED: u32 = 5;
@@ -26,6 +26,7 @@ pub struct Setup {
     directives: String,
     environment: Vec<(String, String)>,
     files: Vec<(PathBuf, String)>,
+    counted: bool,
 }
 
 impl Setup {
@@ -41,6 +42,7 @@ impl Setup {
             directives: String::new(),
             environment: Vec::new(),
             files: Vec::new(),
+            counted: false,
         }
     }
 
@@ -60,6 +62,12 @@ impl Setup {
     /// Leaves out everything that takes notes, so that only mod_python is measured.
     pub fn bare(mut self) -> Self {
         self.instrumented = false;
+        self
+    }
+
+    /// Runs the server under callgrind, in one process, which counts the instructions: [`Server::instructions`].
+    pub fn counted(mut self) -> Self {
+        self.counted = true;
         self
     }
 
@@ -116,7 +124,8 @@ impl Setup {
             };
             fs::write(root.join("httpd.conf"), config.text()?)?;
             let process = self.spawn(&httpd, root)?;
-            let mut server = Server { directory: None, root: root.to_owned(), port, process, stopped: false };
+            let mut server =
+                Server { directory: None, root: root.to_owned(), port, process, stopped: false, counted: self.counted };
             match server.wait_serving() {
                 Ok(()) => {
                     server.directory = Some(directory);
@@ -162,11 +171,22 @@ impl Setup {
 
     fn spawn(&self, httpd: &Path, root: &Path) -> Result<Child> {
         let console = File::create(root.join("console"))?;
-        let mut command = Command::new(httpd);
+        let mut command = if self.counted {
+            let mut command = Command::new(prerequisites::valgrind()?);
+            let counts = root.join("notes").join(server::COUNTS);
+            // Written at the end, by a process that is no longer root's.
+            File::create(&counts)?.set_permissions(Permissions::from_mode(0o666))?;
+            let counts = format!("--callgrind-out-file={}", counts.display());
+            command.args(["--tool=callgrind", "--vgdb=no", &counts]).arg(httpd).arg("-X");
+            command
+        } else {
+            let mut command = Command::new(httpd);
+            command.arg("-DFOREGROUND");
+            command
+        };
         command
             .arg("-f")
             .arg(root.join("httpd.conf"))
-            .arg("-DFOREGROUND")
             .env_clear()
             // libpython takes its prefix from the python3 found on PATH, which must be the distribution's.
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use modpython_live::coldstart::CLIENTS;
 use modpython_live::load::Load;
-use modpython_live::{Module, Server, Setup, http, prerequisites, site};
+use modpython_live::{Module, Mpm, Server, Setup, http, prerequisites, site};
 use serde_json::Value;
 
 /// Parts in which each half of a pair is measured, in turn with the other half's: first, second, second, first.
@@ -26,6 +26,10 @@ const IMPORT_COSTS: [(&str, &str); 4] = [
 ];
 /// How many times as fast as stock's a call of import_module is to be. Nearly all of ours is one stat(2).
 const IMPORT_TARGET: Target = Target { aim: 5.0, floor: 4.0 };
+/// Requests of two runs, of which the difference is counted: what is done once falls out.
+const COUNTED_REQUESTS: [usize; 2] = [200, 700];
+/// Ours over stock's. Counted instructions repeat, but for what the kernel answers.
+const MOST_INSTRUCTIONS: f64 = 1.0;
 const MEMORY_RUNS: usize = 5;
 /// Requests of each client before memory is looked at.
 const MEMORY_REQUESTS: usize = 20;
@@ -46,6 +50,8 @@ struct Options {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Figure {
+    /// Instructions of one answer.
+    Instructions,
     /// Throughput at 1 connection.
     One,
     /// Throughput at 32 connections.
@@ -84,6 +90,9 @@ fn run(options: &Options) -> Result<bool> {
     prerequisites::httpd()?;
     let wanted = |figure| options.only.is_none_or(|only| only == figure);
     let mut good = true;
+    if wanted(Figure::Instructions) {
+        good &= instructions()?;
+    }
     if wanted(Figure::Many) {
         good &= throughput(options, CLIENTS, None)?;
     }
@@ -174,6 +183,45 @@ fn throughput(options: &Options, connections: usize, target: Option<Target>) -> 
         server.stop()?;
     }
     Ok(target.is_none_or(|target| ratio.median >= target.floor))
+}
+
+/// One connection to a server of one process and one thread, PythonAutoReload on, counted by callgrind.
+fn instructions() -> Result<bool> {
+    if let Err(error) = prerequisites::valgrind() {
+        println!("Instructions of one answer: not counted ({error})");
+        return Ok(true);
+    }
+    let [stock, relinked] = [instructions_of(Module::Stock)?, instructions_of(Module::Relinked)?];
+    let ratio = relinked / stock;
+    println!(
+        "Instructions of one answer, counted by callgrind: stock {stock:.0}, relinked {relinked:.0}, ratio {ratio:.3}; \
+         target at most {MOST_INSTRUCTIONS}: {}",
+        reached(ratio <= MOST_INSTRUCTIONS)
+    );
+    Ok(ratio <= MOST_INSTRUCTIONS)
+}
+
+fn instructions_of(module: Module) -> Result<f64> {
+    let mut counts = [0.0; 2];
+    for (count, requests) in counts.iter_mut().zip(COUNTED_REQUESTS) {
+        let mut server = Setup::new(module)
+            .mpm(Mpm::Worker, 1)
+            .bare()
+            .counted()
+            // Otherwise the order of sets and dicts differs from run to run.
+            .environment("PYTHONHASHSEED", "0")
+            .directives(&site::handler("hello"))
+            .start()?;
+        let mut load = Load::new(server.port(), 1);
+        load.timeout = Duration::from_secs(200);
+        let record = load.run_times(requests, |_, _| "/hello".to_owned());
+        if let Some(bad) = record.answers.iter().find(|answer| !answer.is_good()) {
+            return Err(Error::other(format!("a bad answer spoils the count: {bad:?}")));
+        }
+        server.stop()?;
+        *count = server.instructions()? as f64;
+    }
+    Ok((counts[1] - counts[0]) / (COUNTED_REQUESTS[1] - COUNTED_REQUESTS[0]) as f64)
 }
 
 /// Keeps this thread, and the threads and processes that it will start, on one processor.
