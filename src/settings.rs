@@ -20,10 +20,14 @@ pub const REMEDIES: &[&str] = &[
     "filters",
     "handler-lists",
     "parse-qsl",
+    "queries",
     "results",
     "sections",
     "server-cleanups",
+    "session-ids",
     "sessions",
+    "ssi",
+    "wsgi-status",
 ];
 
 /// What the names of all our variables begin with.

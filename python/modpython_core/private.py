@@ -11,7 +11,7 @@ import os
 import sys
 import types
 
-from modpython_core import names, platform, search
+from modpython_core import names, platform, search, sessions
 
 # The kinds of classes; with functions they are what is pickled by name.
 _CLASSES = (type, getattr(types, 'ClassType', type))
@@ -93,7 +93,7 @@ class Finder(object):
 
     def find_spec(self, name, path=None, target=None):
         if not name.startswith(names.PREFIX):
-            return None
+            return sessions.spec(path) if name == sessions.NAME else None
         if path is not None:
             parent, _, last = name.rpartition('.')
             real = getattr(sys.modules.get(parent), '__name__', parent)
