@@ -27,7 +27,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 16] = python![
+const MODULES: [(&str, &str); 17] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -44,6 +44,7 @@ const MODULES: [(&str, &str); 16] = python![
     "defects.py",
     "phases.py",
     "remedies.py",
+    "mix.py",
 ];
 
 /// Directives that let `module` answer below `/module/`, in the interpreter that httpd chooses by default.
