@@ -49,6 +49,11 @@ def fields(req):
     return apache.OK
 
 
+def reads(req):
+    req.read(1000000)
+    return apache.OK
+
+
 def numbers(req):
     """How many of so many new sessions have the number of another one."""
     from mod_python import Session

@@ -1,6 +1,8 @@
 //! Remedies for what 3.5 alone has, on the distribution's module: what stock does, what ours does, and ours with that
 //! remedy left out.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use modpython_live::expect::{alone, clean_stop, shows_unless_cured};
@@ -59,6 +61,38 @@ fn distribution_each_session_has_a_number_of_its_own() {
         let same: u32 = answer(&server, "/numbers").text().parse().expect("a number");
         println!("{module} {disabled}: {same} sessions have the number of another one");
         same > 0
+    });
+}
+
+/// What is read for a client that hangs up is kept for good.
+#[test]
+fn distribution_what_a_client_that_hangs_up_has_sent_is_given_up() {
+    const CLIENTS: u64 = 60;
+    const SENT: u64 = 500_000;
+    shows_unless_cured("reads", 1, |module, disabled| {
+        let server = setup(module, disabled)
+            // What is given up goes back at once, and not into the arenas of threads.
+            .environment("MALLOC_MMAP_THRESHOLD_", "16384")
+            .directives(&site::handler_in("/reads", "remedies::reads", ""))
+            .start()
+            .expect("a server");
+        let leave = |times: u64| {
+            for _ in 0..times {
+                let mut client = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
+                let head = "POST /reads HTTP/1.1\r\nHost: live.test\r\nContent-Length: 1000000\r\n\r\n";
+                client.write_all(head.as_bytes()).expect("a client that writes");
+                client.write_all(&vec![b'x'; SENT as usize]).expect("a client that writes");
+            }
+            server.settle().expect("connections to end");
+        };
+        let kept = || observe::private_memory(server.children().expect("the children")[0]).expect("a process");
+        // Each of its threads keeps some memory for the next request.
+        leave(CLIENTS);
+        let before = kept();
+        leave(CLIENTS);
+        let grown = kept().saturating_sub(before);
+        println!("{module} {disabled}: {} KiB more after {CLIENTS} clients", grown >> 10);
+        grown > CLIENTS * SENT / 4
     });
 }
 
