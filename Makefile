@@ -285,7 +285,8 @@ MENDED_IN_3.3 := $(MENDED_IN_3.2.8) stock_hangs_when_a_busy_process_is_to_end st
 MENDED_IN_3.4 := $(MENDED_IN_3.3)
 MENDED_IN_3.5 := $(MENDED_IN_3.3)
 # It keeps its own importer: scripts of CGI go on as they were.
-MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts
+MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts handlers_of_patterns_
+MENDED_IN_3.4 += handlers_of_patterns_
 SHAPE_TESTS := --test host_generations --test host_defects --test host_leaks --test host_remedies --test host_cgi --test restarts --test switch
 .PHONY: check-shapes $(addprefix check-shape-,$(HOST_SHAPES))
 # `make check` has the one of Debian 5 to 10 and the newest, `make check-long` all.

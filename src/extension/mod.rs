@@ -41,6 +41,7 @@ mod module;
 #[cfg(not(feature = "python3"))]
 mod noting;
 mod object;
+mod pattern;
 mod run;
 mod siblings;
 mod state;
