@@ -27,9 +27,9 @@ pub(super) unsafe extern "C" fn importing(
             global_lock(c"acquire_lock");
         }
         let answer = under_lock(get_lock, name, function);
-        // importlib takes its global lock for a moment when it makes a module's lock and when one goes, and an exception
-        // can come while it has it: in the second place one that nobody ever sees, as it is a weak reference's callback.
-        // Kept, it would stop every import of all other threads for good.
+        // importlib takes its global lock for a moment when it makes a module's lock and when one goes, and an
+        // exception can come while it has it: in the second place one that nobody ever sees, as it is a weak
+        // reference's callback. Kept, it would stop every import of all other threads for good.
         if !inside {
             let error = Pending::take();
             while global_lock(c"release_lock") {}

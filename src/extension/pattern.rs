@@ -1,6 +1,6 @@
-//! Sections whose directory is a pattern: `<Directory /w/*>`, `<DirectoryMatch>`. Up to 3.2 the handler's directory is the
-//! pattern itself, where nothing is to be found (MODPYTHON-63); here it is the one that the request's file lies in. From
-//! 3.3 on mod_python says the right one by itself.
+//! Sections whose directory is a pattern: `<Directory /w/*>`, `<DirectoryMatch>`. Up to 3.2 the handler's directory is
+//! the pattern itself, where nothing is to be found (MODPYTHON-63); here it is the one that the request's file lies in.
+//! From 3.3 on mod_python says the right one by itself.
 
 use super::object::Owned;
 use super::text;

@@ -17,11 +17,11 @@ pub unsafe extern "C" fn mpc35_rebind_PyUnicode_FromString(text: *const c_char) 
         // SAFETY: as the module called it.
         return unsafe { ffi::PyUnicode_FromString(text) };
     }
-    // SAFETY: as the module called it.
     let made = here(|thread| match thread.threads.leave() {
         Outer::Interrupted => None,
-        // SAFETY: the main interpreter lives as long as Python, and `leave` has found that this thread has no GIL.
+        // SAFETY: the main interpreter lives as long as Python.
         outer => match unsafe { thread.threads.select(Python::main_interpreter(), Block::new) } {
+            // SAFETY: `leave` has found that this thread has no GIL, or has given it up; the text is the module's.
             Some(kept) => unsafe {
                 thread.threads.enter(kept, outer);
                 // The module never gives its reference up. Of the code of a page there is one string, whoever asks.

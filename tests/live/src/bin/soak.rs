@@ -31,6 +31,9 @@ struct Options {
     /// Ask for this kind of page alone, with no slow clients and none that hang up.
     #[arg(long)]
     only: Option<String>,
+    /// Where a child that crashes leaves its core; the shell's limit has to allow it, and httpd's user to write there.
+    #[arg(long)]
+    cores: Option<PathBuf>,
     /// Where the pictures go.
     #[arg(long, default_value = "target/soak")]
     output: PathBuf,
@@ -73,7 +76,8 @@ fn run(options: &Options) -> Result<ExitCode> {
                     0.0 => Duration::MAX,
                     seconds => Duration::from_secs_f64(seconds).min(duration / 2),
                 };
-                let soak = Soak { module, mpm, duration, only: options.only.clone(), restart };
+                let soak =
+                    Soak { module, mpm, duration, only: options.only.clone(), restart, cores: options.cores.clone() };
                 let outcome = soak.run(|line| println!("{line}"))?;
                 runs.push((soak, outcome));
             }

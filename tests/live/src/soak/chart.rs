@@ -18,7 +18,8 @@ const GOOD: &str = "#2c9a52";
 const BAD: &str = "#d02030";
 const MEMORY: &str = "#1f5fbf";
 
-/// Writes one picture for each MPM, stock above and relinked below, and each run's error log; says where the pictures are.
+/// Writes one picture for each MPM, stock above and relinked below, and the error log of each run; says where the
+/// pictures are.
 pub fn write(directory: &Path, subject: &str, runs: &[(Soak, Outcome)]) -> Result<Vec<PathBuf>> {
     fs::create_dir_all(directory)?;
     let mut written = Vec::new();

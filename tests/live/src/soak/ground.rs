@@ -103,7 +103,8 @@ pub(crate) fn setup(module: Module, mpm: Mpm) -> Setup {
     setup.load("authn_core").load("authz_user")
 }
 
-/// Starts the server. The folders of sessions are made here: Session.py makes them while others already want to write there.
+/// Starts the server. The folders of sessions are made here: Session.py makes them while others already want to write
+/// there.
 pub(crate) fn start(setup: &Setup) -> Result<Server> {
     let server = setup.start()?;
     for number in 0..=u8::MAX {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Result;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -27,7 +28,7 @@ const KILLED: &str = "AH00046";
 const OURS: &str = "modpython-core:";
 const ACTIVE: &str = " active, ";
 /// Fewer requests say nothing about memory.
-pub(crate) const ENOUGH: f64 = 20_000.0;
+pub(crate) const ENOUGH: f64 = 100_000.0;
 /// In MiB per 100,000 requests.
 const GROWTH: f64 = 1.0;
 
@@ -44,6 +45,8 @@ pub struct Soak {
     pub only: Option<String>,
     /// Between two graceful restarts.
     pub restart: Duration,
+    /// Where a child that crashes leaves its core, if the shell's limits allow one.
+    pub cores: Option<PathBuf>,
 }
 
 /// How it went.
@@ -123,7 +126,10 @@ impl Soak {
     ///
     /// If a server cannot be started or asked about.
     pub fn run(&self, mut progress: impl FnMut(&str)) -> Result<Outcome> {
-        let setup = ground::setup(self.module, self.mpm);
+        let mut setup = ground::setup(self.module, self.mpm);
+        if let Some(directory) = &self.cores {
+            setup = setup.directives(&format!("CoreDumpDirectory \"{}\"", directory.display()));
+        }
         let mut server = ground::start(&setup)?;
         let site = Site {
             port: AtomicU16::new(server.port()),
