@@ -49,7 +49,7 @@ FEATURES = $(if $(filter 2.%,$(PYVER)),--no-default-features)
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
 .PHONY: all help build compile link relink header demo test lint check check-long check-suites check-build check-pythons check-python2 check-consumer check-host \
-  bench bench-pair install uninstall clean $(PREREQUISITES)
+  soak bench bench-pair install uninstall clean $(PREREQUISITES)
 
 all: build
 
@@ -70,6 +70,7 @@ help:
 	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check'
 	@echo 'make check-build          the build and the installation, with two Pythons; part of make check'
 	@echo 'make check-shapes         those for the shapes of 3.1 to 3.5; make check has them for SHAPES=3.3, and for 3.5 with Python 3'
+	@echo 'make soak [MINUTES=10]    a mixed site under load with restarts, stock and relinked in turn (SOAK="--mpm event ...")'
 	@echo 'make bench                the figures: ratios measured side by side'
 	@echo 'make bench-pair           get_interpreter and release_interpreter beside the bare calls and stock, for PYTHON=, 2.7 too'
 	@echo 'make header               the C header out of the Rust sources'
@@ -82,7 +83,7 @@ help:
 $(PREREQUISITES): prerequisites-%:
 	@CC='$(CC)' CARGO='$(CARGO)' sh packaging/prerequisites.sh $* $(PYTHON)
 prerequisites-build prerequisites-tree: $(if $(filter check check-python% check-consumer check-host,$(MAKECMDGOALS)),prerequisites-check)
-prerequisites-build prerequisites-tree: $(if $(filter demo bench,$(MAKECMDGOALS)),prerequisites-demo)
+prerequisites-build prerequisites-tree: $(if $(filter demo bench soak,$(MAKECMDGOALS)),prerequisites-demo)
 
 # The build: the static library and the command, then the shared library out of the former.
 #
@@ -178,6 +179,7 @@ check: prerequisites-check relink lint
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS)
 	@$(MAKE) --no-print-directory check-consumer
 	$(CARGO) test --profile model $(CARGO_FLAGS) -p modpython-live -- --test-threads=1
+	$(CARGO) run --profile model $(CARGO_FLAGS) -p modpython-live --bin soak -- --minutes 1 --stock-minutes 0 --mpm event
 	@$(MAKE) --no-print-directory check-python2
 	@$(MAKE) --no-print-directory check-host
 	@$(MAKE) --no-print-directory check-shapes SHAPES=3.3
@@ -242,7 +244,8 @@ NOT_ON_HOST := stock_makes_more_even_without_a_race psp_and_publisher_pages_answ
   published_pages_of_one_name_answer_each_for_its_directory wsgi_applications_of_one_name_answer_each_for_its_directory \
   stock_answers_from_the_other_directorys_wsgi_application stock_never_sees_a_new_version \
   stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded stock_shows_one_users_data_to_the_next \
-  the_package_is_upgraded_and_the_log_rotated no_order_of_replacements_and_restarts_ends_the_server applications_
+  the_package_is_upgraded_and_the_log_rotated no_order_of_replacements_and_restarts_ends_the_server applications_ \
+  distribution_
 # The stock host is the same one for all ways; the others cannot be had without the source.
 NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives \
   a_handler_is_added_to_a_phase_with_directives_and_to_one_without
@@ -282,7 +285,8 @@ MENDED_IN_3.3 := $(MENDED_IN_3.2.8) stock_hangs_when_a_busy_process_is_to_end st
 MENDED_IN_3.4 := $(MENDED_IN_3.3)
 MENDED_IN_3.5 := $(MENDED_IN_3.3)
 # It keeps its own importer: scripts of CGI go on as they were.
-MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts
+MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts handlers_of_patterns_
+MENDED_IN_3.4 += handlers_of_patterns_
 SHAPE_TESTS := --test host_generations --test host_defects --test host_leaks --test host_remedies --test host_cgi --test restarts --test switch
 .PHONY: check-shapes $(addprefix check-shape-,$(HOST_SHAPES))
 # `make check` has the one of Debian 5 to 10 and the newest, `make check-long` all.
@@ -316,6 +320,12 @@ check-pythons: prerequisites-check
 	  LD_LIBRARY_PATH=$$lib PYTHONHOME=$$home PYO3_PYTHON=$$python $(CARGO) test $(CARGO_FLAGS) --target-dir target/pythons \
 	    --test rebind35 --test import_module; \
 	done
+
+# MODPYTHON_LIVE_HOST=target/live-hosts/... has it on the test host, once `make check-host` has made that.
+MINUTES ?= 10
+SOAK ?=
+soak: prerequisites-demo relink
+	$(CARGO) run --release $(CARGO_FLAGS) -p modpython-live --bin soak -- --minutes $(MINUTES) $(SOAK)
 
 bench: prerequisites-demo relink
 	$(CARGO) bench $(CARGO_FLAGS) --bench registry

@@ -2,6 +2,7 @@
  * The C side of src/rebind/v35: a variadic function, and APR's functions for modules of generation 3.5.
  */
 #include "glue.h"
+#include <string.h>
 
 /* APR, as the host provides it; weak so that programs without Apache link. */
 extern void *apr_hash_make(void *pool) __attribute__((weak));
@@ -50,4 +51,51 @@ int mpc35_rebind_apr_global_mutex_destroy(void *mutex) { return modpython_core_g
 void *mpc35_rebind_apr_bucket_immortal_create(const char *data, size_t length, void *list)
 {
     return modpython_core_bucket_create(data, length, list);
+}
+
+/*
+ * req.read makes a string for what it reads, and forgets it when the client has hung up: up to the whole body is lost
+ * with each. The string is told by what has been read into it last. (After a first read that fails mod_python tries a
+ * second one, one byte before the string.)
+ */
+extern long ap_get_client_block(void *request, char *buffer, size_t length) __attribute__((weak));
+extern int modpython_core_cures(const char *remedy);
+static __thread struct {
+    PyObject *string;
+    char *start, *end;
+    /* Where the last read was to put something, if it failed. */
+    char *failed;
+} reading;
+
+PyObject *mpc35_rebind_PyBytes_FromStringAndSize(const char *text, Py_ssize_t size)
+{
+    PyObject *made = PyBytes_FromStringAndSize(text, size);
+
+    if (text == NULL && made != NULL) {
+        reading.string = made;
+        reading.start = PyBytes_AS_STRING(made);
+        reading.end = reading.start + size;
+    }
+    return made;
+}
+
+long mpc35_rebind_ap_get_client_block(void *request, char *buffer, size_t length)
+{
+    long got = ap_get_client_block(request, buffer, length);
+
+    reading.failed = got < 0 ? buffer : NULL;
+    return got;
+}
+
+void mpc35_rebind_PyErr_SetString(PyObject *type, const char *text)
+{
+    char *failed = reading.failed;
+
+    PyErr_SetString(type, text);
+    reading.failed = NULL;
+    if (failed == NULL || reading.string == NULL || failed + 1 < reading.start || failed > reading.end)
+        return;
+    if (strcmp(text, "Client read error (Timeout?)") == 0 && modpython_core_cures("reads"))
+        Py_DECREF(reading.string);
+    reading.string = NULL;
 }

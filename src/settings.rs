@@ -21,10 +21,16 @@ pub const REMEDIES: &[&str] = &[
     "filters",
     "handler-lists",
     "parse-qsl",
+    "queries",
+    "reads",
     "results",
+    "section-patterns",
     "sections",
     "server-cleanups",
+    "session-ids",
     "sessions",
+    "ssi",
+    "wsgi-status",
 ];
 
 /// What the names of all our variables begin with.

@@ -10,5 +10,10 @@ inside the library: there are no files of it to install.
     failures   what a failed load leaves to those who waited for it
     names      which name a module has in sys.modules
     cgihandler keeps mod_python's from deleting the modules of others
+    wsgi       has the status of a WSGI application sent
+    queries    has the fields of a query have their names
+    sessions   has each session have a number of its own
+    ssi        keeps code in pages that fails from crashing the child
+    remedies   which of these are left out
     platform   the differences between Python 2 and 3
 """

@@ -12,10 +12,7 @@ import os
 import sys
 import threading
 
-_DISABLE = 'MODPYTHON_CORE_DISABLE'
-
-# Read now: cgihandler replaces os.environ by an empty dictionary.
-enabled = 'cgihandler' not in [name.strip() for name in os.environ.get(_DISABLE, '').split(',')]
+from modpython_core.remedies import cures
 
 # One for all scripts, since the working directory and sys.stdout are the process's and the interpreter's. Reentrant: a
 # script may redirect to another.
@@ -38,7 +35,7 @@ class _Kept(object):
 def loaded(name, sys_name, module):
     """Told of each load by import_module, before anybody gets the module."""
     _handlers.add(sys_name)
-    if name == 'mod_python.cgihandler' and enabled:
+    if name == 'mod_python.cgihandler' and cures('cgihandler'):
         _mend(module)
 
 

@@ -5,7 +5,8 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, loading, names, platform, private, search, siblings
+from modpython_core import finding, loading, names, platform, private, queries, search, sessions, siblings, ssi
+from modpython_core import wsgi as mended_wsgi
 
 _prepared = []
 _seldom = []
@@ -29,6 +30,9 @@ def install(apache, core):
         platform.note_imports()
         platform.find_private_names(private.Finder())
         _prepared.append(True)
+    queries.mend(apache)
+    sessions.mend_when_imported()
+    ssi.mend(apache)
     apache.import_module = core.import_module
 
 
@@ -56,6 +60,7 @@ def _wsgi_names(apache):
     """
     try:
         from mod_python import wsgi
+        mended_wsgi.mend(wsgi)
         return wsgi.__dict__
     except Exception:
         # Not there, or not to be imported: its handler will not call import_module either.

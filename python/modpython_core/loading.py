@@ -8,7 +8,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import cgihandler, names, platform, private, search, siblings
+from modpython_core import cgihandler, names, platform, private, search, siblings, wsgi
 from modpython_core.failures import Failure, printable
 
 core = None
@@ -200,10 +200,16 @@ class Attempt(object):
         if found.directory:
             siblings.belongs(found, sys_name)
             private.give(found, sys_name, sys.modules)
-        cgihandler.loaded(self.name, sys_name, current)
+        self.mend(sys_name, current)
         core.adopt(request.kind, request.where, self.name, found.key, current, sys_name,
                    version or platform.watched(found))
         return current
+
+    def mend(self, sys_name, module):
+        """Before anybody gets the module."""
+        cgihandler.loaded(self.name, sys_name, module)
+        if self.name == 'mod_python.wsgi':
+            wsgi.mend(module)
 
     def is_wreck(self, module):
         """Whether this is what a thread has left half-made that the fork of this process has not brought along."""
@@ -224,7 +230,7 @@ class Attempt(object):
             version = platform.run(found, module, again)
             if before is not None:
                 private.give(found, sys_name, before)
-            cgihandler.loaded(self.name, sys_name, module)
+            self.mend(sys_name, module)
             return version
 
         first = seconds_alone and request.dispatched and not again and core.running(found.key) is None

@@ -11,7 +11,7 @@ import os
 import sys
 import types
 
-from modpython_core import finding, names, platform, search
+from modpython_core import finding, names, platform, search, sessions
 
 # The kinds of classes; with functions they are what is pickled by name.
 _CLASSES = (type, getattr(types, 'ClassType', type))
@@ -92,7 +92,7 @@ class Finder(object):
 
     def find_spec(self, name, path=None, target=None):
         if not name.startswith(names.PREFIX):
-            return None
+            return sessions.spec(path) if name == sessions.NAME else None
         own = getattr(target, '__spec__', None)
         if own is not None and own.name == name:
             # importlib.reload() is to run it again.

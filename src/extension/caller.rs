@@ -6,6 +6,7 @@
 //! local variables at the moment of the call.
 
 use super::object::Owned;
+use super::pattern;
 use super::state::{Names, Shim, State};
 use super::text::is_text;
 use crate::python::ffi;
@@ -188,10 +189,11 @@ unsafe fn from_dispatcher(names: &Names) -> Option<Where> {
     // SAFETY: every object is alive: owned here.
     unsafe {
         if let Some(hlist) = local(&names.hlist) {
-            return from_hlist(&hlist, names);
+            return from_hlist(&hlist, names, || local(&names.request));
         }
         let filter = local(&names.fltr).or_else(|| local(&names.filter))?;
-        text(attribute(&filter, &names.dir)?).map(Where::Directory)
+        let file = || attribute(&attribute(&filter, &names.request)?, &names.filename);
+        pattern::resolve(text(attribute(&filter, &names.dir)?)?, file).map(Where::Directory)
     }
 }
 
@@ -201,12 +203,15 @@ unsafe fn from_dispatcher(names: &Names) -> Option<Where> {
 /// The GIL is held.
 unsafe fn from_wsgi(names: &Names) -> Option<Where> {
     // SAFETY: every object is alive: owned here.
-    unsafe { from_hlist(&attribute(&local(&names.request)?, &names.hlist)?, names) }
+    unsafe {
+        let request = || local(&names.request);
+        from_hlist(&attribute(&request()?, &names.hlist)?, names, request)
+    }
 }
 
 /// # Safety
 /// The GIL is held.
-unsafe fn from_hlist(hlist: &Owned, names: &Names) -> Option<Where> {
+unsafe fn from_hlist(hlist: &Owned, names: &Names, request: impl FnOnce() -> Option<Owned>) -> Option<Where> {
     // SAFETY: every object is alive: owned here.
     unsafe {
         // A Location is no directory, although 3.5 keeps its name in the same field. Older generations have no flag.
@@ -214,7 +219,8 @@ unsafe fn from_hlist(hlist: &Owned, names: &Names) -> Option<Where> {
         if is_location.is_some_and(|is| ffi::PyObject_IsTrue(is.as_ptr()) == 1) {
             return None;
         }
-        text(attribute(hlist, &names.directory)?).map(Where::Directory)
+        let file = || attribute(&request()?, &names.filename);
+        pattern::resolve(text(attribute(hlist, &names.directory)?)?, file).map(Where::Directory)
     }
 }
 

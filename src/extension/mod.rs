@@ -41,6 +41,7 @@ mod module;
 #[cfg(not(feature = "python3"))]
 mod noting;
 mod object;
+mod pattern;
 mod run;
 mod siblings;
 mod state;
@@ -55,14 +56,19 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 11] = [
+const SHIM: [(&str, &str); 16] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
     ("modpython_core.finding", FINDING),
     ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
     ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
+    ("modpython_core.remedies", include_str!("../../python/modpython_core/remedies.py")),
     ("modpython_core.cgihandler", include_str!("../../python/modpython_core/cgihandler.py")),
+    ("modpython_core.wsgi", include_str!("../../python/modpython_core/wsgi.py")),
+    ("modpython_core.sessions", include_str!("../../python/modpython_core/sessions.py")),
+    ("modpython_core.ssi", include_str!("../../python/modpython_core/ssi.py")),
+    ("modpython_core.queries", include_str!("../../python/modpython_core/queries.py")),
     ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),
     ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),

@@ -47,6 +47,7 @@ pub(super) struct Names {
     pub(super) directory: Owned,
     pub(super) is_location: Owned,
     pub(super) dir: Owned,
+    pub(super) filename: Owned,
     pub(super) dunder_name: Owned,
 }
 
@@ -108,6 +109,7 @@ impl State {
                     directory: interned(c"directory")?,
                     is_location: interned(c"is_location")?,
                     dir: interned(c"dir")?,
+                    filename: interned(c"filename")?,
                     dunder_name: interned(c"__name__")?,
                 },
                 plain: Owned::from_new(ffi::PyDict_New())?,

@@ -72,3 +72,33 @@ pub(super) unsafe fn encoded(text: Owned) -> Option<Vec<u8>> {
         super::object::bytes(text.as_ptr())
     }
 }
+
+/// Whether the text has one of these characters, which are ASCII's.
+///
+/// # Safety
+/// The GIL is held and `text` is text.
+#[inline]
+pub(super) unsafe fn any_of(text: &Owned, characters: &[&[u8]]) -> bool {
+    let is_one = |byte: &u8| characters.iter().any(|some| some.contains(byte));
+    // SAFETY: as the caller promises; the bytes are the object's own, which lives.
+    #[cfg(feature = "python3")]
+    unsafe {
+        let mut size = 0;
+        let start = ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size);
+        if start.is_null() {
+            ffi::PyErr_Clear();
+            return false;
+        }
+        std::slice::from_raw_parts(start.cast::<u8>(), size.unsigned_abs()).iter().any(is_one)
+    }
+    // SAFETY: as above; both outputs are valid. `unicode` is nobody's directory.
+    #[cfg(not(feature = "python3"))]
+    unsafe {
+        let (mut start, mut size) = (std::ptr::null_mut(), 0);
+        if ffi::PyBytes_AsStringAndSize(text.as_ptr(), &raw mut start, &raw mut size) < 0 {
+            ffi::PyErr_Clear();
+            return false;
+        }
+        std::slice::from_raw_parts(start.cast::<u8>(), size.unsigned_abs()).iter().any(is_one)
+    }
+}

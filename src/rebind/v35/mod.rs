@@ -19,3 +19,4 @@
 
 mod global;
 mod imports;
+mod strings;

@@ -39,3 +39,30 @@ def numbered(filter):
         filter.write("%06d " % number * 8)
     [("-%05d " % number) * 8 for number in range(400)]
     filter.close()
+
+
+def fields(req):
+    """The fields of the query."""
+    from mod_python import util
+    form = util.FieldStorage(req)
+    req.write(" ".join("%s=%s" % (field.name, field.value) for field in form.list))
+    return apache.OK
+
+
+def reads(req):
+    req.read(1000000)
+    return apache.OK
+
+
+def numbers(req):
+    """How many of so many new sessions have the number of another one."""
+    from mod_python import Session
+    made = [Session._new_sid(req) for _ in range(2000)]
+    req.write("%d" % (len(made) - len(set(made))))
+    return apache.OK
+
+
+def application(environ, start_response):
+    """For mod_python.wsgi."""
+    start_response("404 Not Here", [("Content-Type", "text/plain")])
+    return ["not here"]

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::config::Module;
 use crate::load::{Answer, Outcome};
 use crate::observe;
 use crate::server::Server;
@@ -28,6 +29,17 @@ pub fn shown(defect: &str, mut attempt: impl FnMut() -> bool) {
     let times = (1..=CHANCES).find(|_| attempt());
     let times = times.unwrap_or_else(|| panic!("in {CHANCES} attempts stock has not shown: {defect}"));
     println!("stock: {defect} (shown in attempt {times})");
+}
+
+/// Asks whether a module shows a defect: stock does in one of so many attempts, ours never does, and ours does with the
+/// remedy left out. The machine is kept meanwhile.
+#[track_caller]
+pub fn shows_unless_cured(remedy: &str, chances: u32, mut shows: impl FnMut(Module, &str) -> bool) {
+    let _alone = alone();
+    let mut ever = |module, disabled: &str| (0..chances).any(|_| shows(module, disabled));
+    assert!(ever(Module::Stock, ""), "stock does not show what {remedy} cures");
+    assert!(ever(Module::Relinked, remedy), "{remedy} cannot be left out");
+    assert!(!shows(Module::Relinked, ""), "{remedy} cures nothing");
 }
 
 /// Every answer is a 200, and there are some.

@@ -17,6 +17,22 @@ pub struct Request<'a> {
     pub body: &'a str,
 }
 
+impl Request<'_> {
+    /// What goes over the connection.
+    pub(crate) fn text(&self, keep_alive: bool) -> String {
+        let connection = if keep_alive { "keep-alive" } else { "close" };
+        let Request { method, path, headers, body } = self;
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: live.test\r\nConnection: {connection}\r\n");
+        if !body.is_empty() {
+            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        text.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
+        text.push_str("\r\n");
+        text.push_str(body);
+        text
+    }
+}
+
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Response {
@@ -72,16 +88,7 @@ impl Client {
     }
 
     fn exchange(&mut self, mut stream: BufReader<TcpStream>, request: &Request<'_>) -> Result<Response> {
-        let connection = if self.keep_alive { "keep-alive" } else { "close" };
-        let Request { method, path, headers, body } = request;
-        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: live.test\r\nConnection: {connection}\r\n");
-        if !body.is_empty() {
-            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
-        }
-        text.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
-        text.push_str("\r\n");
-        text.push_str(body);
-        stream.get_mut().write_all(text.as_bytes())?;
+        stream.get_mut().write_all(request.text(self.keep_alive).as_bytes())?;
         let response = read_response(&mut stream)?;
         if response.keep && self.keep_alive {
             self.stream = Some(stream);
@@ -112,7 +119,7 @@ fn read_line(stream: &mut impl BufRead) -> Result<String> {
     Ok(line.trim_end().to_owned())
 }
 
-fn read_response(stream: &mut impl BufRead) -> Result<Response> {
+pub(crate) fn read_response(stream: &mut impl BufRead) -> Result<Response> {
     // Not one byte of an answer is another case than an answer that breaks off.
     if stream.fill_buf()?.is_empty() {
         return Err(Error::from(ErrorKind::NotConnected));

@@ -18,6 +18,7 @@
 //! | `versions` | handlers that change while the server runs |
 //! | `coldstart` | the experiment that shows the defect: many first requests at once |
 //! | `expect` | assertions that several live tests share |
+//! | `soak` | a mixed site for minutes, stock and relinked in turn: what goes wrong, and what grows |
 //! | `report`, `picture` | what a person sees of it |
 //!
 //! The demo and the benchmarks are the two programs of this package, the live tests its integration tests.
@@ -38,6 +39,7 @@ pub mod report;
 pub mod server;
 pub mod setup;
 pub mod site;
+pub mod soak;
 pub mod subject;
 pub mod versions;
 pub mod wait;

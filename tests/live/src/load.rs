@@ -122,7 +122,7 @@ impl Load {
         let mut answers = Vec::new();
         while let ControlFlow::Continue(path) = next(client, answers.len(), begin.elapsed()) {
             let start = now();
-            let (outcome, body) = outcome(connection.get(&path));
+            let (outcome, body) = outcome_of(connection.get(&path));
             answers.push(Answer { client, start, end: now(), outcome, body });
             // Where one answer does not come, the next ones may not either, and a test has to end.
             if outcome == Outcome::TimedOut {
@@ -133,7 +133,8 @@ impl Load {
     }
 }
 
-fn outcome(response: Result<Response>) -> (Outcome, String) {
+/// What a response, or an error, is called, and its text.
+pub(crate) fn outcome_of(response: Result<Response>) -> (Outcome, String) {
     match response {
         Ok(response) => (Outcome::Status(response.status), response.text()),
         // A read that reaches its time limit reports WouldBlock on Unix.

@@ -131,3 +131,13 @@ pub fn last_first_answer(answers: &[Answer]) -> u64 {
     }
     first.into_values().max().unwrap_or(0)
 }
+
+/// Memory that a process shares with no other, in bytes.
+pub fn private_memory(process: u32) -> Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let kilobytes = rollup
+        .lines()
+        .filter(|line| line.starts_with("Private_"))
+        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    Ok(kilobytes.sum::<u64>() * 1024)
+}

@@ -71,6 +71,12 @@ impl Setup {
         self
     }
 
+    /// Has everything that takes notes, as at first.
+    pub fn instrumented(mut self) -> Self {
+        self.instrumented = true;
+        self
+    }
+
     /// Loads one more of httpd's modules.
     pub fn load(mut self, module: &str) -> Self {
         self.modules.push(module.to_owned());

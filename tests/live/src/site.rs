@@ -27,7 +27,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 17] = python![
+const MODULES: [(&str, &str); 18] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -45,6 +45,7 @@ const MODULES: [(&str, &str); 17] = python![
     "phases.py",
     "remedies.py",
     "journey.py",
+    "mix.py",
 ];
 
 /// Directives that let `module` answer below `/module/`, in the interpreter that httpd chooses by default.

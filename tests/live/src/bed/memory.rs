@@ -1,7 +1,6 @@
 //! What a child keeps of many requests.
 
 use std::fmt;
-use std::fs;
 use std::io::{Error, Result};
 
 use super::ground::{Ground, Kind};
@@ -70,10 +69,5 @@ fn private(server: &Server) -> Result<u64> {
     let [child] = children[..] else {
         return Err(Error::other(format!("not one child: {children:?}")));
     };
-    let rollup = fs::read_to_string(format!("/proc/{child}/smaps_rollup"))?;
-    let kilobytes = rollup
-        .lines()
-        .filter(|line| line.starts_with("Private_"))
-        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    Ok(kilobytes.sum::<u64>() * 1024)
+    crate::observe::private_memory(child)
 }

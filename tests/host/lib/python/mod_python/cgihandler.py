@@ -43,14 +43,12 @@ def handler(req):
     try:
         before, output = os.getcwd(), sys.stdout
         os.chdir(directory)
-        sys.path.insert(0, directory)
         sys.stdout = Output(req)
         try:
             apache.load(os.path.splitext(file)[0], [directory])
             return apache.OK
         finally:
             sys.stdout = output
-            sys.path.remove(directory)
             os.chdir(before)
     finally:
         _lock.release()

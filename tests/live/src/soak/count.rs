@@ -1,0 +1,110 @@
+//! What became of the requests.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::http::Response;
+use crate::load::{self, outcome_of};
+
+use super::ask::Ask;
+
+/// So many bad answers of each kind are shown.
+const EXAMPLES: usize = 2;
+/// And so many characters of each.
+const SHOWN: usize = 300;
+
+/// What became of the requests of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// As they should be.
+    pub right: usize,
+    /// The right status, and another text.
+    pub wrong: usize,
+    /// Another status.
+    pub status: usize,
+    /// The connection ended before the answer.
+    pub broken: usize,
+    /// No answer in time.
+    pub late: usize,
+    /// The client did not wait for one.
+    pub left: usize,
+}
+
+impl Counts {
+    /// Those that were not as they should be.
+    pub fn bad(self) -> usize {
+        self.wrong + self.status + self.broken + self.late
+    }
+
+    /// All of them.
+    pub fn requests(self) -> usize {
+        self.right + self.bad() + self.left
+    }
+
+    fn add(&mut self, other: Self) {
+        self.right += other.right;
+        self.wrong += other.wrong;
+        self.status += other.status;
+        self.broken += other.broken;
+        self.late += other.late;
+        self.left += other.left;
+    }
+}
+
+/// What became of all requests.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// For each kind of page.
+    pub kinds: BTreeMap<&'static str, Counts>,
+    /// For each outcome, whether it was wanted or not.
+    pub outcomes: BTreeMap<load::Outcome, usize>,
+    /// Good and bad answers of each second.
+    pub seconds: Vec<(usize, usize)>,
+    /// Some bad answers.
+    pub examples: Vec<String>,
+}
+
+impl Tally {
+    /// All kinds together.
+    pub fn all(&self) -> Counts {
+        self.kinds.values().fold(Counts::default(), |mut all, counts| {
+            all.add(*counts);
+            all
+        })
+    }
+
+    /// A client that has hung up.
+    pub(crate) fn left(&mut self, ask: &Ask) {
+        self.kinds.entry(ask.kind).or_default().left += 1;
+    }
+
+    /// An answer, or what came instead, and whether it is the right one.
+    pub(crate) fn judge(&mut self, ask: &Ask, second: usize, response: std::io::Result<Response>, right: bool) {
+        let counts = self.kinds.entry(ask.kind).or_default();
+        let before = counts.bad();
+        let (outcome, body) = outcome_of(response);
+        match outcome {
+            load::Outcome::Status(status) if status != ask.status => counts.status += 1,
+            load::Outcome::Status(_) if right => counts.right += 1,
+            load::Outcome::Status(_) => counts.wrong += 1,
+            load::Outcome::TimedOut => counts.late += 1,
+            load::Outcome::Broken => counts.broken += 1,
+        }
+        let good = right && outcome == load::Outcome::Status(ask.status);
+        *self.outcomes.entry(outcome).or_default() += 1;
+        if self.seconds.len() <= second {
+            self.seconds.resize(second + 1, (0, 0));
+        }
+        self.seconds[second].0 += usize::from(good);
+        self.seconds[second].1 += usize::from(!good);
+        if !good && before < EXAMPLES {
+            let mut example = format!("{second} s, {}: {} {}, wanted {}", ask.kind, ask.method, ask.path, ask.status);
+            if format!("{:?}", ask.wanted).len() < SHOWN {
+                let _ = write!(example, " {:?}", ask.wanted);
+            }
+            let body: String = body.chars().take(SHOWN).collect();
+            let _ = write!(example, "\n      got {outcome:?} {body:?}");
+            self.examples.push(example);
+        }
+    }
+}
