@@ -17,6 +17,7 @@ pub const DISABLE: &str = "MODPYTHON_CORE_DISABLE";
 pub const REMEDIES: &[&str] = &[
     "buckets",
     "cgihandler",
+    "directory-names",
     "end",
     "filters",
     "handler-lists",

@@ -51,6 +51,7 @@ scenarios! {
     states_of_ended_threads_are_destroyed
     more_interpreters_than_a_thread_keeps_states_of
     a_name_may_go_away
+    a_directory_is_one_name_however_it_is_written
     a_caller_that_holds_the_gil_gets_it_back
     a_variable_shows_nothing_of_a_request_before
     nothing_a_request_leaves_is_seen_by_the_next

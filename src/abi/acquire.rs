@@ -68,9 +68,22 @@ fn claim(thread: &Thread, name: &[u8]) -> Claim<'static, Interpreter, Callback> 
     thread.threads.closed(|| catch_unwind(claim)).unwrap_or(Claim::Refused(Refusal::AttemptFailed))
 }
 
+/// A directory's name without slashes at its end: up to 3.2, mod_python asks for `/d`, `/d/` and `/d//` by turns, as the
+/// URL was written (MODPYTHON-157).
+fn directory_name(name: &[u8]) -> &[u8] {
+    match name {
+        [b'/', rest @ .., b'/'] if process::settings().cures("directory-names") => {
+            let kept = rest.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 2);
+            &name[..kept]
+        }
+        name => name,
+    }
+}
+
 /// Chooses the interpreter for `name`. Called without the GIL, after [`leave`](crate::python::threads::Threads::leave).
 /// If it has to be created, `make` is called with the GIL held and a state of the main interpreter current.
 pub fn choose(thread: &Thread, name: &[u8], outer: Outer, make: impl FnOnce() -> Option<Made>) -> Choice {
+    let name = directory_name(name);
     match claim(thread, name) {
         Claim::Ready(entry) => select(thread, name, *entry.interpreter(), Some(*entry.callback()), None, outer),
         Claim::Finish(attempt, interpreter) => select(thread, name, interpreter, None, Some(attempt), outer),

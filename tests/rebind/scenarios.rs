@@ -42,6 +42,7 @@ fn running(name: &str) {
         "states_of_ended_threads_are_destroyed" => ended_threads(),
         "more_interpreters_than_a_thread_keeps_states_of" => many_interpreters(),
         "a_name_may_go_away" => names_go_away(),
+        "a_directory_is_one_name_however_it_is_written" => directories(),
         "a_caller_that_holds_the_gil_gets_it_back" => gil_given_back(),
         "a_failed_callback_is_retried_in_the_same_interpreter" => failed_callback(),
         "the_limit_refuses_the_third_name_alone" => limit(),
@@ -269,6 +270,20 @@ fn names_go_away() {
     let again = request(c"/in/the/pool", WHICH);
     assert_eq!(first, again);
     assert!(again.unwrap().starts_with("/in/the/pool"));
+}
+
+fn directories() {
+    let root = request(c"/", WHICH).unwrap();
+    let one = request(c"/d/e/", WHICH).unwrap();
+    for other in [c"/d/e", c"/d/e//", c"/d/e///"] {
+        assert_eq!(request(other, WHICH).unwrap(), one);
+    }
+    assert_eq!(request(c"//", WHICH).unwrap(), root);
+    // Names of another kind are taken as they are.
+    for name in [c"d/e", c"d/e/", c"/d"] {
+        assert_ne!(request(name, WHICH).unwrap(), one);
+    }
+    assert_ne!(request(c"d/e", WHICH).unwrap(), request(c"d/e/", WHICH).unwrap());
 }
 
 fn gil_given_back() {
