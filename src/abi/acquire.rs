@@ -68,8 +68,8 @@ fn claim(thread: &Thread, name: &[u8]) -> Claim<'static, Interpreter, Callback> 
     thread.threads.closed(|| catch_unwind(claim)).unwrap_or(Claim::Refused(Refusal::AttemptFailed))
 }
 
-/// A directory's name without slashes at its end: up to 3.2, mod_python asks for `/d`, `/d/` and `/d//` by turns, as the
-/// URL was written (MODPYTHON-157).
+/// A directory's name without slashes at its end: up to 3.2, mod_python asks for `/d`, `/d/` and `/d//` by turns, as
+/// the URL was written (MODPYTHON-157).
 fn directory_name(name: &[u8]) -> &[u8] {
     match name {
         [b'/', rest @ .., b'/'] if process::settings().cures("directory-names") => {
