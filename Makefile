@@ -244,8 +244,8 @@ NOT_ON_HOST := stock_makes_more_even_without_a_race psp_and_publisher_pages_answ
   published_pages_of_one_name_answer_each_for_its_directory wsgi_applications_of_one_name_answer_each_for_its_directory \
   stock_answers_from_the_other_directorys_wsgi_application stock_never_sees_a_new_version \
   stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded stock_shows_one_users_data_to_the_next \
-  the_package_is_upgraded_and_the_log_rotated no_order_of_replacements_and_restarts_ends_the_server applications_ \
-  distribution_
+  stock_keeps_what_a_phase_leaves the_package_is_upgraded_and_the_log_rotated \
+  no_order_of_replacements_and_restarts_ends_the_server applications_ distribution_
 # The stock host is the same one for all ways; the others cannot be had without the source.
 NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives \
   a_handler_is_added_to_a_phase_with_directives_and_to_one_without
@@ -287,7 +287,8 @@ MENDED_IN_3.5 := $(MENDED_IN_3.3)
 # It keeps its own importer: scripts of CGI go on as they were.
 MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts handlers_of_patterns_
 MENDED_IN_3.4 += handlers_of_patterns_
-SHAPE_TESTS := --test host_generations --test host_defects --test host_leaks --test host_remedies --test host_cgi --test restarts --test switch
+SHAPE_TESTS := --test host_generations --test host_defects --test host_leaks --test host_remedies --test host_cgi --test restarts --test switch \
+  --test phases
 .PHONY: check-shapes $(addprefix check-shape-,$(HOST_SHAPES))
 # `make check` has the one of Debian 5 to 10 and the newest, `make check-long` all.
 SHAPES ?= $(HOST_SHAPES)
