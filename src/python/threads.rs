@@ -14,6 +14,7 @@
 //! `D` is what the host's generation keeps beside each state, at an address that stays the same.
 
 mod requests;
+mod selection;
 
 use super::{Cpython, Interpreter, ThreadState, fork, signals};
 pub use requests::{Request, Requests, Table};
@@ -174,104 +175,6 @@ impl<P: Cpython, D> Threads<P, D> {
             // nested cannot release an acquisition below its own.
             self.closed(|| unsafe { P::attach(state) });
         }
-    }
-
-    /// A state of `interpreter` for this thread that nothing runs on, made if need be, without the GIL. Nothing if
-    /// there is no memory.
-    ///
-    /// # Safety
-    ///
-    /// The interpreter must be alive.
-    pub unsafe fn select(&self, interpreter: Interpreter, data: fn(Interpreter) -> D) -> Option<Rc<Kept<D>>> {
-        self.forget_after_fork();
-        let own = self.find(interpreter, |kept| kept.origin != Origin::Borrowed);
-        if let Some(kept) = &own {
-            // The thread's state in the main interpreter is the one that may have changed its owner between two
-            // requests.
-            if P::GIL_STATE_FOLLOWS || !kept.is_main || P::gil_state() == Some(kept.state.get()) {
-                return own;
-            }
-        }
-        if !P::GIL_STATE_FOLLOWS {
-            let main = P::main_interpreter();
-            if P::gil_state().is_none() && interpreter != main {
-                // SAFETY: the main interpreter lives as long as Python.
-                unsafe { self.select(main, data) }?;
-            }
-            if let Some(state) = self.gil_state_of(interpreter) {
-                return Some(self.on_gil_state(interpreter, state, data));
-            }
-        }
-        if own.is_some() {
-            return own;
-        }
-        // SAFETY: the caller says that the interpreter is alive.
-        let state = self.closed(|| unsafe { P::new_state(interpreter) })?;
-        Some(self.keep(interpreter, state, Origin::Ours, data(interpreter)))
-    }
-
-    /// The state that `PyGILState_Ensure` would use in this thread, if it is one of `interpreter`.
-    fn gil_state_of(&self, interpreter: Interpreter) -> Option<ThreadState> {
-        // SAFETY: a state that a living thread has as its own is alive.
-        P::gil_state().filter(|state| unsafe { P::interpreter_of(*state) } == interpreter)
-    }
-
-    /// The thread's PyGILState: as an idle one of ours, else borrowed.
-    fn on_gil_state(&self, interpreter: Interpreter, state: ThreadState, data: fn(Interpreter) -> D) -> Rc<Kept<D>> {
-        let ours = |kept: &Kept<D>| kept.origin != Origin::Borrowed && kept.state.get() == state;
-        if let Some(kept) = self.find(interpreter, ours) {
-            return kept;
-        }
-        if let Some(kept) = self.find(interpreter, |kept| kept.origin == Origin::Borrowed) {
-            kept.state.set(state);
-            return kept;
-        }
-        self.keep(interpreter, state, Origin::Borrowed, data(interpreter))
-    }
-
-    /// Takes in a state that exists already and is of this thread: the first of a new interpreter.
-    pub fn adopt(&self, interpreter: Interpreter, state: ThreadState, data: D) -> Rc<Kept<D>> {
-        self.keep(interpreter, state, Origin::First, data)
-    }
-
-    /// An idle one of that interpreter, of that kind.
-    fn find(&self, interpreter: Interpreter, of_kind: impl Fn(&Kept<D>) -> bool) -> Option<Rc<Kept<D>>> {
-        self.lists(|inner| {
-            inner.uses += 1;
-            let kept = (inner.kept.iter())
-                .find(|kept| kept.interpreter == interpreter && of_kind(kept) && Self::is_idle(kept))?;
-            kept.last_use.set(inner.uses);
-            Some(Rc::clone(kept))
-        })
-    }
-
-    /// Whether nothing runs on it, neither a request (an acquisition that has selected its state but not entered it
-    /// holds a second reference, too) nor C code between PyGILState_Ensure and PyGILState_Release.
-    fn is_idle(kept: &Rc<Kept<D>>) -> bool {
-        // SAFETY: a state that is kept and not borrowed is alive, and only this thread changes what is read.
-        Rc::strong_count(kept) == 1 && (kept.origin == Origin::Borrowed || !unsafe { P::is_ensured(kept.state.get()) })
-    }
-
-    fn keep(&self, interpreter: Interpreter, state: ThreadState, origin: Origin, data: D) -> Rc<Kept<D>> {
-        let main = P::main_interpreter();
-        self.lists(|inner| {
-            inner.uses += 1;
-            let Inner { kept: list, surplus, uses, .. } = inner;
-            if list.len() >= KEPT_AT_MOST {
-                let idle = list
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, kept)| kept.origin == Origin::Ours && !kept.is_main && Self::is_idle(kept));
-                if let Some((oldest, _)) = idle.min_by_key(|(_, kept)| kept.last_use.get()) {
-                    surplus.push(list.swap_remove(oldest));
-                }
-            }
-            let (state, last_use, is_main) = (Cell::new(state), Cell::new(*uses), interpreter == main);
-            let (outer, runs) = (Cell::new(Outer::Nothing), requests::Runs::nothing());
-            let kept = Rc::new(Kept { interpreter, state, origin, is_main, last_use, outer, runs, data });
-            list.push(Rc::clone(&kept));
-            kept
-        })
     }
 
     /// Enters a selected state: takes the GIL with it, the one time of an acquisition (R5).
