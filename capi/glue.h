@@ -11,4 +11,12 @@
 /* PyObject_CallMethod with its values in a list. */
 PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *format, va_list values);
 
+#if PY_MAJOR_VERSION >= 3
+/* In states.c: a number that no thread state of this process has had. */
+uint64_t mpc_glue_new_state_id(void);
+#endif
+
+/* In states.c: empties a thread state. 0 if destructors put something into it again in every round. */
+int mpc_glue_empty_state(PyThreadState *state);
+
 #endif

@@ -21,7 +21,7 @@
  */
 #define FIRST_ID (UINT64_C(1) << 63)
 
-static uint64_t new_id(void)
+uint64_t mpc_glue_new_state_id(void)
 {
     static uint64_t last = FIRST_ID;
 
@@ -83,7 +83,7 @@ static void stop_tracing(PyThreadState *state)
  */
 static void clear_rest(PyThreadState *state)
 {
-    state->id = new_id();
+    state->id = mpc_glue_new_state_id();
     PyThreadState_Clear(state);
     state->_status.finalizing = 0;
     state->_status.cleared = 0;
@@ -98,7 +98,7 @@ static void drop(PyThreadState *state, PyObject **field)
     if (object == NULL)
         return;
 #if PY_MAJOR_VERSION >= 3
-    state->id = new_id();
+    state->id = mpc_glue_new_state_id();
 #else
     (void)state;
 #endif
@@ -147,7 +147,7 @@ static void empty(PyThreadState *state)
  * Empties the state. 0 if destructors put something into it again in every round. What no header shows goes last: to
  * clear all of it at once is what `empty` is there to avoid.
  */
-static int renew(PyThreadState *state)
+int mpc_glue_empty_state(PyThreadState *state)
 {
     int round = 0;
 #if PY_VERSION_HEX >= 0x030D0000
@@ -171,7 +171,7 @@ static int renew(PyThreadState *state)
         }
     }
 #if PY_MAJOR_VERSION >= 3
-    state->id = new_id();
+    state->id = mpc_glue_new_state_id();
     state->context_ver = 1;
 #endif
 #if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000
@@ -189,7 +189,7 @@ static int renew(PyThreadState *state)
  */
 int mpc_glue_renew_thread_state(PyThreadState *state)
 {
-    if (!renew(state))
+    if (!mpc_glue_empty_state(state))
         return 0;
     state->thread_id = 0;
     return 1;
@@ -202,217 +202,11 @@ void mpc_glue_use_thread_state(PyThreadState *state, unsigned long thread)
 #if PY_MAJOR_VERSION >= 3
     /* CPython's own id, in a state that has not been used before. */
     if (state->id < FIRST_ID)
-        state->id = new_id();
+        state->id = mpc_glue_new_state_id();
 #endif
     if (!is_as_new(state))
-        renew(state);
-}
-
-/*
- * What a request takes along from one acquisition to its next, if one thread runs both: see threads/requests.rs. Trace
- * functions, exceptions and asyncio's running loop do not travel.
- */
-struct mpc_luggage {
-    PyObject *dict;
-#if PY_MAJOR_VERSION >= 3
-    PyObject *context, *async_gen_firstiter, *async_gen_finalizer;
-    int coroutine_origin_tracking_depth;
-#endif
-#if PY_VERSION_HEX >= 0x030D0000
-    PyObject *threading_local_key, *threading_local_sentinel;
-#endif
-};
-
-/* Rust gives this many words to hold one. */
-typedef char mpc_luggage_fits[sizeof(struct mpc_luggage) <= 8 * sizeof(void *) ? 1 : -1];
-
-/* Exchanges a field of the state with one of the luggage, and notes whether there was something in the state. */
-#define EXCHANGE(type, field)              \
-    do {                                   \
-        type mine = state->field;          \
-                                           \
-        state->field = luggage->field;     \
-        luggage->field = mine;             \
-        any |= (uintptr_t)mine;            \
-    } while (0)
-
-static int exchange(PyThreadState *state, struct mpc_luggage *luggage)
-{
-    uintptr_t any = 0;
-
-    EXCHANGE(PyObject *, dict);
-#if PY_MAJOR_VERSION >= 3
-    EXCHANGE(PyObject *, context);
-    EXCHANGE(PyObject *, async_gen_firstiter);
-    EXCHANGE(PyObject *, async_gen_finalizer);
-    EXCHANGE(int, coroutine_origin_tracking_depth);
-    state->id = new_id();
-#endif
-#if PY_VERSION_HEX >= 0x030D0000
-    EXCHANGE(PyObject *, threading_local_key);
-    EXCHANGE(PyObject *, threading_local_sentinel);
-#endif
-    return any != 0;
-}
-
-/* Takes what travels out of the current state. 0 if there is nothing. */
-int mpc_glue_pack(PyThreadState *state, struct mpc_luggage *luggage)
-{
-    memset(luggage, 0, sizeof *luggage);
-    return exchange(state, luggage);
-}
-
-/* Puts it into the current state, in the place of what is there. */
-void mpc_glue_unpack(PyThreadState *state, struct mpc_luggage *luggage)
-{
-    if (!exchange(state, luggage))
-        return;
-    Py_XDECREF(luggage->dict);
-#if PY_MAJOR_VERSION >= 3
-    Py_XDECREF(luggage->async_gen_firstiter);
-    Py_XDECREF(luggage->async_gen_finalizer);
-    Py_XDECREF(luggage->context);
-#endif
-#if PY_VERSION_HEX >= 0x030D0000
-    Py_XDECREF(luggage->threading_local_key);
-    Py_XDECREF(luggage->threading_local_sentinel);
-#endif
+        mpc_glue_empty_state(state);
 }
 
 /* Where Rust finds how often C code has called PyGILState_Ensure on a state; each begins with a count of 1. */
 const size_t mpc_glue_ensured_offset = offsetof(PyThreadState, gilstate_counter);
-
-#if PY_VERSION_HEX < 0x030C0000
-/*
- * What is set aside of a state while a nested request runs on it. Up to 3.11 PyGILState_* knows one state per thread,
- * so that requests in its interpreter have to share it.
- */
-struct mpc_set_aside {
-#if PY_VERSION_HEX < 0x030B0000
-    struct _frame *frame;
-#endif
-#if PY_VERSION_HEX < 0x030A0000
-    int use_tracing;
-#elif PY_VERSION_HEX < 0x030B0000
-    CFrame *cframe, nested_cframe;
-#else
-    _PyCFrame *cframe, nested_cframe;
-#endif
-    int tracing;
-    Py_tracefunc c_profilefunc, c_tracefunc;
-    PyObject *c_profileobj, *c_traceobj;
-    PyObject *curexc_type, *curexc_value, *curexc_traceback;
-    PyObject *dict, *async_exc;
-#if PY_MAJOR_VERSION < 3
-    PyObject *exc_type, *exc_value, *exc_traceback;
-#else
-    _PyErr_StackItem exc_state, *exc_info;
-    int coroutine_origin_tracking_depth;
-    PyObject *async_gen_firstiter, *async_gen_finalizer;
-    PyObject *context;
-    uint64_t id, context_ver;
-#endif
-};
-
-/* Rust gives this many words to hold one. */
-typedef char mpc_set_aside_fits[sizeof(struct mpc_set_aside) <= 32 * sizeof(void *) ? 1 : -1];
-
-/* Moves a field over and leaves nothing. */
-#define TAKE(field) (aside->field = state->field, memset(&state->field, 0, sizeof state->field))
-#define GIVE(field) (state->field = aside->field)
-
-/* Sets aside what the state holds of whoever runs on it, so that it is as new. */
-void mpc_glue_set_aside(PyThreadState *state, struct mpc_set_aside *aside)
-{
-#if PY_VERSION_HEX < 0x030A0000
-    TAKE(frame);
-    TAKE(use_tracing);
-#else
-#if PY_VERSION_HEX < 0x030B0000
-    TAKE(frame);
-#endif
-    aside->cframe = state->cframe;
-    memset(&aside->nested_cframe, 0, sizeof aside->nested_cframe);
-    state->cframe = &aside->nested_cframe;
-#endif
-    TAKE(tracing);
-    TAKE(c_profilefunc);
-    TAKE(c_tracefunc);
-    TAKE(c_profileobj);
-    TAKE(c_traceobj);
-    TAKE(curexc_type);
-    TAKE(curexc_value);
-    TAKE(curexc_traceback);
-    TAKE(dict);
-    TAKE(async_exc);
-#if PY_MAJOR_VERSION < 3
-    TAKE(exc_type);
-    TAKE(exc_value);
-    TAKE(exc_traceback);
-#else
-    TAKE(exc_state);
-    aside->exc_info = state->exc_info;
-    state->exc_info = &state->exc_state;
-    TAKE(coroutine_origin_tracking_depth);
-    TAKE(async_gen_firstiter);
-    TAKE(async_gen_finalizer);
-    TAKE(context);
-    aside->id = state->id;
-    aside->context_ver = state->context_ver;
-    state->id = new_id();
-#endif
-}
-
-/* Makes the state as new, and puts back what was set aside. */
-void mpc_glue_put_back(PyThreadState *state, struct mpc_set_aside *aside)
-{
-    PyObject *thrown = NULL;
-
-    /* An exception that somebody threw at the thread since is for whoever runs on. */
-    if (state->async_exc != NULL) {
-        thrown = state->async_exc;
-        state->async_exc = NULL;
-    }
-    renew(state);
-    /* What could not be cleared stays alive: it belongs to destructors that never end. */
-#if PY_VERSION_HEX < 0x030A0000
-    GIVE(frame);
-    GIVE(use_tracing);
-#else
-#if PY_VERSION_HEX < 0x030B0000
-    GIVE(frame);
-#endif
-    GIVE(cframe);
-#endif
-    GIVE(tracing);
-    GIVE(c_profilefunc);
-    GIVE(c_tracefunc);
-    GIVE(c_profileobj);
-    GIVE(c_traceobj);
-    GIVE(curexc_type);
-    GIVE(curexc_value);
-    GIVE(curexc_traceback);
-    GIVE(dict);
-    GIVE(async_exc);
-#if PY_MAJOR_VERSION < 3
-    GIVE(exc_type);
-    GIVE(exc_value);
-    GIVE(exc_traceback);
-#else
-    GIVE(exc_state);
-    GIVE(exc_info);
-    GIVE(coroutine_origin_tracking_depth);
-    GIVE(async_gen_firstiter);
-    GIVE(async_gen_finalizer);
-    GIVE(context);
-    GIVE(id);
-    GIVE(context_ver);
-#endif
-    if (thrown != NULL) {
-        PyObject *before = state->async_exc;
-
-        state->async_exc = thrown;
-        Py_XDECREF(before);
-    }
-}
-#endif

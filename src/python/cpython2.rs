@@ -12,7 +12,7 @@ pub struct Cpython2;
 unsafe extern "C" {
     /// The state that is current, or NULL; see `capi/glue.c`.
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
-    // See `capi/states.c`.
+    // See `capi/states.c` and `capi/aside.c`.
     fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
     fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState, thread: c_ulong);
     fn mpc_glue_pack(state: *mut ffi::PyThreadState, luggage: *mut Luggage) -> c_int;
@@ -22,7 +22,7 @@ unsafe extern "C" {
     fn mpc_glue_put_back(state: *mut ffi::PyThreadState, aside: *mut Aside);
 }
 
-/// Room for what `capi/states.c` sets aside; it says at compile time that this is enough.
+/// Room for what `capi/aside.c` sets aside; it says at compile time that this is enough.
 pub type Aside = [MaybeUninit<*mut c_void>; 32];
 
 // SAFETY: each function is the CPython function of that description.

@@ -14,7 +14,7 @@ unsafe extern "C" {
     fn mpc_glue_is_finalizing() -> c_int;
     /// `PyThreadState_GetUnchecked`, under its name in this version.
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
-    // See `capi/states.c`.
+    // See `capi/states.c` and `capi/aside.c`.
     fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
     fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState, thread: c_ulong);
     fn mpc_glue_pack(state: *mut ffi::PyThreadState, luggage: *mut Luggage) -> c_int;
@@ -26,7 +26,7 @@ unsafe extern "C" {
     fn mpc_glue_put_back(state: *mut ffi::PyThreadState, aside: *mut Aside);
 }
 
-/// Room for what `capi/states.c` sets aside; it says at compile time that this is enough.
+/// Room for what `capi/aside.c` sets aside; it says at compile time that this is enough.
 #[cfg(not(Py_3_12))]
 pub type Aside = [MaybeUninit<*mut c_void>; 32];
 /// Nothing is set aside.

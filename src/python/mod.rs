@@ -64,7 +64,7 @@ macro_rules! pointer {
     };
 }
 
-/// What `capi/states.c` packs up of a thread state: room for it, which it checks when it is compiled.
+/// What `capi/aside.c` packs up of a thread state: room for it, which it checks when it is compiled.
 #[repr(C)]
 pub struct Luggage([MaybeUninit<*mut c_void>; 8]);
 
