@@ -88,15 +88,14 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
         return NULL;
     arguments = format != NULL && *format != '\0' ? Py_VaBuildValue(format, values) : PyTuple_New(0);
     if (arguments != NULL && !PyTuple_Check(arguments)) {
-        /* A format of one item stands for one argument. */
-#if PY_VERSION_HEX >= 0x03090000
-        /* The callee may use the place before it for `self`. */
+        /* A format of one item stands for one argument. The callee may use the place before it for `self`. */
         PyObject *places[2] = {NULL, arguments};
 
         mpc_method_is_dispatched(name, arguments);
+#if PY_VERSION_HEX >= 0x03090000
         result = PyObject_Vectorcall(method, places + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 #else
-        result = PyObject_CallFunctionObjArgs(method, arguments, NULL);
+        result = PyObject_CallFunctionObjArgs(method, places[1], NULL);
 #endif
     } else if (arguments != NULL) {
         if (PyTuple_GET_SIZE(arguments) > 0)
