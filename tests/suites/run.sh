@@ -5,8 +5,8 @@
 #     bookworm-root           README's first command on a bare machine, as root
 #     bookworm-user           the same as a user, with what the user is told to have root run
 #     bookworm bullseye sid   with the release's own Apache, mod_python and Python: cold starts, changed files, files of
-#                             one name, graceful restarts, a Flask application; bullseye's Rust is too old, and this
-#                             machine's is lent to it
+#                             one name, graceful restarts, the tests in an embedded Python, a Flask application;
+#                             bullseye's Rust is too old, and this machine's is lent to it
 #
 # The mirror, its key and how it is reached are those of this machine's apt; the crates are fetched with this machine's
 # cargo settings. FOLDER= names where the folders are made (default: a temporary one), KEEP=1 keeps them.
@@ -158,6 +158,8 @@ release() {
         fail 'the live tests'
     for test in $tests; do grep -q "^test $test \.\.\. ok$" "$log" || fail "$test did not run"; done
     passed 'cold starts, changed files, files of one name, graceful restarts'
+    within 'cd /root/source && cargo test --locked --test rebind35 --test import_module' || fail 'the tests in an embedded Python'
+    passed "thread states and import_module in an embedded Python: $(grep -c '^test .* ok' "$log") tests"
     within 'apt-get install -q -y --no-install-recommends python3-flask && cd /root/source && sh tests/suites/flask.sh target/relinked/mod_python.so' || fail 'the Flask application'
     grep '^flask: ' "$log"
     passed 'a Flask application'
