@@ -33,8 +33,9 @@ int mpc_glue_local(PyObject *name, PyObject **value)
         PyErr_Clear();
     return *value != NULL;
 #else
-    PyObject *names, *found, **values;
+    PyObject *names, *found = NULL, **values;
     Py_ssize_t i;
+    int is_there = 0;
 #if PY_VERSION_HEX >= 0x030B0000
     _PyInterpreterFrame *frame = PyThreadState_Get()->cframe->current_frame;
 
@@ -55,15 +56,26 @@ int mpc_glue_local(PyObject *name, PyObject **value)
     for (i = 0; i < PyTuple_GET_SIZE(names); i++) {
         if (PyTuple_GET_ITEM(names, i) != name)
             continue;
+        is_there = 1;
         found = values[i];
-        /* A variable that an inner function uses too is in a cell. */
-        if (found != NULL && PyCell_Check(found))
-            found = PyCell_GET(found);
-        Py_XINCREF(found);
-        *value = found;
-        return 1;
+        break;
     }
-    return 0;
+#if PY_VERSION_HEX < 0x030B0000
+    /* A variable that an inner function uses too (a comprehension is one in Python 3) is in a cell, behind the others; if
+       it is an argument, its own place is empty. */
+    names = frame->f_code->co_cellvars;
+    for (i = 0; found == NULL && i < PyTuple_GET_SIZE(names); i++) {
+        if (PyTuple_GET_ITEM(names, i) != name)
+            continue;
+        is_there = 1;
+        found = values[frame->f_code->co_nlocals + i];
+    }
+#endif
+    if (found != NULL && PyCell_Check(found))
+        found = PyCell_GET(found);
+    Py_XINCREF(found);
+    *value = found;
+    return is_there;
 #endif
 }
 
