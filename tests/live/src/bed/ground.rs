@@ -137,6 +137,8 @@ impl Ground {
             .fold(setup, |setup, (path, text)| setup.file(path, text))
             .load("include")
             .environment("PYTHONPATH", &self.apps().display().to_string())
+            // Stock answers every WSGI request with status 200, and what stock answers is the measure here.
+            .environment("MODPYTHON_CORE_DISABLE", "wsgi-status")
             .environment("BED_DATA", &self.data().display().to_string())
             .environment("BED_NOTES", &self.notes().display().to_string())
             .directives(&directives)
