@@ -158,7 +158,7 @@ release() {
         fail 'the live tests'
     for test in $tests; do grep -q "^test $test \.\.\. ok$" "$log" || fail "$test did not run"; done
     passed 'cold starts, changed files, files of one name, graceful restarts'
-    within 'cd /root/source && cargo test --locked --test rebind35 --test import_module' || fail 'the tests in an embedded Python'
+    within 'cd /root/source && LC_ALL=C.UTF-8 cargo test --locked --test rebind35 --test import_module' || fail 'the tests in an embedded Python'
     passed "thread states and import_module in an embedded Python: $(grep -c '^test .* ok' "$log") tests"
     within 'apt-get install -q -y --no-install-recommends python3-flask && cd /root/source && sh tests/suites/flask.sh target/relinked/mod_python.so' || fail 'the Flask application'
     grep '^flask: ' "$log"
