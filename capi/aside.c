@@ -169,7 +169,6 @@ void mpc_glue_put_back(PyThreadState *state, struct mpc_set_aside *aside)
         state->async_exc = NULL;
     }
     mpc_glue_empty_state(state);
-    /* What could not be cleared stays alive: it belongs to destructors that never end. */
 #if PY_VERSION_HEX < 0x030A0000
     GIVE(frame);
     GIVE(use_tracing);

@@ -130,15 +130,6 @@ PyObject *modpython_core_call_method(PyObject *object, const char *name, const c
 extern void apr_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
     __attribute__((weak));
 
-/* From APR 1.3 on. */
-extern void apr_pool_pre_cleanup_register(void *pool, const void *data, int (*plain)(void *)) __attribute__((weak));
-
-void mpc_host_pool_pre_cleanup_register(void *pool, const void *data, int (*plain)(void *))
-{
-    if (apr_pool_pre_cleanup_register != NULL)
-        apr_pool_pre_cleanup_register(pool, data, plain);
-}
-
 void mpc_host_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
 {
     apr_pool_cleanup_register(pool, data, plain, child);

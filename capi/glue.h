@@ -16,7 +16,7 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
 uint64_t mpc_glue_new_state_id(void);
 #endif
 
-/* In states.c: empties a thread state. 0 if destructors put something into it again in every round. */
-int mpc_glue_empty_state(PyThreadState *state);
+/* In states.c: empties a thread state. */
+void mpc_glue_empty_state(PyThreadState *state);
 
 #endif

@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Rounds of clearing before a state is given up: destructors that run in one may put something new into it. */
-#define ROUNDS 16
+/* Rounds of clearing before the rest is forgotten: destructors that run in one may put something new into the state. */
+#define ROUNDS 1000
 
 #if PY_MAJOR_VERSION >= 3
 /*
@@ -143,11 +143,37 @@ static void empty(PyThreadState *state)
 #endif
 }
 
+/* Forgets what the state holds. It stays alive: it belongs to destructors that never end. */
+static void forget(PyThreadState *state)
+{
+    state->dict = NULL;
+    state->async_exc = NULL;
+#if PY_VERSION_HEX >= 0x030C0000
+    state->current_exception = NULL;
+#else
+    state->curexc_type = state->curexc_value = state->curexc_traceback = NULL;
+#endif
+#if PY_MAJOR_VERSION < 3
+    state->exc_type = state->exc_value = state->exc_traceback = NULL;
+#else
+#if PY_VERSION_HEX < 0x030B0000
+    state->exc_state.exc_type = state->exc_state.exc_traceback = NULL;
+#endif
+    state->exc_state.exc_value = NULL;
+    state->async_gen_firstiter = state->async_gen_finalizer = NULL;
+#if PY_VERSION_HEX >= 0x030D0000
+    state->threading_local_key = state->threading_local_sentinel = NULL;
+#endif
+    state->coroutine_origin_tracking_depth = 0;
+    state->context = NULL;
+#endif
+}
+
 /*
- * Empties the state. 0 if destructors put something into it again in every round. What no header shows goes last: to
- * clear all of it at once is what `empty` is there to avoid.
+ * Empties the state. Destructors may put something into it again; after many rounds of that the rest is forgotten. What
+ * no header shows goes last: to clear all of it at once is what `empty` is there to avoid.
  */
-int mpc_glue_empty_state(PyThreadState *state)
+void mpc_glue_empty_state(PyThreadState *state)
 {
     int round = 0;
 #if PY_VERSION_HEX >= 0x030D0000
@@ -157,8 +183,15 @@ int mpc_glue_empty_state(PyThreadState *state)
 #endif
 
     while (rest || !is_as_new(state)) {
-        if (round++ == ROUNDS)
-            return 0;
+        if (round++ == ROUNDS) {
+            stop_tracing(state);
+            forget(state);
+#if PY_VERSION_HEX >= 0x030D0000
+            clear_rest(state);
+            forget(state);
+#endif
+            break;
+        }
         if (!is_as_new(state)) {
             stop_tracing(state);
             empty(state);
@@ -178,21 +211,18 @@ int mpc_glue_empty_state(PyThreadState *state)
     /* The lines of the code object that was traced last. */
     state->trace_info.code = NULL;
 #endif
-    return 1;
 }
 
 /*
- * Makes the current state as new and puts it by. 0 if that cannot be: then it must not serve another request.
+ * Makes the current state as new and puts it by.
  *
  * PyThreadState_SetAsyncExc takes the first state of a thread that it finds: an idle one would keep the exception for
  * the next request, and the running one never see it. So an idle state is nobody's.
  */
-int mpc_glue_renew_thread_state(PyThreadState *state)
+void mpc_glue_renew_thread_state(PyThreadState *state)
 {
-    if (!mpc_glue_empty_state(state))
-        return 0;
+    mpc_glue_empty_state(state);
     state->thread_id = 0;
-    return 1;
 }
 
 /* The state goes into use. C code that called PyGILState_Ensure between two requests may have left something. */

@@ -23,8 +23,6 @@ unsafe extern "C" {
         plain: Option<Cleanup>,
         child: Option<Cleanup>,
     );
-    /// `apr_pool_pre_cleanup_register`, where APR has it: runs before all cleanups of the pool.
-    pub fn mpc_host_pool_pre_cleanup_register(pool: *mut c_void, data: *const c_void, plain: Option<Cleanup>);
     fn mpc_host_log(level: c_int, message: *const c_char);
 }
 

@@ -181,40 +181,88 @@ pub unsafe fn register(
                 return host::mpc_host_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
             }
         } else if let (Some(plain), false) = (plain, data.is_null()) {
-            if let Some(request) = here(|thread| thread.threads.open_request()).flatten() {
-                let ending = Box::into_raw(Box::new(Ending { request, plain, data: data.cast_mut() }));
-                host::mpc_host_pool_pre_cleanup_register(pool, ending.cast(), Some(begin_to_end));
+            let data = data.cast_mut();
+            if let Some(request) = here(|thread| thread.threads.open_request(root(pool, data))).flatten() {
+                let ending = Box::into_raw(Box::new(Cleaning { request, plain, data }));
                 return host::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
+            }
+            if let Some(request) = here(|thread| thread.threads.running_request()).flatten() {
+                let cleaning = Box::into_raw(Box::new(Cleaning { request, plain, data }));
+                return host::mpc_host_pool_cleanup_register(pool, cleaning.cast(), Some(clean), child);
             }
         }
         host::mpc_host_pool_cleanup_register(pool, data, plain, child);
     }
 }
 
-/// A request, and the module's own cleanup at its end: of all cleanups of a request the module registers it first, when
-/// it has made the request's object and before it dispatches it.
-struct Ending {
+/// The first of the `request_rec`s that Apache has made of what a client has asked for: from a subrequest to the one it
+/// is of, and from a redirected one to the one before. The address of the structure itself, if it is none.
+///
+/// # Safety
+///
+/// `data` points to a `request_rec`, or to something else that does not begin with the address of that pool.
+unsafe fn root(pool: *mut c_void, data: *mut c_void) -> usize {
+    /// The beginning of `request_rec`, the same from httpd 2.0 to 2.4.
+    #[repr(C)]
+    struct RequestRec {
+        pool: *mut c_void,
+        connection: *mut c_void,
+        server: *mut c_void,
+        next: *mut RequestRec,
+        prev: *mut RequestRec,
+        main: *mut RequestRec,
+    }
+    let mut record = data.cast::<RequestRec>();
+    // SAFETY: whatever a cleanup is registered with has a word to read; the others live as long as this one.
+    unsafe {
+        if (*record).pool != pool {
+            return data as usize;
+        }
+        loop {
+            let before = if (*record).main.is_null() { (*record).prev } else { (*record).main };
+            if before.is_null() {
+                return record as usize;
+            }
+            record = before;
+        }
+    }
+}
+
+/// A cleanup of the module's own, and the request that it is for.
+struct Cleaning {
     request: Request,
     plain: Cleanup,
     data: *mut c_void,
 }
 
-/// The pool of a request begins to go: what its cleanups acquire, they acquire for it.
-unsafe extern "C" fn begin_to_end(data: *mut c_void) -> c_int {
-    // SAFETY: made by `register`, and given up by `end`, which APR runs later.
-    let request = unsafe { (*data.cast::<Ending>()).request };
-    here(|thread| thread.threads.expect(request));
-    0
+impl Cleaning {
+    /// # Safety
+    ///
+    /// It is what the module has registered, with its data.
+    unsafe fn run(&self) -> c_int {
+        // SAFETY: the caller's promise.
+        let run = || unsafe { (self.plain)(self.data) };
+        match here(|thread| thread.threads.acquiring_for(Some(self.request), run)) {
+            Some(status) => status,
+            // The thread has lost its record, being about to end.
+            None => run(),
+        }
+    }
 }
 
-/// The last of the cleanups.
-unsafe extern "C" fn end(data: *mut c_void) -> c_int {
+/// A cleanup that Python code of the request has registered.
+unsafe extern "C" fn clean(data: *mut c_void) -> c_int {
     // SAFETY: `register` made it with Box::into_raw, and APR runs a cleanup once.
-    let Ending { request, plain, data } = *unsafe { Box::from_raw(data.cast::<Ending>()) };
-    here(|thread| thread.threads.expect(request));
-    // SAFETY: what the module has registered, with its data.
-    let status = unsafe { plain(data) };
-    here(|thread| thread.threads.close_request(request, Block::new));
+    unsafe { Box::from_raw(data.cast::<Cleaning>()).run() }
+}
+
+/// The cleanup that the module registers when it has made a request's object: the last to run, and the request's end.
+unsafe extern "C" fn end(data: *mut c_void) -> c_int {
+    // SAFETY: as in `clean`.
+    let cleaning = unsafe { Box::from_raw(data.cast::<Cleaning>()) };
+    // SAFETY: as in `clean`.
+    let status = unsafe { cleaning.run() };
+    here(|thread| thread.threads.close_request(cleaning.request, Block::new));
     status
 }
 

@@ -15,7 +15,7 @@ unsafe extern "C" {
     /// `PyThreadState_GetUnchecked`, under its name in this version.
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
     // See `capi/states.c` and `capi/aside.c`.
-    fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState) -> c_int;
+    fn mpc_glue_renew_thread_state(state: *mut ffi::PyThreadState);
     fn mpc_glue_use_thread_state(state: *mut ffi::PyThreadState, thread: c_ulong);
     fn mpc_glue_pack(state: *mut ffi::PyThreadState, luggage: *mut Luggage) -> c_int;
     fn mpc_glue_unpack(state: *mut ffi::PyThreadState, luggage: *mut Luggage);
@@ -87,9 +87,9 @@ unsafe impl Cpython for Cpython3 {
         ThreadState::new(unsafe { ffi::PyEval_SaveThread() }).expect("a state is current, since the GIL is held")
     }
 
-    unsafe fn renew(state: ThreadState) -> bool {
+    unsafe fn renew(state: ThreadState) {
         // SAFETY: the caller holds the GIL with this state.
-        unsafe { mpc_glue_renew_thread_state(state.as_ptr()) != 0 }
+        unsafe { mpc_glue_renew_thread_state(state.as_ptr()) }
     }
 
     unsafe fn put_to_use(state: ThreadState, thread: libc::pthread_t) {

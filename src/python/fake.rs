@@ -158,7 +158,7 @@ unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUT
     unsafe fn detach() -> ThreadState {
         pointer(world(|world| world.attached.take().expect("the GIL is held")))
     }
-    unsafe fn renew(state: ThreadState) -> bool {
+    unsafe fn renew(state: ThreadState) {
         world(|world| {
             assert_eq!(world.attached, Some(number(state)), "another state is current");
             world.ids += 1;
@@ -174,7 +174,6 @@ unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUT
                 state.id = id;
             }
         });
-        true
     }
     unsafe fn put_to_use(state: ThreadState, _: libc::pthread_t) {
         if world(|world| world.alive(state).value) != 0 {

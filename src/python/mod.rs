@@ -142,11 +142,11 @@ pub unsafe trait Cpython: 'static {
 
     /// Makes the current state as new: nothing of what has run on it is left in it, or is found by what CPython has
     /// remembered under it. Then puts it by: nothing reaches it by way of its thread. Runs destructors, hence any
-    /// Python code; false if they do not come to an end.
+    /// Python code.
     ///
     /// # Safety
     /// This thread must hold the GIL with this state, on which no frame runs.
-    unsafe fn renew(state: ThreadState) -> bool;
+    unsafe fn renew(state: ThreadState);
 
     /// The current state goes into use, in this thread. It is made as new if C code has left something in it meanwhile.
     ///

@@ -90,8 +90,6 @@ struct Inner<P: Cpython, D> {
     aside: Vec<Box<P::Aside>>,
     /// States to destroy once the GIL is held.
     surplus: Vec<Rc<Kept<D>>>,
-    /// Requests whose pools are being destroyed, the innermost last.
-    expected: Vec<Request>,
     uses: u64,
 }
 
@@ -107,6 +105,8 @@ pub struct Threads<P: Cpython, D> {
     signals: signals::Usual,
     thread: Cell<libc::pthread_t>,
     requests: &'static Requests<P::Luggage>,
+    /// What is acquired now is acquired for this request, and nothing will be dispatched in it.
+    expected: Cell<Option<Request>>,
     python: PhantomData<P>,
 }
 
@@ -119,7 +119,6 @@ impl<P: Cpython, D> Threads<P, D> {
                 held: Vec::new(),
                 aside: Vec::new(),
                 surplus: Vec::new(),
-                expected: Vec::new(),
                 uses: 0,
             }),
             forks: Cell::new(0),
@@ -127,6 +126,7 @@ impl<P: Cpython, D> Threads<P, D> {
             signals: signals::Usual::unknown(),
             thread: Cell::new(0),
             requests,
+            expected: Cell::new(None),
             python: PhantomData,
         }
     }
@@ -192,9 +192,9 @@ impl<P: Cpython, D> Threads<P, D> {
             // SAFETY: the GIL is held with it.
             let aside = borrowed.then(|| unsafe { P::set_aside(state) });
             kept.outer.set(outer);
+            let expected = self.expected.get();
+            kept.runs.begin(expected.is_some());
             self.lists(|inner| {
-                let expected = inner.expected.last().copied();
-                kept.runs.begin(expected.is_some());
                 inner.aside.extend(aside);
                 inner.held.push(kept);
                 (borrowed, expected, !inner.surplus.is_empty())
@@ -266,37 +266,25 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// This thread must hold the GIL with the state of that acquisition.
     pub unsafe fn release(&self) -> Option<Rc<Kept<D>>> {
-        let (interpreter, state, aside, request) = self.lists(|inner| {
+        let (state, aside, part) = self.lists(|inner| {
             let kept = inner.held.last()?;
             let aside = if kept.origin == Origin::Borrowed { inner.aside.pop() } else { None };
-            Some((kept.interpreter, kept.state.get(), aside, kept.runs.end()))
+            Some((kept.state.get(), aside, kept.runs.end()))
         })?;
         // SAFETY: the caller's promise; what has run on the state has ended.
-        unsafe { self.put_down(interpreter, state, request) };
+        unsafe { self.put_down(state, part) };
         // The acquisition is still on the stack: destructors of a request's objects run Python code, and may acquire an
         // interpreter themselves.
         // SAFETY: the caller holds the GIL with it.
-        let as_new = unsafe {
+        unsafe {
             match aside {
-                Some(aside) => {
-                    P::put_back(state, aside);
-                    true
-                }
+                Some(aside) => P::put_back(state, aside),
                 None => P::renew(state),
             }
-        };
+        }
         // In one piece for a signal handler: the state of the innermost acquisition is the one that is attached.
         let kept = self.closed(|| {
-            let kept = self.lists(|inner| {
-                let kept = inner.held.pop().expect("it was there above");
-                if !as_new {
-                    // Never used again; an interpreter's first state stays where it is, all the same.
-                    let place = inner.kept.iter().position(|other| Rc::ptr_eq(other, &kept));
-                    let unfit = place.map(|place| inner.kept.swap_remove(place));
-                    inner.surplus.extend(unfit.filter(|kept| kept.origin == Origin::Ours));
-                }
-                kept
-            });
+            let kept = self.lists(|inner| inner.held.pop().expect("it was there above"));
             // SAFETY: the caller holds the GIL with this state.
             unsafe { P::detach() };
             kept

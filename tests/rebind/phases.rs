@@ -9,7 +9,9 @@ use modpython_core::python::ffi;
 use std::{
     cell::RefCell,
     ffi::{CStr, CString, c_char, c_int, c_void},
-    ptr, thread,
+    ptr,
+    sync::{Arc, Mutex},
+    thread,
 };
 
 unsafe extern "C" {
@@ -17,10 +19,20 @@ unsafe extern "C" {
     fn PyList_SetItem(list: *mut ffi::PyObject, index: isize, item: *mut ffi::PyObject) -> c_int;
 }
 
+/// The beginning of httpd's `request_rec`.
+#[repr(C)]
+struct RequestRec {
+    pool: *const RefCell<Pool>,
+    others: [usize; 3],
+    prev: *const RequestRec,
+    main: *const RequestRec,
+}
+
 /// A request: its pool, and the object that all its phases are dispatched with.
 struct Served {
     name: &'static CStr,
-    pool: Box<RefCell<Pool>>,
+    pool: Arc<Mutex<RefCell<Pool>>>,
+    record: Box<RequestRec>,
     object: *mut ffi::PyObject,
     has_begun: bool,
 }
@@ -33,47 +45,76 @@ unsafe extern "C" fn nothing(_: *mut c_void) -> c_int {
     0
 }
 
+/// What register_cleanup registers: Python code to run in an interpreter.
+struct Registered(&'static CStr, &'static str);
+
+unsafe extern "C" fn python_cleanup(data: *mut c_void) -> c_int {
+    // SAFETY: made by `phase`.
+    let Registered(name, code) = *unsafe { Box::from_raw(data.cast()) };
+    let data = get_interpreter(name);
+    run(data, code);
+    release_interpreter(data);
+    0
+}
+
 impl Served {
     fn new(name: &'static CStr) -> Self {
-        Self { name, pool: Box::default(), object: ptr::null_mut(), has_begun: false }
+        Self::with(name, Arc::default(), ptr::null())
     }
 
-    /// One phase, which runs `code`.
-    fn phase(&mut self, code: &str) -> String {
+    /// What httpd makes of a request that it redirects: another one with the same pool.
+    fn redirected(&self) -> Self {
+        Self::with(self.name, Arc::clone(&self.pool), &raw const *self.record)
+    }
+
+    fn with(name: &'static CStr, pool: Arc<Mutex<RefCell<Pool>>>, prev: *const RequestRec) -> Self {
+        let address = ptr::from_ref(&*pool.lock().unwrap());
+        let record = Box::new(RequestRec { pool: address, others: [0; 3], prev, main: ptr::null() });
+        Self { name, pool, record, object: ptr::null_mut(), has_begun: false }
+    }
+
+    /// A phase begins, which runs `code` and then registers a cleanup, if it is given one.
+    fn begin(&mut self, code: &str, cleanup: Option<&'static str>) -> (*mut InterpreterData, String) {
         let data = get_interpreter(self.name);
         assert!(!data.is_null());
+        let pool = self.record.pool.cast_mut().cast();
         // SAFETY: the GIL is held; the order in which a module does it.
-        let answer = unsafe {
+        unsafe {
             if self.object.is_null() {
                 self.object = Py_BuildValue(c"[i]".as_ptr(), 0);
             }
             if !self.has_begun {
                 self.has_begun = true;
-                let pool = ptr::from_ref(&*self.pool).cast_mut().cast();
-                cleanup_register(pool, ptr::from_ref(&self.name).cast(), Some(nothing), None);
+                cleanup_register(pool, ptr::from_ref(&*self.record).cast(), Some(nothing), None);
             }
             let code = CString::new(code).unwrap();
             PyList_SetItem(self.object, 0, Py_BuildValue(c"s".as_ptr(), code.as_ptr()));
-            dispatch(data, self.object)
-        };
+            let answer = dispatch(data, self.object);
+            if let Some(cleanup) = cleanup {
+                let registered = Box::into_raw(Box::new(Registered(self.name, cleanup)));
+                cleanup_register(pool, registered.cast_const().cast(), Some(python_cleanup), None);
+            }
+            (data, answer)
+        }
+    }
+
+    /// One phase.
+    fn phase(&mut self, code: &str) -> String {
+        let (data, answer) = self.begin(code, None);
         release_interpreter(data);
         answer
     }
 
-    /// Registers a cleanup that runs `code`, as register_cleanup does, and destroys the pool.
-    fn end(self, code: &'static str) -> *mut ffi::PyObject {
-        struct Registered(&'static CStr, &'static str);
-        unsafe extern "C" fn cleanup(data: *mut c_void) -> c_int {
-            // SAFETY: made below.
-            let Registered(name, code) = *unsafe { Box::from_raw(data.cast()) };
-            let data = get_interpreter(name);
-            run(data, code);
-            release_interpreter(data);
-            0
-        }
-        let registered = Box::into_raw(Box::new(Registered(self.name, code)));
-        self.pool.borrow_mut().cleanups.push((registered as usize, cleanup));
-        Pool::destroy(&self.pool);
+    /// One with a cleanup.
+    fn phase_with_cleanup(&mut self, code: &str, cleanup: &'static str) -> String {
+        let (data, answer) = self.begin(code, Some(cleanup));
+        release_interpreter(data);
+        answer
+    }
+
+    /// Destroys the pool.
+    fn end(self) -> *mut ffi::PyObject {
+        Pool::destroy(&self.pool.lock().unwrap());
         self.object
     }
 }
@@ -97,21 +138,26 @@ fn alive(name: &CStr) -> String {
     request(name, "import separate; answer = sorted(separate.ALIVE)").unwrap()
 }
 
+fn visit(who: &str) -> String {
+    format!("import separate; self.seen = separate.visit('{who}')")
+}
+
 pub fn phases() {
     for name in [c"a", c"main_interpreter"] {
-        let visit = |who| format!("import separate; self.seen = separate.visit('{who}')");
         let mut first = Served::new(name);
-        assert_eq!(first.phase(&visit("first")), "[]");
+        let found = "import separate; assert separate.visit('first') == ['first', 'first']";
+        assert_eq!(first.phase_with_cleanup(&visit("first"), found), "[]");
         assert_eq!(first.phase(&visit("first")), "['first', 'first']", "the next phase");
         // Others in between, with an object and without.
         assert_eq!(request(name, "import separate; answer = separate.visit('passer-by')").unwrap(), "[]");
         let mut second = Served::new(name);
-        assert_eq!(second.phase(&visit("second")), "[]");
+        let nothing = "import separate; assert separate.visit('second again') in ([], ['second again'] * 2)";
+        assert_eq!(second.phase_with_cleanup(&visit("second"), nothing), "[]");
         assert_eq!(first.phase(&visit("first")), "['first', 'first']");
         assert_eq!(second.phase(&visit("second")), "['second', 'second']");
         assert_eq!(alive(name), "['first', 'second']");
         // Its own cleanup finds it; afterwards it is gone.
-        let object = first.end("import separate; assert separate.visit('first') == ['first', 'first']");
+        let object = first.end();
         assert_eq!(alive(name), "['second']");
         // Another request gets the first one's address.
         let mut third = Served { object, ..Served::new(name) };
@@ -119,12 +165,54 @@ pub fn phases() {
         // Another thread finds nothing, and may end both.
         thread::spawn(move || {
             assert_eq!(second.phase(&visit("second again")), "[]");
-            second.end("import separate; assert separate.visit('second again') == []");
-            third.end("import separate; assert separate.visit('third again') == []");
+            second.end();
+            third.end();
         })
         .join()
         .unwrap();
         assert_eq!(alive(name), "[]");
         assert_eq!(request(name, "import separate; answer = separate.visit('last')").unwrap(), "[]");
+    }
+}
+
+/// Redirects share a pool, whose cleanups run in the order of their registration, backwards.
+pub fn redirects() {
+    for name in [c"a", c"main_interpreter"] {
+        // An error document: one request for whoever has asked.
+        let mut first = Served::new(name);
+        let found = "import separate; assert separate.visit('first') == ['first', 'second']";
+        assert_eq!(first.phase_with_cleanup(&visit("first"), found), "[]");
+        let mut second = first.redirected();
+        let found = "import separate; assert separate.visit('second') == ['first', 'first']";
+        assert_eq!(second.phase_with_cleanup(&visit("first"), found), "['first', 'first']");
+        assert_eq!(alive(name), "['first']");
+        first.end();
+        assert_eq!(alive(name), "[]");
+
+        // A redirect in the middle of a phase, which is on its own, and finds itself again.
+        let mut outer = Served::new(name);
+        let found = "import separate; assert separate.visit('outer') == ['outer', 'outer'], separate.LOCAL.left.who";
+        let (data, seen) = outer.begin(&visit("outer"), Some(found));
+        assert_eq!(seen, "[]");
+        let mut inner = outer.redirected();
+        assert_eq!(inner.phase_with_cleanup(&visit("inner"), found), "[]");
+        assert_eq!(inner.phase(&visit("inner")), "['inner', 'inner']");
+        assert_eq!(run(data, "import separate; answer = separate.LOCAL.left.who"), "outer");
+        release_interpreter(data);
+        assert_eq!(alive(name), "['inner', 'outer']");
+        outer.end();
+        assert_eq!(alive(name), "[]");
+    }
+}
+
+/// Destructors that each leave one more: many of them come to an end, and of those that do not nothing is seen.
+pub fn heirs() {
+    for name in [c"main_interpreter", c"a"] {
+        for lives in [20, 500, 1_000_000, 20] {
+            for _ in 0..5 {
+                let code = format!("import separate; answer = separate.seen(); separate.leave('somebody', {lives})");
+                assert_eq!(request(name, &code).unwrap(), "[]", "{lives} lives in {name:?}");
+            }
+        }
     }
 }

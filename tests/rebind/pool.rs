@@ -10,8 +10,7 @@ type Cleanup = unsafe extern "C" fn(*mut c_void) -> c_int;
 /// A pool, as far as its cleanups go.
 #[derive(Default)]
 pub struct Pool {
-    before: Vec<(usize, Cleanup)>,
-    pub cleanups: Vec<(usize, Cleanup)>,
+    cleanups: Vec<(usize, Cleanup)>,
 }
 
 #[unsafe(no_mangle)]
@@ -27,19 +26,10 @@ unsafe extern "C" fn apr_pool_cleanup_register(
     }
 }
 
-#[unsafe(no_mangle)]
-unsafe extern "C" fn apr_pool_pre_cleanup_register(pool: *mut c_void, data: *const c_void, plain: Option<Cleanup>) {
-    // SAFETY: as above.
-    if let Some(pool) = unsafe { pool.cast::<RefCell<Pool>>().as_ref() } {
-        pool.borrow_mut().before.push((data as usize, plain.expect("a function")));
-    }
-}
-
 impl Pool {
     /// What apr_pool_destroy does.
     pub fn destroy(pool: &RefCell<Self>) {
-        let Self { before, cleanups } = pool.take();
-        for (data, run) in before.into_iter().rev().chain(cleanups.into_iter().rev()) {
+        for (data, run) in pool.take().cleanups.into_iter().rev() {
             // SAFETY: registered with this data.
             unsafe { run(data as *mut c_void) };
         }

@@ -52,6 +52,8 @@ fn running(name: &str) {
         "a_variable_shows_nothing_of_a_request_before" => separate::variables(),
         "nothing_a_request_leaves_is_seen_by_the_next" => separate::leftovers(),
         "a_phase_finds_what_the_one_before_has_left" => phases::phases(),
+        "redirects_are_of_the_request_they_are_made_of" => phases::redirects(),
+        "destructors_that_leave_heirs_end_or_are_forgotten" => phases::heirs(),
         "an_exception_thrown_at_a_request_ends_with_it" => separate::thrown(),
         "an_exception_thrown_after_a_nested_request_arrives" => separate::thrown_after_a_nested_request(),
         "nested_requests_are_separate" => separate::nesting(),

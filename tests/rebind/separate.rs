@@ -52,12 +52,6 @@ pub fn leftovers() {
             let code = format!("import separate; answer = separate.seen(); separate.leave('somebody', {lives})");
             assert_eq!(request(name, &code).unwrap(), "[]", "after destructors with {lives} lives");
         }
-        // Destructors that never end make a state unfit, not the thread.
-        let endless = "import separate; answer = separate.seen(); separate.leave('somebody', 1000000)";
-        if name != c"main_interpreter" {
-            assert_eq!(request(name, endless).unwrap(), "[]");
-            assert_eq!(request(name, "import separate; answer = separate.seen()").unwrap(), "[]");
-        }
     }
 }
 
@@ -109,6 +103,10 @@ pub fn nesting() {
 }
 
 fn nesting_in_this_thread() {
+    // Where decimal is built into Python (Debian's 3.9), its first import in an interpreter resets it in all others.
+    for name in NAMES {
+        assert!(request(name, "import separate; answer = 1").is_some());
+    }
     for outer in NAMES {
         for inner in NAMES {
             for function in ["separate", "in_thread"] {

@@ -10,12 +10,18 @@ use crate::python::{
 };
 use std::{collections::HashMap, mem::ManuallyDrop, panic};
 
+/// What a request has left, by interpreter and nesting.
+type Left = HashMap<(usize, usize), Value>;
+
 /// One random thread: what it does, and what it may see.
 struct Driver<const FOLLOWS: bool, const MUTANT: u8> {
     threads: Threads<Fake<FOLLOWS, MUTANT>, ()>,
     seed: u64,
-    /// The objects of requests that have not ended, and what each has left in which interpreter; the innermost last.
-    served: Vec<(usize, HashMap<usize, Value>)>,
+    /// The objects of requests that have not ended, and what each has left in which interpreter, at which nesting; the
+    /// innermost last.
+    served: Vec<(usize, Left)>,
+    /// The object and interpreter of each acquisition that runs for a request.
+    running: Vec<(usize, usize)>,
 }
 
 impl<const FOLLOWS: bool, const MUTANT: u8> Driver<FOLLOWS, MUTANT> {
@@ -115,9 +121,8 @@ impl<const FOLLOWS: bool, const MUTANT: u8> Driver<FOLLOWS, MUTANT> {
             }
             self.phase(depth, object, false);
         }
-        self.threads.expect(opened);
         for _ in 0..self.below(3) {
-            self.acquired_for(depth, object, |_| None);
+            self.acquired_for(depth, object, Some(opened), |_| None);
         }
         self.threads.close_request(opened, |_| ());
         let (_, left) = self.served.pop().expect("it was served");
@@ -126,62 +131,62 @@ impl<const FOLLOWS: bool, const MUTANT: u8> Driver<FOLLOWS, MUTANT> {
     }
 
     fn phase(&mut self, depth: u64, object: usize, is_first: bool) -> Option<Request> {
-        self.acquired_for(depth, object, |threads| {
-            let opened = if is_first { threads.open_request() } else { None };
+        self.acquired_for(depth, object, None, |threads| {
+            let opened = if is_first { threads.open_request(object) } else { None };
             // SAFETY: the GIL is held, and nothing runs on the state.
             unsafe { threads.dispatch(Some(object)) };
             opened
         })
     }
 
-    /// An acquisition for the request of that object, which is the last or the one around it.
+    /// An acquisition for the request of that object, which is the last or one around it: a cleanup if `expected` says
+    /// for which, else `begin` dispatches it.
     fn acquired_for(
         &mut self,
         depth: u64,
         object: usize,
+        expected: Option<Request>,
         begin: impl FnOnce(&Threads<Fake<FOLLOWS, MUTANT>, ()>) -> Option<Request>,
     ) -> Option<Request> {
         let asked = 1 + self.below(3) as usize;
         let outer = self.threads.leave();
-        // SAFETY: interpreters of the model live for ever.
-        unsafe {
-            let kept = self.threads.select(interpreter(asked), |_| ()).expect("there is memory");
-            self.threads.enter(kept, outer);
-        }
+        self.threads.acquiring_for(expected, || {
+            // SAFETY: interpreters of the model live for ever.
+            unsafe {
+                let kept = self.threads.select(interpreter(asked), |_| ()).expect("there is memory");
+                self.threads.enter(kept, outer);
+            }
+        });
         let opened = begin(&self.threads);
-        let left = |driver: &Self| driver.served.iter().rposition(|(known, _)| *known == object).expect("it is served");
-        let place = left(self);
-        let before = self.served[place].1.get(&asked).copied().unwrap_or(0);
+        let place = self.served.iter().rposition(|(known, _)| *known == object).expect("it is served");
+        // A phase within a phase of the same request, in the same interpreter, is on its own.
+        let nesting = self.running.iter().filter(|running| **running == (object, asked)).count();
+        let before = self.served[place].1.get(&(asked, nesting)).copied().unwrap_or(0);
         let state = world(|world| {
             assert_eq!(world.read(), before, "a phase does not find what the one before has left");
             world.attached.expect("the GIL is held")
         });
-        if before == 0 && self.below(2) == 0 {
-            let value = world(|world| world.set());
-            self.served[place].1.insert(asked, value);
+        let mut value = before;
+        let nests = depth > 0 && self.below(3) == 0;
+        // C code that is called inside sets something where there is nothing.
+        if before == 0 && (nests || self.below(2) == 0) {
+            value = world(|world| world.set());
+            self.served[place].1.insert((asked, nesting), value);
         }
-        if depth > 0 && self.below(3) == 0 {
-            // A filter of the same request, inside: it gets nothing.
-            let kept = self.served[place].1.insert(asked, 0);
+        if nests {
+            self.running.push((object, asked));
             world(|world| world.current().frames += 1);
-            let outer = self.threads.leave();
-            // SAFETY: as above.
-            unsafe {
-                let kept = self.threads.select(interpreter(asked), |_| ()).expect("there is memory");
-                self.threads.enter(kept, outer);
-                self.threads.dispatch(Some(object));
+            if self.below(2) == 0 {
+                self.phase(depth - 1, object, false);
+            } else {
+                self.step(depth - 1);
             }
-            world(|world| {
-                assert_eq!(world.read(), 0, "a nested acquisition sees what the outer one has set");
-                world.set();
-            });
-            // SAFETY: the GIL is held with it.
-            unsafe { self.threads.release() };
             world(|world| {
                 assert_eq!(world.attached, Some(state), "the outer one runs on its state");
                 world.current().frames -= 1;
+                assert_eq!(world.read(), value, "the outer one's data was changed");
             });
-            self.served[place].1.insert(asked, kept.unwrap_or(0));
+            self.running.pop();
         }
         // SAFETY: the GIL is held with it.
         unsafe { self.threads.release() };
@@ -210,6 +215,7 @@ fn drive<const FOLLOWS: bool, const MUTANT: u8>(number: u64) {
             threads: Threads::new(Box::leak(Box::new(Requests::new()))),
             seed,
             served: Vec::new(),
+            running: Vec::new(),
         });
         (0..150).for_each(|_| driver.step(3));
         drop(ManuallyDrop::into_inner(driver));

@@ -1,9 +1,14 @@
 //! What a request leaves in its thread between its phases: an access handler, the handler, the log handler and the
 //! cleanups acquire an interpreter each, and what one of them puts into thread-local data or context variables is there
-//! for the next (as in mod_python 3.5 under prefork, which keeps its state; there the next request finds it too).
+//! for the next (as in mod_python 3.5 under prefork, which keeps its states; there the next request finds it too).
 //!
 //! A state is made as new at each release all the same. What is to stay travels: it is packed up before, and unpacked
 //! where the same request, and no other, is run by the same thread in the same interpreter. It ends with the request.
+//!
+//! - What a client has asked for is one request here, with all that Apache makes of it: internal redirects, error
+//!   documents, subrequests. It is known by the first of its `request_rec`s.
+//! - A nested acquisition, in a phase that runs, does not see what that phase has. It has a part of its own, so that the
+//!   calls of a filter, or the phases of a redirect within a handler, find what the ones before have left.
 
 use super::{Cpython, Interpreter, Outer, ThreadState, Threads};
 use std::{
@@ -19,8 +24,8 @@ pub struct Request(NonZeroU64);
 
 /// What an acquisition runs, kept beside its state.
 pub struct Runs {
-    /// The request, as far as is known.
-    request: Cell<Option<Request>>,
+    /// The request, and which part of it, as far as is known.
+    part: Cell<Option<(Request, usize)>>,
     /// What has begun in it, and is dispatched next.
     opened: Cell<Option<Request>>,
     /// Something has been dispatched in it.
@@ -29,58 +34,52 @@ pub struct Runs {
 
 impl Runs {
     pub(super) const fn nothing() -> Self {
-        Self { request: Cell::new(None), opened: Cell::new(None), has_run: Cell::new(false) }
+        Self { part: Cell::new(None), opened: Cell::new(None), has_run: Cell::new(false) }
     }
 
     /// An acquisition begins. `has_run`: nothing will be dispatched in it.
     pub(super) fn begin(&self, has_run: bool) {
-        self.request.set(None);
+        self.part.set(None);
         self.opened.set(None);
         self.has_run.set(has_run);
     }
 
     /// The acquisition ends.
-    pub(super) fn end(&self) -> Option<Request> {
-        self.request.take()
+    pub(super) fn end(&self) -> Option<(Request, usize)> {
+        self.part.take()
     }
 }
 
-/// What a request does and has in one interpreter.
+/// What a request does and has in one interpreter, thread and nesting.
 struct Part<L> {
     interpreter: Interpreter,
-    /// The thread that has packed up, or runs it now.
     thread: libc::pthread_t,
-    /// An acquisition runs it: one that is nested in it gets nothing of what it has.
+    /// An acquisition runs it.
     is_running: bool,
     luggage: Option<L>,
 }
 
-/// A request that has been dispatched, and whose pool has not been destroyed.
+/// A request that has begun and not ended.
 struct Known<L> {
-    /// The address of its Python object.
-    object: usize,
+    /// The address of its first `request_rec`.
+    root: usize,
+    /// The addresses of the Python objects of all its `request_rec`s.
+    objects: Vec<usize>,
+    /// As many of them have begun and not ended.
+    open: usize,
     parts: Vec<Part<L>>,
 }
 
-/// The requests of a process whose pools have not been destroyed.
+/// The requests of a process that have begun and not ended.
 pub struct Requests<L>(Mutex<Table<L>>);
 
 /// What the table's lock guards. Public so that it can be held still across a fork.
 pub struct Table<L> {
     next: NonZeroU64,
     known: BTreeMap<Request, Known<L>>,
-    /// By the address of the Python object, which another request's may have after the request's end.
+    /// By the address of the first `request_rec`, and of a Python object: another request may have it afterwards.
+    by_root: BTreeMap<usize, Request>,
     by_object: BTreeMap<usize, Request>,
-}
-
-/// How a thread goes on with a request.
-enum Next<L> {
-    /// With what it has left there.
-    Luggage(L),
-    /// With nothing, so far.
-    Empty,
-    /// It is another thread's, or runs already: the acquisition is on its own.
-    NotHere,
 }
 
 impl<L> Default for Requests<L> {
@@ -92,7 +91,12 @@ impl<L> Default for Requests<L> {
 impl<L> Requests<L> {
     /// None is known yet.
     pub const fn new() -> Self {
-        Self(Mutex::new(Table { next: NonZeroU64::MIN, known: BTreeMap::new(), by_object: BTreeMap::new() }))
+        Self(Mutex::new(Table {
+            next: NonZeroU64::MIN,
+            known: BTreeMap::new(),
+            by_root: BTreeMap::new(),
+            by_object: BTreeMap::new(),
+        }))
     }
 
     /// The table, held still across a fork.
@@ -102,47 +106,80 @@ impl<L> Requests<L> {
 }
 
 impl<L> Table<L> {
-    fn name(&mut self, request: Request, object: usize) {
-        self.known.insert(request, Known { object, parts: Vec::new() });
-        self.by_object.insert(object, request);
-    }
-
-    fn part(&mut self, request: Request, interpreter: Interpreter) -> Option<&mut Part<L>> {
-        self.known.get_mut(&request)?.parts.iter_mut().find(|part| part.interpreter == interpreter)
-    }
-
-    fn take_up(&mut self, request: Request, interpreter: Interpreter, thread: libc::pthread_t) -> Next<L> {
-        if let Some(part) = self.part(request, interpreter) {
-            // An object that is bound to its thread (a connection of sqlite3) is of no use in another one.
-            if part.is_running || part.luggage.is_some() && part.thread != thread {
-                return Next::NotHere;
+    fn open(&mut self, root: usize) -> Request {
+        if let Some(request) = self.by_root.get(&root) {
+            if let Some(known) = self.known.get_mut(request) {
+                known.open += 1;
+                return *request;
             }
-            (part.is_running, part.thread) = (true, thread);
-            return part.luggage.take().map_or(Next::Empty, Next::Luggage);
         }
-        let Some(known) = self.known.get_mut(&request) else { return Next::NotHere };
-        known.parts.push(Part { interpreter, thread, is_running: true, luggage: None });
-        Next::Empty
+        let request = Request(self.next);
+        self.next = self.next.saturating_add(1);
+        self.known.insert(request, Known { root, objects: Vec::new(), open: 1, parts: Vec::new() });
+        self.by_root.insert(root, request);
+        request
     }
 
-    fn put_down(&mut self, request: Request, interpreter: Interpreter, luggage: Option<L>) {
-        if let Some(part) = self.part(request, interpreter) {
-            (part.is_running, part.luggage) = (false, luggage);
+    fn name(&mut self, request: Request, object: usize) {
+        if let Some(known) = self.known.get_mut(&request) {
+            known.objects.push(object);
+            self.by_object.insert(object, request);
         }
     }
 
-    /// An interpreter where the request has left something.
-    fn left_in(&self, request: Request) -> Option<Interpreter> {
-        let left = self.known.get(&request)?.parts.iter().find(|part| part.luggage.is_some());
-        left.map(|part| part.interpreter)
+    /// The part that an acquisition runs, made if need be, and what it finds there. An object that is bound to its
+    /// thread (a connection of sqlite3) is of no use in another one, which therefore finds nothing.
+    fn take_up(
+        &mut self,
+        request: Request,
+        interpreter: Interpreter,
+        thread: libc::pthread_t,
+    ) -> Option<(usize, Option<L>)> {
+        let parts = &mut self.known.get_mut(&request)?.parts;
+        let is_free = |part: &Part<L>| part.interpreter == interpreter && part.thread == thread && !part.is_running;
+        let place = parts.iter().position(is_free).unwrap_or_else(|| {
+            parts.push(Part { interpreter, thread, is_running: false, luggage: None });
+            parts.len() - 1
+        });
+        parts[place].is_running = true;
+        Some((place, parts[place].luggage.take()))
+    }
+
+    fn put_down(&mut self, request: Request, place: usize, luggage: Option<L>) -> Option<L> {
+        match self.known.get_mut(&request).and_then(|known| known.parts.get_mut(place)) {
+            Some(part) => {
+                part.is_running = false;
+                std::mem::replace(&mut part.luggage, luggage)
+            }
+            // It has ended meanwhile.
+            None => luggage,
+        }
+    }
+
+    /// Ends one of a request's `request_rec`s. Whether it was the last.
+    fn end(&mut self, request: Request) -> bool {
+        self.known.get_mut(&request).is_some_and(|known| {
+            known.open -= 1;
+            known.open == 0
+        })
+    }
+
+    /// An interpreter where the request has left something, and what.
+    fn left(&mut self, request: Request) -> Option<(Interpreter, &mut Option<L>)> {
+        let left = self.known.get_mut(&request)?.parts.iter_mut().find(|part| part.luggage.is_some())?;
+        Some((left.interpreter, &mut left.luggage))
     }
 
     /// Forgets a request. What it has left and nobody has given up stays alive.
     fn close(&mut self, request: Request) {
-        if let Some(known) = self.known.remove(&request) {
-            if self.by_object.get(&known.object) == Some(&request) {
-                self.by_object.remove(&known.object);
+        let Some(known) = self.known.remove(&request) else { return };
+        for object in known.objects {
+            if self.by_object.get(&object) == Some(&request) {
+                self.by_object.remove(&object);
             }
+        }
+        if self.by_root.get(&known.root) == Some(&request) {
+            self.by_root.remove(&known.root);
         }
     }
 }
@@ -153,17 +190,19 @@ impl<P: Cpython, D> Threads<P, D> {
         self.closed(|| work(&mut self.requests.freeze()))
     }
 
-    /// A request begins in the innermost acquisition, before anything is dispatched in it: it is the one that is
-    /// dispatched next. Nothing if there is no acquisition, or if something runs in it.
-    pub fn open_request(&self) -> Option<Request> {
+    /// A `request_rec` begins in the innermost acquisition, before anything is dispatched in it: it is the one that is
+    /// dispatched next. `root` is the first of those that Apache has made of what a client has asked for. Nothing if
+    /// there is no acquisition, or if something runs in it.
+    pub fn open_request(&self, root: usize) -> Option<Request> {
         let kept = self.innermost().filter(|kept| !kept.runs.has_run.get())?;
-        let request = self.table(|table| {
-            let request = Request(table.next);
-            table.next = table.next.saturating_add(1);
-            request
-        });
+        let request = self.table(|table| table.open(root));
         kept.runs.opened.set(Some(request));
         Some(request)
+    }
+
+    /// The request that the innermost acquisition runs.
+    pub fn running_request(&self) -> Option<Request> {
+        self.innermost()?.runs.part.get().map(|(request, _)| request)
     }
 
     /// The innermost acquisition is going to run Python code; where a request's object is known that it is for, it goes
@@ -197,67 +236,68 @@ impl<P: Cpython, D> Threads<P, D> {
     /// As for [`dispatch`](Self::dispatch).
     pub(super) unsafe fn resume(&self, request: Request) {
         let Some(kept) = self.innermost() else { return };
-        let (interpreter, state, running) = (kept.interpreter, kept.state(), kept.runs.request.get());
-        if running == Some(request) {
+        let (interpreter, state, running) = (kept.interpreter, kept.state(), kept.runs.part.get());
+        if running.is_some_and(|(running, _)| running == request) {
             return;
         }
         // SAFETY: the caller's promise.
-        unsafe { self.put_down(interpreter, state, running) };
+        unsafe { self.put_down(state, running) };
         let thread = self.this_thread();
-        let next = self.table(|table| table.take_up(request, interpreter, thread));
-        kept.runs.request.set((!matches!(next, Next::NotHere)).then_some(request));
-        if let Next::Luggage(luggage) = next {
+        let found = self.table(|table| table.take_up(request, interpreter, thread));
+        kept.runs.part.set(found.as_ref().map(|(place, _)| (request, *place)));
+        if let Some((_, Some(luggage))) = found {
             // SAFETY: the caller's promise; the luggage was packed in this interpreter.
             unsafe { P::unpack(state, luggage) };
         }
     }
 
-    /// The request that an acquisition has run is put down, before the state is made as new.
+    /// What an acquisition has run is put down, before the state is made as new.
     ///
     /// # Safety
     ///
     /// As for [`dispatch`](Self::dispatch).
-    pub(super) unsafe fn put_down(&self, interpreter: Interpreter, state: ThreadState, request: Option<Request>) {
-        if let Some(request) = request {
-            self.closed(|| {
-                // SAFETY: the caller's promise.
-                let luggage = unsafe { P::pack(state) };
-                self.requests.freeze().put_down(request, interpreter, luggage);
-            });
+    pub(super) unsafe fn put_down(&self, state: ThreadState, part: Option<(Request, usize)>) {
+        let Some((request, place)) = part else { return };
+        let unclaimed = self.closed(|| {
+            // SAFETY: the caller's promise.
+            let luggage = unsafe { P::pack(state) };
+            self.requests.freeze().put_down(request, place, luggage)
+        });
+        if let Some(luggage) = unclaimed {
+            // The state is made as new with it.
+            // SAFETY: the caller's promise.
+            unsafe { P::unpack(state, luggage) };
         }
     }
 
-    /// The pool of the request is being destroyed: what is acquired in this thread until [`close_request`] is acquired
-    /// for its cleanups, which are not dispatched.
-    ///
-    /// [`close_request`]: Self::close_request
-    pub fn expect(&self, request: Request) {
-        // A signal handler that has interrupted a change of the lists ends the process; it runs no Python code.
-        if !self.closed.get() {
-            self.lists(|inner| {
-                inner.expected.retain(|expected| *expected != request);
-                inner.expected.push(request);
-            });
-        }
+    /// Does `work`, in which everything is acquired for this request, or for none, and not dispatched: cleanups.
+    pub fn acquiring_for<R>(&self, request: Option<Request>, work: impl FnOnce() -> R) -> R {
+        let before = self.expected.replace(request);
+        let result = work();
+        self.expected.set(before);
+        result
     }
 
-    /// The request has ended. What it has left is given up in its interpreters, in this thread.
+    /// One of the request's `request_rec`s ends. After the last, what the request has left is given up in its
+    /// interpreters, in this thread.
     pub fn close_request(&self, request: Request, data: fn(Interpreter) -> D) {
-        if self.closed.get() {
+        // A signal handler that has interrupted a change of the lists ends the process; it runs no Python code.
+        if self.closed.get() || !self.table(|table| table.end(request)) {
             return;
         }
-        self.lists(|inner| inner.expected.retain(|expected| *expected != request));
-        while let Some(interpreter) = self.table(|table| table.left_in(request)) {
-            // SAFETY: interpreters are not destroyed.
-            if !unsafe { self.give_up(request, interpreter, data) } {
-                break;
+        self.acquiring_for(None, || {
+            while let Some(interpreter) = self.table(|table| table.left(request).map(|(interpreter, _)| interpreter)) {
+                // SAFETY: interpreters are not destroyed.
+                if !unsafe { self.give_up(request, interpreter, data) } {
+                    break;
+                }
             }
-        }
+        });
         self.table(|table| table.close(request));
     }
 
-    /// Gives up what the request has left in an interpreter, whichever thread it was. False if the process ends, or if
-    /// there is no memory.
+    /// Gives up something that the request has left in an interpreter, whichever thread it was. False if the process
+    /// ends, or if there is no memory.
     ///
     /// # Safety
     ///
@@ -276,7 +316,11 @@ impl<P: Cpython, D> Threads<P, D> {
         // SAFETY: `leave` has given the GIL up; from `enter` on it is held with that state, on which nothing runs.
         unsafe {
             self.enter(kept, outer);
-            if let Some(luggage) = self.table(|table| table.part(request, interpreter)?.luggage.take()) {
+            let luggage = self.table(|table| match table.left(request) {
+                Some((place, luggage)) if place == interpreter => luggage.take(),
+                _ => None,
+            });
+            if let Some(luggage) = luggage {
                 P::unpack(state, luggage);
             }
             self.release();

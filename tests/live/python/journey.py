@@ -71,6 +71,19 @@ def cleanup(number):
     notes.write("journey", id=number, phase="cleanup", found=visit(number + "-cleanup"))
 
 
+def missing(req):
+    """Leaves the answer to the error document."""
+    visit(req.args + "-missing")
+    return apache.HTTP_NOT_FOUND
+
+
+def error_page(req):
+    """The same request, as httpd has redirected it."""
+    req.register_cleanup(cleanup, req.prev.args)
+    req.write(visit(req.prev.args + "-error"))
+    return apache.OK
+
+
 def around(req):
     """Hands a request of its own over to the journey, in the middle of it."""
     name = req.args
@@ -83,4 +96,41 @@ def around(req):
 def alive(req):
     """How many things that requests have left are alive."""
     req.write(str(Left.alive))
+    return apache.OK
+
+
+def counting(fltr):
+    """An output filter that counts its own calls in a request."""
+    if getattr(local, "request", None) is not fltr.req:
+        local.request, local.calls = fltr.req, 0
+    piece = fltr.read()
+    while piece:
+        local.calls += 1
+        number = str(local.calls) + ":"
+        fltr.write((number if isinstance(piece, str) else number.encode()) + piece)
+        piece = fltr.read()
+    if piece is None:
+        fltr.close()
+
+
+def in_pieces(req):
+    for piece in ("a ", "b ", "c "):
+        req.write(piece)
+    return apache.OK
+
+
+class Heir(object):
+    """Leaves another one when it dies."""
+
+    def __init__(self, lives):
+        self.lives = lives
+
+    def __del__(self):
+        if self.lives:
+            local.heir = Heir(self.lives - 1)
+
+
+def heirs(req):
+    req.write(str(getattr(local, "heir", None)))
+    local.heir = Heir(int(req.args))
     return apache.OK

@@ -23,6 +23,19 @@ fn journey(module: Module, mpm: Mpm, interpreter: &str) -> Server {
             "journey::around",
             &format!("{interpreter}PythonAccessHandler journey::access"),
         ))
+        .directives("PythonOutputFilter journey::counting COUNTING")
+        .directives(&site::handler_in(
+            "/pieces",
+            "journey::in_pieces",
+            &format!("{interpreter}SetOutputFilter COUNTING"),
+        ))
+        .directives(&site::handler_in("/heirs", "journey::heirs", &interpreter))
+        .directives(&site::handler_in(
+            "/missing",
+            "journey::missing",
+            &format!("{interpreter}PythonAccessHandler journey::access\nErrorDocument 404 /error"),
+        ))
+        .directives(&site::handler_in("/error", "journey::error_page", &interpreter))
         .directives(&site::handler_in("/alive", "journey::alive", &interpreter))
         .start()
         .expect("a server")
@@ -115,6 +128,50 @@ fn a_nested_request_is_on_its_own_and_its_phases_are_not() {
             let found = around(&name).map(|[_, _, found]| found.as_str());
             assert_eq!(found, Some(format!("{name}-access {name}-access,{name}-around").as_str()), "{mpm}");
         }
+        clean_stop(server);
+    }
+}
+
+#[test]
+fn a_filter_finds_what_its_call_before_has_left() {
+    let _alone = alone();
+    for (mpm, interpreter) in [(Mpm::Worker, "main_interpreter"), (Mpm::Prefork, "some"), (Mpm::Event, "some")] {
+        let server = journey(Module::Relinked, mpm, interpreter);
+        let answers = Load::new(server.port(), CLIENTS).run_times(20, |_, _| "/pieces/x".to_owned()).answers;
+        assert!(answers.iter().all(|answer| answer.body == "1:a 2:b 3:c "), "{mpm}: {:?}", answers[0]);
+        clean_stop(server);
+    }
+}
+
+#[test]
+fn an_error_document_is_of_the_request_that_asked() {
+    let _alone = alone();
+    for mpm in MPMS {
+        let server = journey(Module::Relinked, mpm, "some");
+        let answers = ask(&server, CLIENTS, "missing");
+        for (name, answer) in names(&answers) {
+            assert_eq!(answer.body, format!("{name}-access,{name}-missing"), "{mpm}");
+        }
+        let cleanups = wait_until("the cleanups", Duration::from_secs(5), || {
+            let later = later(&server);
+            Ok((later.len() == answers.len()).then_some(later))
+        });
+        for [name, _, found] in cleanups.expect("one a request") {
+            let own = format!("{name}-access,{name}-missing,{name}-error");
+            assert!(found == own || mpm == Mpm::Event && found.is_empty(), "{mpm}: {name}: {found}");
+        }
+        clean_stop(server);
+    }
+}
+
+/// A child was aborted where destructors in the main interpreter left something anew, 16 times and more.
+#[test]
+fn destructors_that_leave_heirs_do_not_end_the_child() {
+    let _alone = alone();
+    for mpm in MPMS {
+        let server = journey(Module::Relinked, mpm, "main_interpreter");
+        let answers = Load::new(server.port(), 4).run_times(15, |_, turn| format!("/heirs/x?{}", 10 + turn)).answers;
+        assert!(answers.iter().all(|answer| answer.body == "None"), "{mpm}: {answers:?}");
         clean_stop(server);
     }
 }
