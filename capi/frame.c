@@ -61,8 +61,10 @@ int mpc_glue_local(PyObject *name, PyObject **value)
         break;
     }
 #if PY_VERSION_HEX < 0x030B0000
-    /* A variable that an inner function uses too (a comprehension is one in Python 3) is in a cell, behind the others; if
-       it is an argument, its own place is empty. */
+    /*
+     * A variable that an inner function uses too (a comprehension is one in Python 3) is in a cell, behind the others;
+     * if it is an argument, its own place is empty.
+     */
     names = frame->f_code->co_cellvars;
     for (i = 0; found == NULL && i < PyTuple_GET_SIZE(names); i++) {
         if (PyTuple_GET_ITEM(names, i) != name)

@@ -7,8 +7,8 @@
 //!
 //! - What a client has asked for is one request here, with all that Apache makes of it: internal redirects, error
 //!   documents, subrequests. It is known by the first of its `request_rec`s.
-//! - A nested acquisition, in a phase that runs, does not see what that phase has. It has a part of its own, so that the
-//!   calls of a filter, or the phases of a redirect within a handler, find what the ones before have left.
+//! - A nested acquisition, in a phase that runs, does not see what that phase has. It has a part of its own, so that
+//!   the calls of a filter, or the phases of a redirect within a handler, find what the ones before have left.
 
 use super::{Cpython, Interpreter, Outer, ThreadState, Threads};
 use std::{
