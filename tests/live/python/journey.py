@@ -79,8 +79,9 @@ def missing(req):
 
 def error_page(req):
     """The same request, as httpd has redirected it."""
-    req.register_cleanup(cleanup, req.prev.args)
-    req.write(visit(req.prev.args + "-error"))
+    name = local.left.phases[0].rsplit("-", 1)[0] if hasattr(local, "left") else "nobody"
+    req.register_cleanup(cleanup, name)
+    req.write(visit(name + "-error"))
     return apache.OK
 
 
