@@ -9,12 +9,14 @@ use std::{fs, time::Duration};
 
 const MPMS: [Mpm; 3] = [Mpm::Worker, Mpm::Event, Mpm::Prefork];
 const CLIENTS: usize = 16;
+/// The name of requests that do not count.
+const WARM: &str = "0";
 
 fn journey(module: Module, mpm: Mpm, interpreter: &str) -> Server {
     let interpreter = format!("PythonInterpreter {interpreter}\n");
     let phases = "PythonAccessHandler journey::access\nPythonLogHandler journey::log\n\
                   PythonCleanupHandler journey::at_end\n";
-    Setup::new(module)
+    let server = Setup::new(module)
         .preload("journey")
         .mpm(mpm, CLIENTS as u32)
         .directives(&site::handler_in("/journey", "journey", &format!("{interpreter}{phases}")))
@@ -38,7 +40,12 @@ fn journey(module: Module, mpm: Mpm, interpreter: &str) -> Server {
         .directives(&site::handler_in("/error", "journey::error_page", &interpreter))
         .directives(&site::handler_in("/alive", "journey::alive", &interpreter))
         .start()
-        .expect("a server")
+        .expect("a server");
+    // 3.3's importer loads a module again for each of the first requests, and each copy has thread-local data of its own.
+    for location in ["journey", "around", "pieces", "missing", "heirs"] {
+        http::get(server.port(), &format!("/{location}/x?{WARM}")).expect("an answer");
+    }
+    server
 }
 
 /// An answer's request, as `ask` has numbered them.
@@ -59,7 +66,8 @@ fn ask(server: &Server, clients: usize, location: &str) -> Vec<Answer> {
 /// What the phases after the answer have found: request, phase, what was there.
 fn later(server: &Server) -> Vec<[String; 3]> {
     let notes = fs::read_to_string(server.notes().join(EVENTS)).expect("notes");
-    let of_journey = notes.lines().filter(|line| line.contains("event=journey"));
+    let is_warm = |line: &str| line.split('\t').any(|field| field == "id=0" || field == "id=0-inner");
+    let of_journey = notes.lines().filter(|line| line.contains("event=journey") && !is_warm(line));
     let field = |line: &str, name| {
         let start = format!("{name}=");
         line.split('\t').find_map(|field| field.strip_prefix(&start)).expect("a field of the note").to_owned()
@@ -183,6 +191,6 @@ fn stock_keeps_what_a_phase_leaves_for_whoever_comes_next() {
     let _alone = alone();
     let server = journey(Module::Stock, Mpm::Prefork, "some");
     let answers = ask(&server, 1, "journey");
-    assert_eq!(answers[0].body, before("0-0", "handler"));
-    assert_ne!(answers[1].body, before("0-1", "handler"));
+    let own = before("0-1", "handler");
+    assert!(answers[1].body.ends_with(&own) && answers[1].body != own, "{:?}", answers[1]);
 }
