@@ -41,7 +41,7 @@ fn journey(module: Module, mpm: Mpm, interpreter: &str) -> Server {
         .directives(&site::handler_in("/alive", "journey::alive", &interpreter))
         .start()
         .expect("a server");
-    // 3.3's importer loads a module again for each of the first requests, and each copy has thread-local data of its own.
+    // 3.3's importer loads a module again for each of the first requests: each copy has thread-local data of its own.
     for location in ["journey", "around", "pieces", "missing", "heirs"] {
         http::get(server.port(), &format!("/{location}/x?{WARM}")).expect("an answer");
     }
