@@ -106,66 +106,48 @@ static void drop(PyThreadState *state, PyObject **field)
     Py_DECREF(object);
 }
 
-/*
- * Gives up what the state holds, one thing after the other. PyThreadState_Clear gives up the dictionary, then the
- * context: a destructor in the former that reads a variable leaves a pointer which one in the latter follows, after
- * the value has been freed (plain Python 3.11 crashes at the end of such a thread).
- */
-static void empty(PyThreadState *state)
+/* Leaves what a field refers to alive for good. */
+static void leave(PyThreadState *state, PyObject **field)
 {
-    drop(state, &state->dict);
-    drop(state, &state->async_exc);
-#if PY_VERSION_HEX >= 0x030C0000
-    drop(state, &state->current_exception);
-#else
-    drop(state, &state->curexc_type);
-    drop(state, &state->curexc_value);
-    drop(state, &state->curexc_traceback);
-#endif
-#if PY_MAJOR_VERSION < 3
-    drop(state, &state->exc_type);
-    drop(state, &state->exc_value);
-    drop(state, &state->exc_traceback);
-#else
-#if PY_VERSION_HEX < 0x030B0000
-    drop(state, &state->exc_state.exc_type);
-    drop(state, &state->exc_state.exc_traceback);
-#endif
-    drop(state, &state->exc_state.exc_value);
-    drop(state, &state->async_gen_firstiter);
-    drop(state, &state->async_gen_finalizer);
-#if PY_VERSION_HEX >= 0x030D0000
-    drop(state, &state->threading_local_key);
-    drop(state, &state->threading_local_sentinel);
-#endif
-    state->coroutine_origin_tracking_depth = 0;
-    drop(state, &state->context);
-#endif
+    (void)state;
+    *field = NULL;
 }
 
-/* Forgets what the state holds. It stays alive: it belongs to destructors that never end. */
-static void forget(PyThreadState *state)
+/*
+ * Does away with what the state holds, one thing after the other: by `drop`, or by `leave` where destructors never end.
+ * PyThreadState_Clear gives up the dictionary, then the context: a destructor in the former that reads a variable
+ * leaves a pointer which one in the latter follows, after the value has been freed (plain Python 3.11 crashes at the
+ * end of such a thread).
+ */
+static void empty(PyThreadState *state, void (*away)(PyThreadState *, PyObject **))
 {
-    state->dict = NULL;
-    state->async_exc = NULL;
+    away(state, &state->dict);
+    away(state, &state->async_exc);
 #if PY_VERSION_HEX >= 0x030C0000
-    state->current_exception = NULL;
+    away(state, &state->current_exception);
 #else
-    state->curexc_type = state->curexc_value = state->curexc_traceback = NULL;
+    away(state, &state->curexc_type);
+    away(state, &state->curexc_value);
+    away(state, &state->curexc_traceback);
 #endif
 #if PY_MAJOR_VERSION < 3
-    state->exc_type = state->exc_value = state->exc_traceback = NULL;
+    away(state, &state->exc_type);
+    away(state, &state->exc_value);
+    away(state, &state->exc_traceback);
 #else
 #if PY_VERSION_HEX < 0x030B0000
-    state->exc_state.exc_type = state->exc_state.exc_traceback = NULL;
+    away(state, &state->exc_state.exc_type);
+    away(state, &state->exc_state.exc_traceback);
 #endif
-    state->exc_state.exc_value = NULL;
-    state->async_gen_firstiter = state->async_gen_finalizer = NULL;
+    away(state, &state->exc_state.exc_value);
+    away(state, &state->async_gen_firstiter);
+    away(state, &state->async_gen_finalizer);
 #if PY_VERSION_HEX >= 0x030D0000
-    state->threading_local_key = state->threading_local_sentinel = NULL;
+    away(state, &state->threading_local_key);
+    away(state, &state->threading_local_sentinel);
 #endif
     state->coroutine_origin_tracking_depth = 0;
-    state->context = NULL;
+    away(state, &state->context);
 #endif
 }
 
@@ -185,16 +167,16 @@ void mpc_glue_empty_state(PyThreadState *state)
     while (rest || !is_as_new(state)) {
         if (round++ == ROUNDS) {
             stop_tracing(state);
-            forget(state);
+            empty(state, leave);
 #if PY_VERSION_HEX >= 0x030D0000
             clear_rest(state);
-            forget(state);
+            empty(state, leave);
 #endif
             break;
         }
         if (!is_as_new(state)) {
             stop_tracing(state);
-            empty(state);
+            empty(state, drop);
 #if PY_VERSION_HEX >= 0x030D0000
             rest = 1;
         } else {

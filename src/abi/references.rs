@@ -182,7 +182,7 @@ pub unsafe fn register(
             }
         } else if let (Some(plain), false) = (plain, data.is_null()) {
             let data = data.cast_mut();
-            if let Some(request) = here(|thread| thread.threads.open_request(root(pool, data))).flatten() {
+            if let Some(request) = here(|thread| thread.threads.open_request(|| root(pool, data))).flatten() {
                 let ending = Box::into_raw(Box::new(Cleaning { request, plain, data }));
                 return host::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
             }

@@ -191,10 +191,11 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// A `request_rec` begins in the innermost acquisition, before anything is dispatched in it: it is the one that is
-    /// dispatched next. `root` is the first of those that Apache has made of what a client has asked for. Nothing if
-    /// there is no acquisition, or if something runs in it.
-    pub fn open_request(&self, root: usize) -> Option<Request> {
+    /// dispatched next. `root` finds the first of those that Apache has made of what a client has asked for. Nothing,
+    /// and `root` is not called, if there is no acquisition, or if something runs in it.
+    pub fn open_request(&self, root: impl FnOnce() -> usize) -> Option<Request> {
         let kept = self.innermost().filter(|kept| !kept.runs.has_run.get())?;
+        let root = root();
         let request = self.table(|table| table.open(root));
         kept.runs.opened.set(Some(request));
         Some(request)
