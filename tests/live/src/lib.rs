@@ -26,6 +26,7 @@
 pub mod bed;
 pub mod coldstart;
 pub mod config;
+pub mod counts;
 pub mod expect;
 pub mod http;
 pub mod load;

@@ -12,6 +12,7 @@ use super::ground::{Ground, Kind};
 use super::oracle::Answers;
 use super::visit::{Seen, Visit, is_late};
 use crate::config::{Module, Mpm};
+use crate::counts::Counts;
 use crate::http::Client;
 use crate::server::Server;
 use crate::wait::wait_until;
@@ -41,21 +42,6 @@ pub struct Run {
     pub debug_malloc: bool,
 }
 
-/// What became of the requests to one site.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Answers that were as they should be.
-    pub right: usize,
-    /// Answers with the right status and another text.
-    pub wrong: usize,
-    /// Answers with another status.
-    pub status: usize,
-    /// Connections that ended before the answer.
-    pub broken: usize,
-    /// Answers that did not come in time.
-    pub late: usize,
-}
-
 /// What became of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -78,13 +64,9 @@ pub struct Outcome {
 impl Outcome {
     /// All sites together.
     pub fn all(&self) -> Counts {
-        self.sites.values().fold(Counts::default(), |a, b| Counts {
-            right: a.right + b.right,
-            wrong: a.wrong + b.wrong,
-            status: a.status + b.status,
-            broken: a.broken + b.broken,
-            late: a.late + b.late,
-        })
+        let mut all = Counts::default();
+        self.sites.values().for_each(|site| all.add(*site));
+        all
     }
 
     /// Whether every answer was right, and nothing crashed or hung.
@@ -97,7 +79,8 @@ impl Outcome {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { right, wrong, status, broken, late } = self;
+        // A visitor waits for each answer.
+        let Self { right, wrong, status, broken, late, left: _ } = self;
         write!(f, "{right} right, {wrong} wrong, {status} of another status, {broken} broken, {late} too late")
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::counts::Counts;
 use crate::http::Response;
 use crate::load::{self, outcome_of};
 
@@ -12,44 +13,6 @@ use super::ask::Ask;
 const EXAMPLES: usize = 2;
 /// And so many characters of each.
 const SHOWN: usize = 300;
-
-/// What became of the requests of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// As they should be.
-    pub right: usize,
-    /// The right status, and another text.
-    pub wrong: usize,
-    /// Another status.
-    pub status: usize,
-    /// The connection ended before the answer.
-    pub broken: usize,
-    /// No answer in time.
-    pub late: usize,
-    /// The client did not wait for one.
-    pub left: usize,
-}
-
-impl Counts {
-    /// Those that were not as they should be.
-    pub fn bad(self) -> usize {
-        self.wrong + self.status + self.broken + self.late
-    }
-
-    /// All of them.
-    pub fn requests(self) -> usize {
-        self.right + self.bad() + self.left
-    }
-
-    fn add(&mut self, other: Self) {
-        self.right += other.right;
-        self.wrong += other.wrong;
-        self.status += other.status;
-        self.broken += other.broken;
-        self.late += other.late;
-        self.left += other.left;
-    }
-}
 
 /// What became of all requests.
 #[derive(Clone, Debug, Default)]

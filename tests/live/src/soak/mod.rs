@@ -22,7 +22,7 @@ mod table;
 mod visitor;
 
 pub use chart::write as write_charts;
-pub use count::{Counts, Tally};
+pub use count::Tally;
 pub use ground::left_out;
 pub use memory::{Child, Growth, PER_100_000};
 pub use run::{Outcome, Soak};
