@@ -1,6 +1,6 @@
 //! A cold start and a mixed load, counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{Error, Result};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -261,8 +261,31 @@ impl Counter<'_> {
     }
 }
 
-/// Of the server's own lines, without what the applications log, which is part of their work.
+/// Of the server's own lines, without what the applications log, which is part of their work; then the errors among that
+/// which no visitor has asked for.
 fn last_lines(log: &str) -> String {
     let lines: Vec<_> = log.lines().filter(|line| line.starts_with('[')).collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
+    format!("{}\n{}", lines[lines.len().saturating_sub(40)..].join("\n"), Vec::from_iter(unexpected_tracebacks(log)).join("\n"))
+}
+
+/// Each one once, without those of the errors that pages raise because they are asked to.
+fn unexpected_tracebacks(log: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut lines = log.lines();
+    while let Some(line) = lines.next() {
+        if !line.ends_with("Traceback (most recent call last):") {
+            continue;
+        }
+        let mut traceback = vec![line];
+        for line in lines.by_ref() {
+            traceback.push(line);
+            if !line.starts_with(' ') {
+                break;
+            }
+        }
+        if !traceback.last().is_some_and(|error| error.starts_with("LookupError: ")) && found.len() < 2 * EXAMPLES {
+            found.insert(traceback.join("\n"));
+        }
+    }
+    found
 }
