@@ -39,6 +39,9 @@ def give(found, sys_name, before):
         file = platform.file_of(module) if module is not None else None
         if name != sys_name and not (file and file.startswith(inside) and _is_done(module, file)):
             continue
+        # Looked at last: the load of another thread may have failed since the copy was made, and taken it out.
+        if sys.modules.get(name) is not module:
+            continue
         # What is there in the place of the module itself may say nothing of its file.
         private = names.private(found) if name == found.name and name == sys_name else name_of(name)
         if private is None:

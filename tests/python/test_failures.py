@@ -211,6 +211,78 @@ def an_exception_with_a_broken_str():
 
 
 @case
+def one_that_fails_while_another_load_names_its_modules_is_named_nowhere():
+    """A load of the directory has seen it in sys.modules, finds that nobody runs it, and then the next attempt begins.
+    Seen as "a failed module" by test_oracle, once in thirty runs."""
+    here = Directory(False)
+    begun, inside, seen, failed, again, named = [threading.Event() for _ in range(6)]
+    looks = []
+
+    class Facade(object):
+        def __init__(self, where):
+            self.where = where
+
+        @property
+        def __file__(self):
+            if failed.is_set() and not again.is_set():
+                looks.append(self)
+                if len(looks) == 2:
+                    again.wait(20)
+            return self.where
+
+        @property
+        def __spec__(self):
+            return self.__file__ and None
+
+    class Gate(object):
+        @property
+        def __file__(self):
+            seen.set()
+            failed.wait(20)
+
+    def attempt_to_run(module):
+        sys.modules[module['__name__']] = Facade(module['__file__'])
+        if failed.is_set():
+            again.set()
+            named.wait(20)
+        else:
+            inside.set()
+            seen.wait(20)
+        raise ValueError('broken')
+
+    def run_index():
+        # Early and many, so that one of them comes before the module in the order of the dict, in Python 2's too.
+        for number in range(50):
+            sys.modules['%dgate' % number] = Gate()
+        begun.set()
+        inside.wait(20)
+
+    harness.attempt_to_run, harness.run_index = attempt_to_run, run_index
+    here.write('broken.py', 'import harness\nharness.attempt_to_run(globals())\n')
+    here.write('index.py', 'import harness\nharness.run_index()\n')
+
+    def fail():
+        begun.wait(20)
+        raises(ValueError, import_module, 'broken', path=[here.path])
+        failed.set()
+        until(lambda: len(looks) == 2)
+        raises(ValueError, import_module, 'broken', path=[here.path])
+
+    def load():
+        try:
+            import_module('index', path=[here.path])
+        finally:
+            named.set()
+
+    for result in together(fail, load):
+        result.get()
+    for number in range(50):
+        del sys.modules['%dgate' % number]
+    left = [name for name, module in sys.modules.items() if getattr(module, 'where', None) == here.file('broken.py')]
+    assert not left, left
+
+
+@case
 def exceptions_of_old_classes():
     if not PYTHON2:
         return  # Python 3 has none
