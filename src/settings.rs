@@ -20,6 +20,7 @@ pub const REMEDIES: &[&str] = &[
     "directory-names",
     "end",
     "filters",
+    "first-use",
     "handler-lists",
     "parse-qsl",
     "queries",

@@ -5,7 +5,7 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, loading, names, platform, private, queries, search, sessions, siblings, ssi
+from modpython_core import finding, first_use, loading, names, platform, private, queries, search, sessions, siblings, ssi
 from modpython_core import wsgi as mended_wsgi
 
 _prepared = []
@@ -20,6 +20,7 @@ def install(apache, core):
     loading.seconds_alone = _seconds_alone()
     if not _prepared:
         platform.check()
+        first_use.prepare()
     if not finding.original_path:
         finding.original_path[:] = sys.path
     search.expression_names = apache.__dict__

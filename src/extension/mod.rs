@@ -56,7 +56,7 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 16] = [
+const SHIM: [(&str, &str); 17] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
@@ -64,6 +64,7 @@ const SHIM: [(&str, &str); 16] = [
     ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
     ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
     ("modpython_core.remedies", include_str!("../../python/modpython_core/remedies.py")),
+    ("modpython_core.first_use", include_str!("../../python/modpython_core/first_use.py")),
     ("modpython_core.cgihandler", include_str!("../../python/modpython_core/cgihandler.py")),
     ("modpython_core.wsgi", include_str!("../../python/modpython_core/wsgi.py")),
     ("modpython_core.sessions", include_str!("../../python/modpython_core/sessions.py")),

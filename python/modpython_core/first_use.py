@@ -1,0 +1,45 @@
+"""What the standard library sets up when it is first used, and does so without a lock.
+
+The first requests of a server come together. Who comes second finds what the first has only begun, and what it makes of
+that may stay: with Python 3.11 zoneinfo, and Debian's pytz with it, knew no time zone for as long as the process lived,
+because another thread had just asked sysconfig for something else.
+"""
+
+from __future__ import absolute_import
+
+import sys
+
+from modpython_core import remedies
+
+
+def prepare():
+    """Uses it now, when no request is in this interpreter yet."""
+    if not remedies.cures('first-use'):
+        return
+    if sys.version_info < (3, 12):
+        _sysconfig()
+    if sys.version_info[0] == 2:
+        _strptime()
+
+
+def _sysconfig():
+    """cpython issue 92452: get_config_vars() shows others its dictionary before it has filled it."""
+    try:
+        import sysconfig
+        if sysconfig._CONFIG_VARS is None:
+            try:
+                sysconfig.get_config_vars()
+            except BaseException:
+                # What it has begun would be the answer to the next one.
+                sysconfig._CONFIG_VARS = None
+                raise
+    except Exception:
+        pass  # A Python without its build's data: who asks for them is told so.
+
+
+def _strptime():
+    """cpython issue 7980: strptime() fails in a thread while another one imports this module for it."""
+    try:
+        __import__('_strptime')
+    except Exception:
+        pass  # A strptime() will say why.
