@@ -261,8 +261,8 @@ impl Counter<'_> {
     }
 }
 
-/// Of the server's own lines, without what the applications log, which is part of their work; then the errors among that
-/// which no visitor has asked for.
+/// Of the server's own lines, without what the applications log, which is part of their work; then the errors among
+/// that which no visitor has asked for.
 fn last_lines(log: &str) -> String {
     let lines: Vec<_> = log.lines().filter(|line| line.starts_with('[')).collect();
     format!("{}\n{}", lines[lines.len().saturating_sub(40)..].join("\n"), Vec::from_iter(unexpected_tracebacks(log)).join("\n"))
