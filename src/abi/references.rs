@@ -183,7 +183,8 @@ pub unsafe fn register(
         } else if let (Some(plain), false) = (plain, data.is_null()) {
             let data = data.cast_mut();
             if let Some(request) = here(|thread| thread.threads.open_request(|| root(pool, data))).flatten() {
-                let ending = Box::into_raw(Box::new(Cleaning { request, plain, data }));
+                let ending = Ending { cleaning: Cleaning { request, plain, data }, pool, child };
+                let ending = Box::into_raw(Box::new(ending));
                 return host::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
             }
             if let Some(request) = here(|thread| thread.threads.running_request()).flatten() {
@@ -256,14 +257,31 @@ unsafe extern "C" fn clean(data: *mut c_void) -> c_int {
     unsafe { Box::from_raw(data.cast::<Cleaning>()).run() }
 }
 
-/// The cleanup that the module registers when it has made a request's object: the last to run, and the request's end.
+/// The cleanup that the module registers when it has made a request's object, and where it was registered.
+struct Ending {
+    cleaning: Cleaning,
+    pool: *mut c_void,
+    child: Option<Cleanup>,
+}
+
+/// Runs that cleanup, in which the module dispatches PythonCleanupHandler. APR runs the newest cleanup first: what that
+/// handler registers itself runs before the end of the request.
 unsafe extern "C" fn end(data: *mut c_void) -> c_int {
-    // SAFETY: as in `clean`.
-    let cleaning = unsafe { Box::from_raw(data.cast::<Cleaning>()) };
-    // SAFETY: as in `clean`.
-    let status = unsafe { cleaning.run() };
-    here(|thread| thread.threads.close_request(cleaning.request, Block::new));
-    status
+    // SAFETY: as in `clean`; the pool is the one whose cleanups run.
+    unsafe {
+        let Ending { cleaning, pool, child } = *Box::from_raw(data.cast::<Ending>());
+        let request = Box::into_raw(Box::new(cleaning.request));
+        host::mpc_host_pool_cleanup_register(pool, request.cast(), Some(close), child);
+        cleaning.run()
+    }
+}
+
+/// The end of the request.
+unsafe extern "C" fn close(data: *mut c_void) -> c_int {
+    // SAFETY: `end` made it with Box::into_raw, and APR runs a cleanup once.
+    let request = unsafe { Box::from_raw(data.cast::<Request>()) };
+    here(|thread| thread.threads.close_request(*request, Block::new));
+    0
 }
 
 /// Called by the C glue with a method of the module's callback that is about to be called, and its first argument.

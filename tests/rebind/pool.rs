@@ -27,9 +27,11 @@ unsafe extern "C" fn apr_pool_cleanup_register(
 }
 
 impl Pool {
-    /// What apr_pool_destroy does.
+    /// What apr_pool_destroy does: the newest first, those included that are registered by another one.
     pub fn destroy(pool: &RefCell<Self>) {
-        for (data, run) in pool.take().cleanups.into_iter().rev() {
+        loop {
+            let newest = pool.borrow_mut().cleanups.pop();
+            let Some((data, run)) = newest else { return };
             // SAFETY: registered with this data.
             unsafe { run(data as *mut c_void) };
         }

@@ -63,12 +63,17 @@ def log(req):
 
 def at_end(req):
     """PythonCleanupHandler."""
+    req.register_cleanup(last, req.args)
     notes.write("journey", id=req.args, phase="end", found=visit(req.args + "-end"))
     return apache.OK
 
 
 def cleanup(number):
     notes.write("journey", id=number, phase="cleanup", found=visit(number + "-cleanup"))
+
+
+def last(number):
+    notes.write("journey", id=number, phase="last", found=visit(number + "-last"))
 
 
 def missing(req):

@@ -77,7 +77,7 @@ fn later(server: &Server) -> Vec<[String; 3]> {
 
 /// What a phase finds.
 fn before(name: &str, phase: &str) -> String {
-    let phases = ["access", "handler", "log", "cleanup", "end"];
+    let phases = ["access", "handler", "log", "cleanup", "end", "last"];
     let gone = phases.iter().take_while(|other| **other != phase);
     gone.map(|gone| format!("{name}-{gone}")).collect::<Vec<_>>().join(",")
 }
@@ -98,10 +98,10 @@ fn a_phase_finds_what_the_one_before_has_left_and_nothing_else() {
             let requests = 40 + 40 * CLIENTS;
             let later = wait_until("the notes of all requests", Duration::from_secs(10), || {
                 let later = later(&server);
-                Ok((later.len() == 3 * requests).then_some(later))
+                Ok((later.len() == 4 * requests).then_some(later))
             });
             let mut elsewhere = 0;
-            for [name, phase, found] in later.expect("three notes a request") {
+            for [name, phase, found] in later.expect("four notes a request") {
                 // event may end a request in another thread than it was served by; there nothing is found.
                 if found != before(&name, &phase) {
                     assert!(mpm == Mpm::Event, "{mpm}, {interpreter}: {name}, {phase}: {found}");
