@@ -76,8 +76,9 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
         if entry.is_for_one() && entry.is_for_another(super::locks::me()) {
             return None;
         }
-        let tick = if state.once_a_tick.get() { tick() } else { 0 };
-        if !entry.is_watched(autoreload) || entry.was_fresh_in(tick) {
+        let watched = entry.is_watched(autoreload);
+        let tick = if watched && state.once_a_tick.get() { tick() } else { 0 };
+        if !watched || entry.was_fresh_in(tick) {
             let verdict = entry.verdict(ready.is_in_sys_modules(), None);
             return Owned::from_borrowed(module).filter(|_| verdict == Verdict::Hit);
         }
