@@ -150,6 +150,7 @@ impl<P: Cpython, D> Threads<P, D> {
 
     /// Gives the GIL up if this thread holds it, so that it may wait: a handler that calls Apache without releasing
     /// the GIL (`req.discard_request_body` with an input filter, say) would otherwise wait for itself.
+    #[inline]
     pub fn leave(&self) -> Outer {
         if self.closed.get() {
             return Outer::Interrupted;
@@ -182,6 +183,7 @@ impl<P: Cpython, D> Threads<P, D> {
     /// # Safety
     ///
     /// This thread must not hold the GIL. While Python shuts down the call may not return.
+    #[inline]
     pub unsafe fn enter(&self, kept: Rc<Kept<D>>, outer: Outer) {
         let state = kept.state.get();
         let (borrowed, expected, has_surplus) = self.closed(|| {
@@ -236,6 +238,7 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// Deletes what was given up, with the GIL held.
+    #[cold]
     fn destroy_surplus(&self) {
         loop {
             let Some(kept) = self.lists(|inner| inner.surplus.pop()) else { return };
@@ -265,6 +268,7 @@ impl<P: Cpython, D> Threads<P, D> {
     /// # Safety
     ///
     /// This thread must hold the GIL with the state of that acquisition.
+    #[inline]
     pub unsafe fn release(&self) -> Option<Rc<Kept<D>>> {
         let (state, aside, part) = self.lists(|inner| {
             let kept = inner.held.last()?;
@@ -295,11 +299,16 @@ impl<P: Cpython, D> Threads<P, D> {
 
     /// In the child of a fork Python has deleted the states of every other interpreter, and of the main one all but the
     /// current one.
+    #[inline]
     fn forget_after_fork(&self) {
         let forks = fork::count();
-        if self.forks.replace(forks) == forks {
-            return;
+        if self.forks.replace(forks) != forks {
+            self.forget_lost();
         }
+    }
+
+    #[cold]
+    fn forget_lost(&self) {
         self.lists(|inner| {
             inner.surplus.clear();
             inner.kept.retain(|kept| Rc::strong_count(kept) > 1);

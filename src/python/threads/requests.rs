@@ -257,8 +257,18 @@ impl<P: Cpython, D> Threads<P, D> {
     /// # Safety
     ///
     /// As for [`dispatch`](Self::dispatch).
+    #[inline]
     pub(super) unsafe fn put_down(&self, state: ThreadState, part: Option<(Request, usize)>) {
-        let Some((request, place)) = part else { return };
+        if let Some((request, place)) = part {
+            // SAFETY: handed on.
+            unsafe { self.pack(state, request, place) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`dispatch`](Self::dispatch).
+    unsafe fn pack(&self, state: ThreadState, request: Request, place: usize) {
         let unclaimed = self.closed(|| {
             // SAFETY: the caller's promise.
             let luggage = unsafe { P::pack(state) };

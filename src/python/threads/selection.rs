@@ -10,6 +10,7 @@ impl<P: Cpython, D> Threads<P, D> {
     /// # Safety
     ///
     /// The interpreter must be alive.
+    #[inline]
     pub unsafe fn select(&self, interpreter: Interpreter, data: fn(Interpreter) -> D) -> Option<Rc<Kept<D>>> {
         self.forget_after_fork();
         let own = self.find(interpreter, |kept| kept.origin != Origin::Borrowed);
@@ -20,6 +21,22 @@ impl<P: Cpython, D> Threads<P, D> {
                 return own;
             }
         }
+        // SAFETY: handed on.
+        unsafe { self.select_another(interpreter, own, data) }
+    }
+
+    /// The same where `own`, the state that is kept for this, is not there or may not be used.
+    ///
+    /// # Safety
+    ///
+    /// As for [`select`](Self::select).
+    #[cold]
+    unsafe fn select_another(
+        &self,
+        interpreter: Interpreter,
+        own: Option<Rc<Kept<D>>>,
+        data: fn(Interpreter) -> D,
+    ) -> Option<Rc<Kept<D>>> {
         if !P::GIL_STATE_FOLLOWS {
             let main = P::main_interpreter();
             if P::gil_state().is_none() && interpreter != main {
@@ -63,6 +80,7 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// An idle one of that interpreter, of that kind.
+    #[inline]
     fn find(&self, interpreter: Interpreter, of_kind: impl Fn(&Kept<D>) -> bool) -> Option<Rc<Kept<D>>> {
         self.lists(|inner| {
             inner.uses += 1;
