@@ -3,7 +3,9 @@
 
 use crate::{abi::host, messages::Message};
 use std::{
+    any::Any,
     ffi::{CString, c_int},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -15,6 +17,17 @@ pub fn line(message: Message, text: &str) {
     let text = CString::new(text).expect("no NUL is left");
     // Apache's levels are syslog's.
     host::log(message.severity() as c_int, &text);
+}
+
+/// Does one step of pure decision, `what` says which. A panic in it is a bug of ours: it gets a line, and does not
+/// unwind into C, which would end the process and every request in it.
+pub fn caught<T>(what: &str, step: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(step)).map_err(|panic| line(Message::Bug, &bug(what, &*panic))).ok()
+}
+
+fn bug(what: &str, panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("a bug in {what}, please report it: {}", text.unwrap_or("a panic without a text"))
 }
 
 /// A kind of line of which at most one a second is written for each name: a name that fails under load fails in each
@@ -81,6 +94,14 @@ impl Default for Limited {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_ends_in_a_line() {
+        assert_eq!(caught("a test", || 7), Some(7));
+        assert_eq!(caught("a test", || -> u8 { panic!("on purpose, {}", 7) }), None);
+        assert_eq!(bug("a test", &"fixed"), "a bug in a test, please report it: fixed");
+        assert_eq!(bug("a test", &"made".to_owned()), "a bug in a test, please report it: made");
+    }
 
     #[test]
     fn one_failing_name_does_not_hide_another() {

@@ -73,6 +73,7 @@ messages! {
     LongWait = 23, Warning: "A request has waited long for a load.";
     LoadFailed = 24, Error: "A module could not be loaded. Written by the shim, under mod_python's name.";
     KeptOld = 25, Error: "A new version of a module could not be read. Written by the shim, under mod_python's name.";
+    Bug = 26, Error: "Code of ours has panicked.";
 }
 
 impl Message {

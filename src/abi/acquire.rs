@@ -17,10 +17,7 @@ use crate::{
     registry::{Attempt, Claim},
     stats::{STATS, count},
 };
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-};
+use std::rc::Rc;
 
 /// How an acquisition goes on.
 pub enum Choice {
@@ -63,9 +60,10 @@ fn claim(thread: &Thread, name: &[u8]) -> Claim<'static, Interpreter, Callback> 
     if Python::is_finalizing() {
         return Claim::Refused(Refusal::Finalizing);
     }
-    let claim = AssertUnwindSafe(|| process::registry().claim(name, process::this_thread()));
+    let claim = || process::registry().claim(name, process::this_thread());
     // The registry's mutex is not for a signal handler that has interrupted its holder.
-    thread.threads.closed(|| catch_unwind(claim)).unwrap_or(Claim::Refused(Refusal::AttemptFailed))
+    let claim = thread.threads.closed(|| log::caught("the registry of interpreters", claim));
+    claim.unwrap_or(Claim::Refused(Refusal::AttemptFailed))
 }
 
 /// A directory's name without slashes at its end: up to 3.2, mod_python asks for `/d`, `/d/` and `/d//` by turns, as

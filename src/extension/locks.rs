@@ -4,11 +4,11 @@ use super::files::without_gil;
 use super::module;
 use super::object::{Owned, bytes, number, raise};
 use super::state::State;
+use crate::log::{self, caught};
 use crate::messages::Message;
 use crate::pathlock::{Begin, Checked, Frozen, Key, Table, ThreadId, Ticket, Waited};
 use crate::python::ffi;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
@@ -47,20 +47,21 @@ pub(super) enum Turn {
 /// Static because a thread can be in several interpreters at once (a nested request), and because `fork` copies it.
 pub(super) static TABLE: LazyLock<Table<Outcome>> = LazyLock::new(Table::new);
 
-/// Does one step of pure decision. A panic in it is a bug of ours; it becomes a Python exception, and does not unwind
-/// into C, which would end the process and every request in it.
+/// What the lines on its bugs call the lock table.
+const LOCKS: &str = "the lock table";
+
+/// Does one step of pure decision; a panic in it becomes a Python exception, too.
 fn step<T>(step: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(step)).ok().or_else(|| {
+    caught(LOCKS, step).or_else(|| {
         // SAFETY: the callers of this room hold the GIL.
         unsafe { raise(ffi::PyExc_SystemError, "modpython-core: a bug in the lock table; see the error log") };
         None
     })
 }
 
-/// Does a step of giving back, which may come while an exception is pending. What a bug of ours leaves held is found by
-/// the line that a panic writes.
+/// Does a step of giving back, which may come while an exception is pending.
 fn quietly(step: impl FnOnce()) {
-    drop(catch_unwind(AssertUnwindSafe(step)));
+    caught(LOCKS, step);
 }
 
 /// This thread, as Python's `threading.get_ident()` has it.
@@ -159,7 +160,7 @@ fn say_that_it_takes_long(key: &Key) {
     let file = String::from_utf8_lossy(&key.file);
     let owner = TABLE.owner(key).map_or_else(|| "nobody".to_owned(), |thread| format!("thread {thread:#x}"));
     let text = format!("a request has waited 10 s for the load of {file}, which {owner} is at");
-    crate::log::line(Message::LongWait, &text);
+    log::line(Message::LongWait, &text);
 }
 
 /// The one import lock of Python 2, which a thread that waits inside an import statement holds (I4). Whoever it waits

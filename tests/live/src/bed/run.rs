@@ -265,7 +265,11 @@ impl Counter<'_> {
 /// that which no visitor has asked for.
 fn last_lines(log: &str) -> String {
     let lines: Vec<_> = log.lines().filter(|line| line.starts_with('[')).collect();
-    format!("{}\n{}", lines[lines.len().saturating_sub(40)..].join("\n"), Vec::from_iter(unexpected_tracebacks(log)).join("\n"))
+    format!(
+        "{}\n{}",
+        lines[lines.len().saturating_sub(40)..].join("\n"),
+        Vec::from_iter(unexpected_tracebacks(log)).join("\n")
+    )
 }
 
 /// Each one once, without those of the errors that pages raise because they are asked to.
