@@ -4,3 +4,4 @@ mod links;
 mod messages;
 mod promises;
 mod sources;
+mod versions;
