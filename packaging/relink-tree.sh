@@ -42,6 +42,11 @@ all_objects() {
     objects "$1" | awk '{ name = $0; sub(/.*\//, "", name) } !seen[name]++'
 }
 
+# The sources that the tree's own make compiles into the module, without what is not a C source.
+sources() {
+    [ ! -f "$makefile" ] || sed -n '/^SRCS *=/,/[^\\]$/p' "$makefile" | tr -c 'A-Za-z0-9_./' '\n' | sed -n 's/\.c$//p'
+}
+
 # The machine that a file is for: class, byte order and number, as ELF has them.
 machine() {
     od -An -v -tx1 -j4 -N2 "$1" | tr -d ' \n'
@@ -71,6 +76,10 @@ check() {
     fi
     first=$(all_objects "$tree" | grep '/mod_python\.o$' | head -n 1)
     [ -n "$first" ] && [ -f "$first" ] || fail "never built (no object mod_python.o): run make there first"
+    for source in $(sources); do
+        all_objects "$tree" | grep -q "/$source\.o\$" ||
+            fail "not built to its end (no object $source.o): run make there again, and see where it stops"
+    done
     [ "$(machine "$first")" = "$(machine /bin/sh)" ] ||
         fail "built for another architecture than this machine's ($first): relink it where it was built, or build it here"
     wanted=$(tree_python)

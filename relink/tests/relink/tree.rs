@@ -97,6 +97,20 @@ fn each_thing_that_is_gone_is_named() {
     assert!(absent.assert_exit(1).stderr.contains("no such folder"), "{}", absent.stderr);
 }
 
+/// A make that has stopped half-way leaves some of the objects; what is linked of those alone does not load.
+#[test]
+fn a_tree_that_make_has_not_finished_is_refused() {
+    let tree = Tree::new();
+    let makefile = fs::read_to_string(tree.path("src/Makefile")).unwrap();
+    tree.write(
+        "src/Makefile",
+        format!("{makefile}SRCS=\tmod_python.c \\\n\t\tutil.c include/util.h\n\nall:\n").as_bytes(),
+    );
+    tree.assert_refused("no object util.o");
+    tree.write("src/.libs/util.o", b"");
+    tree.check(&tree.path("python"), "").assert_exit(0);
+}
+
 /// Byte 18 begins the number of the machine, byte 4 is the class: 32 or 64 bits.
 #[test]
 fn objects_for_another_architecture_are_refused() {
