@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::elf::{Facts, Machine, Unreadable};
 use crate::failure::Failure;
 use crate::files::Original;
+use crate::generation;
 use crate::stamp::key_values;
 
 /// Where `make install` puts the library, unless told otherwise when this command was built.
@@ -32,6 +33,11 @@ impl Library {
     /// Does it export this replacement?
     pub fn exports(&self, name: &str) -> bool {
         self.exports.iter().any(|export| export == name)
+    }
+
+    /// Whether it has replacements for this generation at all.
+    pub fn serves(&self, generation: &str) -> bool {
+        generation::replacements_of(generation).values().any(|symbol| self.exports(symbol))
     }
 
     /// Read a library.

@@ -157,6 +157,12 @@ fn accept(path: &Path, facts: &Facts<'_>, given: Option<&Path>) -> Result<(&'sta
     if library.libpython != python.name {
         return Err(Failure::Libpython { path, module: python.name, library: library.libpython });
     }
+    // The library of Python 2 has no replacements for 3.5, that of Python 3 none for what came before.
+    let served: Vec<String> = supported.into_iter().filter(|name| library.serves(name)).collect();
+    if !served.is_empty() && !served.iter().any(|name| name == generation) {
+        let generation = format!("{generation} for {}", python.name);
+        return Err(Failure::Generation { path, generation, supported: served.join(", ") });
+    }
     Ok((generation, library))
 }
 
