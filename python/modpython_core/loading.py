@@ -8,7 +8,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import cgihandler, names, platform, private, search, siblings, wsgi
+from modpython_core import cgihandler, names, others, platform, private, search, siblings, wsgi
 from modpython_core.failures import Failure, printable
 
 core = None
@@ -138,6 +138,8 @@ class Attempt(object):
             core.link(request.kind, request.where, self.name, found.key)
             return served
         if verdict == 'reload':
+            if request.dispatched:
+                others.await_end(apache.__dict__)
             module = platform.under_import_lock(sys_name, lambda from_outside: self.again(sys_name, served, ran))
             if module is not None:
                 return module

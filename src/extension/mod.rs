@@ -56,7 +56,7 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 17] = [
+const SHIM: [(&str, &str); 18] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
@@ -72,6 +72,7 @@ const SHIM: [(&str, &str); 17] = [
     ("modpython_core.queries", include_str!("../../python/modpython_core/queries.py")),
     ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),
     ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
+    ("modpython_core.others", include_str!("../../python/modpython_core/others.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),
     ("modpython_core.install", include_str!("../../python/modpython_core/install.py")),
 ];
