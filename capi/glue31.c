@@ -40,6 +40,7 @@ PyObject *mpc31_rebind_PyObject_CallMethod(PyObject *object, const char *name, c
 extern int modpython_core_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool);
 extern int modpython_core_global_mutex_destroy(void *mutex);
 extern int modpython_core_list_append(PyObject *list, PyObject *item, int kept);
+extern long modpython_core_get_client_block(void *request, char *buffer, size_t length);
 
 int mpc31_rebind_apr_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool)
 {
@@ -49,3 +50,8 @@ int mpc31_rebind_apr_global_mutex_create(void **mutex, const char *name, int mec
 int mpc31_rebind_apr_global_mutex_destroy(void *mutex) { return modpython_core_global_mutex_destroy(mutex); }
 
 int mpc31_rebind_PyList_Append(PyObject *list, PyObject *item) { return modpython_core_list_append(list, item, 1); }
+
+long mpc31_rebind_ap_get_client_block(void *request, char *buffer, size_t length)
+{
+    return modpython_core_get_client_block(request, buffer, length);
+}

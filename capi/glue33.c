@@ -41,6 +41,7 @@ extern PyObject *mpc31_rebind_PyImport_ImportModule(const char *name);
 /* In remedies.c. */
 extern int modpython_core_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool);
 extern int modpython_core_global_mutex_destroy(void *mutex);
+extern long modpython_core_get_client_block(void *request, char *buffer, size_t length);
 
 #define REBIND(prefix, minor)                                                                                         \
     void prefix##Py_Initialize(void) { mpc33_initialize(minor); }                                                     \
@@ -87,6 +88,10 @@ extern int modpython_core_global_mutex_destroy(void *mutex);
     int prefix##apr_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool)                    \
     {                                                                                                                 \
         return modpython_core_global_mutex_create(mutex, name, mechanism, pool);                                      \
+    }                                                                                                                 \
+    long prefix##ap_get_client_block(void *request, char *buffer, size_t length)                                      \
+    {                                                                                                                 \
+        return modpython_core_get_client_block(request, buffer, length);                                              \
     }                                                                                                                 \
     int prefix##apr_global_mutex_destroy(void *mutex) { return modpython_core_global_mutex_destroy(mutex); }
 

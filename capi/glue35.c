@@ -55,10 +55,10 @@ void *mpc35_rebind_apr_bucket_immortal_create(const char *data, size_t length, v
 
 /*
  * req.read makes a string for what it reads, and forgets it when the client has hung up: up to the whole body is lost
- * with each. The string is told by what has been read into it last. (After a first read that fails mod_python tries a
- * second one, one byte before the string.)
+ * with each. The string is told by what has been read into it last. (After a first read that fails mod_python asks for
+ * a second one, one byte before the string.)
  */
-extern long ap_get_client_block(void *request, char *buffer, size_t length) __attribute__((weak));
+extern long modpython_core_get_client_block(void *request, char *buffer, size_t length);
 extern int modpython_core_cures(const char *remedy);
 static __thread struct {
     PyObject *string;
@@ -81,7 +81,7 @@ PyObject *mpc35_rebind_PyBytes_FromStringAndSize(const char *text, Py_ssize_t si
 
 long mpc35_rebind_ap_get_client_block(void *request, char *buffer, size_t length)
 {
-    long got = ap_get_client_block(request, buffer, length);
+    long got = modpython_core_get_client_block(request, buffer, length);
 
     reading.failed = got < 0 ? buffer : NULL;
     return got;

@@ -80,6 +80,25 @@ void *modpython_core_bucket_create(const char *data, size_t length, void *list)
 }
 
 /*
+ * req.read. After a first read of a body that has failed (the client has sent nothing for as long as Timeout says) it
+ * tries again, and counts the -1 that it was answered: one byte before its string. If the client goes on now, that byte
+ * is written over, and the string begins with the second one: an abort up to 3.2, a wrong body from 3.3 on. The second
+ * read is answered as the first one was, which mod_python takes for what it is.
+ */
+extern long ap_get_client_block(void *request, char *buffer, size_t length) __attribute__((weak));
+
+long modpython_core_get_client_block(void *request, char *buffer, size_t length)
+{
+    static __thread char *failed;
+    long got = -1;
+
+    if (failed == NULL || buffer + 1 != failed || !modpython_core_cures("reads"))
+        got = ap_get_client_block(request, buffer, length);
+    failed = got < 0 ? buffer : NULL;
+    return got;
+}
+
+/*
  * 3.0 and 3.1 append new tuples to lists, in parse_qsl and in the tree of the configuration, and keep the reference
  * that they have, as `kept` says. Whatever else they append is no tuple, or is given up as it should be.
  */

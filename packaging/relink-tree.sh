@@ -129,6 +129,7 @@ compile() {
     grep -i 'warning' "$work/log" >&2 || true
     objects=$(all_objects "$copy")
     options='-Wl,--wrap=apr_pool_cleanup_register -Wl,--wrap=apr_bucket_immortal_create -Wl,--wrap=PyList_Append'
+    options="$options -Wl,--wrap=ap_get_client_block"
     defined=
 }
 

@@ -280,6 +280,15 @@ void *__wrap_apr_bucket_immortal_create(const char *data, size_t length, void *l
     return modpython_core_bucket_create(data, length, list);
 }
 
+/* req.read goes on after a read that has failed, one byte before its string. */
+long __wrap_ap_get_client_block(request_rec *request, char *buffer, apr_size_t length)
+    __attribute__((visibility("hidden")));
+
+long __wrap_ap_get_client_block(request_rec *request, char *buffer, apr_size_t length)
+{
+    return modpython_core_get_client_block(request, buffer, length);
+}
+
 /* parse_qsl of 3.0 and 3.1 keeps a reference to what it appends. */
 int __wrap_PyList_Append(PyObject *list, PyObject *item) __attribute__((visibility("hidden")));
 

@@ -36,6 +36,11 @@ extern void *modpython_core_bucket_create(const char *data, size_t length, void 
 extern int modpython_core_list_append(PyObject *list, PyObject *item, int kept);
 
 /*
+ ap_get_client_block for a host that tries again after a first read that has failed, one byte before its buffer.
+ */
+extern long modpython_core_get_client_block(void *request, char *buffer, size_t length);
+
+/*
  The functions of a host of generation 3.1. Each may be NULL. The structure is the host's, and lives as long as it is
  loaded.
  */

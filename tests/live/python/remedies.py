@@ -54,6 +54,16 @@ def reads(req):
     return apache.OK
 
 
+def late(req):
+    try:
+        body = req.read().decode("latin-1")
+    except IOError:
+        body = "nothing"
+    req.set_content_length(len(body))
+    req.write(body)
+    return apache.OK
+
+
 def numbers(req):
     """How many of so many new sessions have the number of another one."""
     from mod_python import Session

@@ -1,7 +1,7 @@
 //! Remedies for what 3.5 alone has, on the distribution's module: what stock does, what ours does, and ours with that
 //! remedy left out.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -93,6 +93,32 @@ fn distribution_what_a_client_that_hangs_up_has_sent_is_given_up() {
         let grown = kept().saturating_sub(before);
         println!("{module} {disabled}: {} KiB more after {CLIENTS} clients", grown >> 10);
         grown > CLIENTS * SENT / 4
+    });
+}
+
+/// A body that begins later than the server waits for it comes without its first byte.
+#[test]
+fn distribution_a_body_that_comes_late_is_none() {
+    shows_unless_cured("reads", 5, |module, disabled| {
+        let directives = format!("Timeout 1\n{}", site::handler_in("/late", "remedies::late", ""));
+        let server = start(module, disabled, &directives);
+        let mut client = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
+        let head = "POST /late HTTP/1.1\r\nHost: live.test\r\nContent-Length: 10\r\nConnection: close\r\n\r\n";
+        client.write_all(head.as_bytes()).expect("a client that writes");
+        // Ours answers when the time is over; stock reads again, and has to get the body before it is over once more.
+        let is_cured = module == Module::Relinked && disabled.is_empty();
+        let patience = if is_cured { Duration::from_secs(30) } else { Duration::from_millis(1500) };
+        client.set_read_timeout(Some(patience)).expect("a time");
+        let mut answer = String::new();
+        if client.read_to_string(&mut answer).is_err() {
+            client.set_read_timeout(None).expect("a time");
+            // Of a client that has the answer already the server may hear no more.
+            let _ = client.write_all(b"0123456789");
+            client.read_to_string(&mut answer).expect("an answer");
+        }
+        let body = answer.rsplit("\r\n").next().expect("a last line");
+        println!("{module} {disabled}: {body}");
+        body != "nothing"
     });
 }
 
