@@ -105,6 +105,7 @@ FUNCTION(mpc35_host, make_obcallback, 3);
     F(PyObject *, modpython_core_call_method, (PyObject *, const char *, const char *, ...))                \
     F(void, modpython_core_cleanup_register, (void *, const void *, int (*)(void *), int (*)(void *), int)) \
     F(int, modpython_core_cures, (const char *))                                                            \
+    F(long, modpython_core_get_client_block, (void *, char *, size_t))                                      \
     F(int, modpython_core_global_mutex_create, (void **, const char *, int, void *))                        \
     F(int, modpython_core_global_mutex_destroy, (void *))                                                   \
     F(void, modpython_core_initialize, (void))                                                              \
