@@ -118,6 +118,14 @@ class Result(object):
         return self.value
 
 
+def trace():
+    """The exception that is handled, as text."""
+    try:
+        return traceback.format_exc()
+    except KeyError:
+        return ''  # Python 2's linecache is not made for threads: two of them forget the same file.
+
+
 def together(*functions):
     """Runs the functions at once, a thread for each, and returns their results in order. A thread that has not come
     back by the deadline is a hang."""
@@ -129,10 +137,10 @@ def together(*functions):
         try:
             result.value = function()
         except:  # Python 2 knows exceptions of classes that are of no base.
-            result.trace = traceback.format_exc()
             result.error, frame = sys.exc_info()[1:]
             while frame is not None:
                 result.depth, frame = result.depth + 1, frame.tb_next
+            result.trace = trace()
 
     threads = [threading.Thread(target=body, args=pair) for pair in zip(functions, results)]
     for thread in threads:
