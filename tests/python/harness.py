@@ -107,6 +107,25 @@ class Directory(object):
         return fsencode(self.file(name))
 
 
+class Hlist(object):
+    """What a request's handler is, and the directory of its directive."""
+
+    def __init__(self, handler, directory, is_location=False):
+        self.handler = handler
+        # A new string each time, as Apache's pools give it.
+        self.directory = ''.join(list(directory)) if directory else directory
+        self.is_location = is_location
+
+
+class Request(object):
+    """What a dispatcher is handed."""
+
+    def __init__(self, handler, directory, is_location=False, **config):
+        self.hlist = Hlist(handler, directory, is_location)
+        self.config = config
+        self.application = handler
+
+
 class Result(object):
     value = error = None
     depth = 0  # of the traceback

@@ -4,20 +4,10 @@ import sys
 import threading
 
 import harness
-from harness import Directory, apache, case, clock, core, run, runs, together, until
+from harness import Directory, Request, apache, case, clock, core, run, runs, together, until
 
 loading = sys.modules['modpython_core.loading']
 callback = apache.CallBack()
-
-
-class Request(object):
-    is_location = False
-    config = {}
-
-    def __init__(self, handler, directory):
-        self.hlist = self
-        self.handler = handler
-        self.directory = directory
 
 
 def served(function):

@@ -8,21 +8,11 @@ import sys
 import threading
 
 import harness
-from harness import Directory, apache, case, clock, run, together
+from harness import Directory, Request, apache, case, clock, run, together
 
 others = sys.modules['modpython_core.others']
 callback = apache.CallBack()
 exec('def dispatch_by_hand(handler):\n    return handler()\n', apache.__dict__)
-
-
-class Request(object):
-    is_location = False
-    config = {}
-
-    def __init__(self, handler, directory):
-        self.hlist = self
-        self.handler = handler
-        self.directory = directory
 
 
 def changed(here, running):

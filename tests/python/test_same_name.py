@@ -3,25 +3,10 @@
 import os
 import sys
 
-from harness import Directory, apache, case, import_module, raises, run, runs, together
+from harness import Directory, Request, apache, case, import_module, raises, run, runs, together
 from mod_python import wsgi
 
 SOURCE = 'import harness\nharness.ran(__file__)\nwhere = __file__\n'
-
-
-class Hlist(object):
-    def __init__(self, handler, directory, is_location=False):
-        self.handler = handler
-        # A new string each time, as Apache's pools give it.
-        self.directory = ''.join(list(directory)) if directory else directory
-        self.is_location = is_location
-
-
-class Request(object):
-    def __init__(self, handler, directory, is_location=False, **config):
-        self.hlist = Hlist(handler, directory, is_location)
-        self.config = config
-        self.application = handler
 
 
 class Filter(object):
