@@ -74,10 +74,11 @@ check() {
         python=$(variable PYTHON_BIN "$tree/Makefile")
         [ -z "$python" ] || [ -x "$python" ] || fail "its Python is gone ($python is not there): install it again, or configure and make the tree for another Python"
     fi
-    first=$(all_objects "$tree" | grep '/mod_python\.o$' | head -n 1)
+    built=$(all_objects "$tree")
+    first=$(echo "$built" | grep '/mod_python\.o$' | head -n 1)
     [ -n "$first" ] && [ -f "$first" ] || fail "never built (no object mod_python.o): run make there first"
     for source in $(sources); do
-        all_objects "$tree" | grep -q "/$source\.o\$" ||
+        echo "$built" | grep -q "/$source\.o\$" ||
             fail "not built to its end (no object $source.o): run make there again, and see where it stops"
     done
     [ "$(machine "$first")" = "$(machine /bin/sh)" ] ||
