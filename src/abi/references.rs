@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{
     process,
-    python::{
-        Callback, Interpreter, ffi,
-        threads::{Outer, Request},
-    },
+    python::{Callback, Interpreter, ffi, threads::Request},
 };
 #[cfg(not(feature = "python3"))]
 use ffi::{PyInt_AsLong as int_value, PyInt_Check as is_int};
@@ -120,24 +117,11 @@ struct Given {
 unsafe extern "C" fn give_up(data: *mut c_void) -> c_int {
     // SAFETY: `register` made it with Box::into_raw, and APR runs a cleanup once.
     let given = unsafe { Box::from_raw(data.cast::<Given>()) };
-    here(|thread| {
-        let outer = match thread.threads.leave() {
-            // The process ends; the object stays.
-            Outer::Interrupted => return,
-            outer => outer,
-        };
-        // SAFETY: interpreters are not destroyed.
-        match unsafe { thread.threads.select(given.interpreter, Block::new) } {
-            // SAFETY: `leave` has given the GIL up; inside, it is held with a state of the object's interpreter, of
-            // which the pool owned one reference.
-            Some(kept) => unsafe {
-                thread.threads.enter(kept, outer);
-                ffi::Py_DECREF(given.object.cast());
-                thread.threads.release();
-            },
-            // No memory for a state: the object stays, which is better than a count changed without the GIL.
-            None => thread.threads.reenter(outer),
-        }
+    // Where there is no memory for a state the object stays, which is better than a count changed without the GIL.
+    // SAFETY: interpreters are not destroyed; inside, the GIL is held in the object's interpreter, and the pool owned
+    // one reference.
+    here(|thread| unsafe {
+        thread.threads.within(given.interpreter, Block::new, |_| ffi::Py_DECREF(given.object.cast()));
     });
     0
 }

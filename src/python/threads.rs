@@ -297,6 +297,37 @@ impl<P: Cpython, D> Threads<P, D> {
         Some(kept)
     }
 
+    /// Does `work` in an acquisition of its own: with the GIL, on a state of that interpreter, which it is given.
+    /// Nothing if a signal handler ends the process, or if there is no memory for a state; then the GIL is not taken.
+    ///
+    /// # Safety
+    ///
+    /// The interpreter is alive. `work` gives up no acquisition but its own.
+    pub unsafe fn within<R>(
+        &self,
+        interpreter: Interpreter,
+        data: fn(Interpreter) -> D,
+        work: impl FnOnce(ThreadState) -> R,
+    ) -> Option<R> {
+        let outer = self.leave();
+        if matches!(outer, Outer::Interrupted) {
+            return None;
+        }
+        // SAFETY: the caller's promise.
+        let Some(kept) = (unsafe { self.select(interpreter, data) }) else {
+            self.reenter(outer);
+            return None;
+        };
+        let state = kept.state();
+        // SAFETY: `leave` has found that this thread has no GIL, or has given it up; from `enter` on it is held.
+        unsafe {
+            self.enter(kept, outer);
+            let result = work(state);
+            self.release();
+            Some(result)
+        }
+    }
+
     /// In the child of a fork Python has deleted the states of every other interpreter, and of the main one all but the
     /// current one.
     #[inline]

@@ -10,7 +10,7 @@
 //! - A nested acquisition, in a phase that runs, does not see what that phase has. It has a part of its own, so that
 //!   the calls of a filter, or the phases of a redirect within a handler, find what the ones before have left.
 
-use super::{Cpython, Interpreter, Outer, ThreadState, Threads};
+use super::{Cpython, Interpreter, ThreadState, Threads};
 use std::{
     cell::Cell,
     collections::BTreeMap,
@@ -298,44 +298,23 @@ impl<P: Cpython, D> Threads<P, D> {
         }
         self.acquiring_for(None, || {
             while let Some(interpreter) = self.table(|table| table.left(request).map(|(interpreter, _)| interpreter)) {
+                let give_up = |state| {
+                    let luggage = self.table(|table| match table.left(request) {
+                        Some((place, luggage)) if place == interpreter => luggage.take(),
+                        _ => None,
+                    });
+                    if let Some(luggage) = luggage {
+                        // The state is made as new with it.
+                        // SAFETY: the GIL is held with that state, on which nothing runs.
+                        unsafe { P::unpack(state, luggage) };
+                    }
+                };
                 // SAFETY: interpreters are not destroyed.
-                if !unsafe { self.give_up(request, interpreter, data) } {
+                if unsafe { self.within(interpreter, data, give_up) }.is_none() {
                     break;
                 }
             }
         });
         self.table(|table| table.close(request));
-    }
-
-    /// Gives up something that the request has left in an interpreter, whichever thread it was. False if the process
-    /// ends, or if there is no memory.
-    ///
-    /// # Safety
-    ///
-    /// The interpreter is alive.
-    unsafe fn give_up(&self, request: Request, interpreter: Interpreter, data: fn(Interpreter) -> D) -> bool {
-        let outer = self.leave();
-        if matches!(outer, Outer::Interrupted) {
-            return false;
-        }
-        // SAFETY: the caller's promise.
-        let Some(kept) = (unsafe { self.select(interpreter, data) }) else {
-            self.reenter(outer);
-            return false;
-        };
-        let state = kept.state();
-        // SAFETY: `leave` has given the GIL up; from `enter` on it is held with that state, on which nothing runs.
-        unsafe {
-            self.enter(kept, outer);
-            let luggage = self.table(|table| match table.left(request) {
-                Some((place, luggage)) if place == interpreter => luggage.take(),
-                _ => None,
-            });
-            if let Some(luggage) = luggage {
-                P::unpack(state, luggage);
-            }
-            self.release();
-        }
-        true
     }
 }

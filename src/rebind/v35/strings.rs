@@ -5,7 +5,7 @@
 use crate::{
     abi::{data::Block, thread::here},
     process,
-    python::{Cpython, Python, ffi, threads::Outer},
+    python::{Cpython, Python, ffi},
     rebind::learn,
 };
 use std::ffi::c_char;
@@ -17,23 +17,10 @@ pub unsafe extern "C" fn mpc35_rebind_PyUnicode_FromString(text: *const c_char) 
         // SAFETY: as the module called it.
         return unsafe { ffi::PyUnicode_FromString(text) };
     }
-    let made = here(|thread| match thread.threads.leave() {
-        Outer::Interrupted => None,
-        // SAFETY: the main interpreter lives as long as Python.
-        outer => match unsafe { thread.threads.select(Python::main_interpreter(), Block::new) } {
-            // SAFETY: `leave` has found that this thread has no GIL, or has given it up; the text is the module's.
-            Some(kept) => unsafe {
-                thread.threads.enter(kept, outer);
-                // The module never gives its reference up. Of the code of a page there is one string, whoever asks.
-                let made = ffi::PyUnicode_InternFromString(text);
-                thread.threads.release();
-                Some(made)
-            },
-            None => {
-                thread.threads.reenter(outer);
-                None
-            }
-        },
+    // The module never gives its reference up. Of the code of a page there is one string, whoever asks.
+    // SAFETY: the main interpreter lives as long as Python; inside, the GIL is held, and the text is the module's.
+    let made = here(|thread| unsafe {
+        thread.threads.within(Python::main_interpreter(), Block::new, |_| ffi::PyUnicode_InternFromString(text))
     });
     made.flatten().unwrap_or(std::ptr::null_mut())
 }
