@@ -16,6 +16,9 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
 uint64_t mpc_glue_new_state_id(void);
 #endif
 
+/* In remedies.c: where this thread's last read of a body was to put something, if it failed. */
+extern __thread char *mpc_glue_failed_read __attribute__((visibility("hidden")));
+
 /* In states.c: empties a thread state. */
 void mpc_glue_empty_state(PyThreadState *state);
 

@@ -63,8 +63,6 @@ extern int modpython_core_cures(const char *remedy);
 static __thread struct {
     PyObject *string;
     char *start, *end;
-    /* Where the last read was to put something, if it failed. */
-    char *failed;
 } reading;
 
 PyObject *mpc35_rebind_PyBytes_FromStringAndSize(const char *text, Py_ssize_t size)
@@ -81,18 +79,15 @@ PyObject *mpc35_rebind_PyBytes_FromStringAndSize(const char *text, Py_ssize_t si
 
 long mpc35_rebind_ap_get_client_block(void *request, char *buffer, size_t length)
 {
-    long got = modpython_core_get_client_block(request, buffer, length);
-
-    reading.failed = got < 0 ? buffer : NULL;
-    return got;
+    return modpython_core_get_client_block(request, buffer, length);
 }
 
 void mpc35_rebind_PyErr_SetString(PyObject *type, const char *text)
 {
-    char *failed = reading.failed;
+    char *failed = mpc_glue_failed_read;
 
     PyErr_SetString(type, text);
-    reading.failed = NULL;
+    mpc_glue_failed_read = NULL;
     if (failed == NULL || reading.string == NULL || failed + 1 < reading.start || failed > reading.end)
         return;
     if (strcmp(text, "Client read error (Timeout?)") == 0 && modpython_core_cures("reads"))

@@ -87,14 +87,16 @@ void *modpython_core_bucket_create(const char *data, size_t length, void *list)
  */
 extern long ap_get_client_block(void *request, char *buffer, size_t length) __attribute__((weak));
 
+__thread char *mpc_glue_failed_read;
+
 long modpython_core_get_client_block(void *request, char *buffer, size_t length)
 {
-    static __thread char *failed;
+    char *failed = mpc_glue_failed_read;
     long got = -1;
 
     if (failed == NULL || buffer + 1 != failed || !modpython_core_cures("reads"))
         got = ap_get_client_block(request, buffer, length);
-    failed = got < 0 ? buffer : NULL;
+    mpc_glue_failed_read = got < 0 ? buffer : NULL;
     return got;
 }
 
