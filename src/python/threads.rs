@@ -196,11 +196,12 @@ impl<P: Cpython, D> Threads<P, D> {
             kept.outer.set(outer);
             let expected = self.expected.get();
             kept.runs.begin(expected.is_some());
-            self.lists(|inner| {
-                inner.aside.extend(aside);
-                inner.held.push(kept);
-                (borrowed, expected, !inner.surplus.is_empty())
-            })
+            let mut inner = self.inner.borrow_mut();
+            if let Some(aside) = aside {
+                inner.aside.push(aside);
+            }
+            inner.held.push(kept);
+            (borrowed, expected, !inner.surplus.is_empty())
         });
         if !borrowed {
             // SAFETY: the GIL is held with it.
@@ -288,7 +289,7 @@ impl<P: Cpython, D> Threads<P, D> {
         }
         // In one piece for a signal handler: the state of the innermost acquisition is the one that is attached.
         let kept = self.closed(|| {
-            let kept = self.lists(|inner| inner.held.pop().expect("it was there above"));
+            let kept = self.inner.borrow_mut().held.pop().expect("it was there above");
             // SAFETY: the caller holds the GIL with this state.
             unsafe { P::detach() };
             kept
