@@ -68,6 +68,7 @@ fn claim(thread: &Thread, name: &[u8]) -> Claim<'static, Interpreter, Callback> 
 
 /// A directory's name without slashes at its end: up to 3.2, mod_python asks for `/d`, `/d/` and `/d//` by turns, as
 /// the URL was written (MODPYTHON-157).
+#[inline]
 fn directory_name(name: &[u8]) -> &[u8] {
     match name {
         [b'/', rest @ .., b'/'] if process::settings().cures("directory-names") => {
@@ -82,6 +83,11 @@ fn directory_name(name: &[u8]) -> &[u8] {
 /// If it has to be created, `make` is called with the GIL held and a state of the main interpreter current.
 pub fn choose(thread: &Thread, name: &[u8], outer: Outer, make: impl FnOnce() -> Option<Made>) -> Choice {
     let name = directory_name(name);
+    if !Python::is_finalizing() {
+        if let Some(entry) = process::registry().get(name) {
+            return select(thread, name, *entry.interpreter(), Some(*entry.callback()), None, outer);
+        }
+    }
     match claim(thread, name) {
         Claim::Ready(entry) => select(thread, name, *entry.interpreter(), Some(*entry.callback()), None, outer),
         Claim::Finish(attempt, interpreter) => select(thread, name, interpreter, None, Some(attempt), outer),
@@ -106,7 +112,9 @@ fn select(
         }
         return refuse(name, Refusal::NoMemory, outer);
     };
-    kept.data.attempt.replace(attempt);
+    if attempt.is_some() {
+        kept.data.attempt.replace(attempt);
+    }
     Choice::Chosen { kept, callback, attached: false, outer }
 }
 
