@@ -80,14 +80,14 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
         let tick = if watched && state.once_a_tick.get() { tick() } else { 0 };
         if !watched || entry.was_fresh_in(tick) {
             let verdict = entry.verdict(ready.is_in_sys_modules(), None);
-            return Owned::from_borrowed(module).filter(|_| verdict == Verdict::Hit);
+            return if verdict == Verdict::Hit { Owned::from_borrowed(module) } else { None };
         }
         // A file that cannot be seen: another one may have the name now.
         if entry.place() == Place::Local {
             let now = version_of(entry.file())?;
             let verdict = entry.verdict(ready.is_in_sys_modules(), Some(now));
             entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
-            return Owned::from_borrowed(module).filter(|_| verdict == Verdict::Hit);
+            return if verdict == Verdict::Hit { Owned::from_borrowed(module) } else { None };
         }
         let file = entry.file().to_owned();
         drop(table);
@@ -98,7 +98,7 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
         let ready = entry.ready()?;
         let verdict = entry.verdict(ready.is_in_sys_modules(), Some(now));
         entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
-        Owned::from_borrowed(ready.module.as_ptr()).filter(|_| verdict == Verdict::Hit)
+        if verdict == Verdict::Hit { Owned::from_borrowed(ready.module.as_ptr()) } else { None }
     }
 }
 
@@ -161,8 +161,9 @@ impl Asked {
                 raise(ffi::PyExc_TypeError, "import_module() takes at most 4 positional arguments");
                 return None;
             }
-            let mut fields = [std::ptr::null_mut(); 4];
-            fields[..positional.len()].copy_from_slice(positional);
+            // One by one: so few are not worth a call of memcpy.
+            let positional = |place| positional.get(place).copied().unwrap_or(std::ptr::null_mut());
+            let mut fields = [positional(0), positional(1), positional(2), positional(3)];
             for (keyword, value) in named {
                 let field = Self::field(state, keyword)?;
                 if !fields[field].is_null() {
