@@ -167,8 +167,8 @@ pub unsafe fn register(
         } else if let (Some(plain), false) = (plain, data.is_null()) {
             let data = data.cast_mut();
             if let Some(request) = here(|thread| thread.threads.open_request(|| root(pool, data))).flatten() {
-                let ending = Ending { cleaning: Cleaning { request, plain, data }, pool, child };
-                let ending = Box::into_raw(Box::new(ending));
+                let cleaning = Cleaning { request, plain, data };
+                let ending = Box::into_raw(Box::new(Ending { cleaning, pool, child }));
                 return host::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
             }
             if let Some(request) = here(|thread| thread.threads.running_request()).flatten() {
@@ -251,20 +251,20 @@ struct Ending {
 /// Runs that cleanup, in which the module dispatches PythonCleanupHandler. APR runs the newest cleanup first: what that
 /// handler registers itself runs before the end of the request.
 unsafe extern "C" fn end(data: *mut c_void) -> c_int {
-    // SAFETY: as in `clean`; the pool is the one whose cleanups run.
+    // SAFETY: `register` made it with Box::into_raw, and `close`, which runs after this, frees it; the pool is the one
+    // whose cleanups run.
     unsafe {
-        let Ending { cleaning, pool, child } = *Box::from_raw(data.cast::<Ending>());
-        let request = Box::into_raw(Box::new(cleaning.request));
-        host::mpc_host_pool_cleanup_register(pool, request.cast(), Some(close), child);
-        cleaning.run()
+        let ending = &*data.cast::<Ending>();
+        host::mpc_host_pool_cleanup_register(ending.pool, data, Some(close), ending.child);
+        ending.cleaning.run()
     }
 }
 
 /// The end of the request.
 unsafe extern "C" fn close(data: *mut c_void) -> c_int {
-    // SAFETY: `end` made it with Box::into_raw, and APR runs a cleanup once.
-    let request = unsafe { Box::from_raw(data.cast::<Request>()) };
-    here(|thread| thread.threads.close_request(*request, Block::new));
+    // SAFETY: `register` made it with Box::into_raw, `end` has handed it on, and APR runs a cleanup once.
+    let ending = unsafe { Box::from_raw(data.cast::<Ending>()) };
+    here(|thread| thread.threads.close_request(ending.cleaning.request, Block::new));
     0
 }
 

@@ -11,16 +11,22 @@
 //!   the calls of a filter, or the phases of a redirect within a handler, find what the ones before have left.
 
 use super::{Cpython, Interpreter, ThreadState, Threads};
+use rustc_hash::FxBuildHasher;
 use std::{
     cell::Cell,
-    collections::BTreeMap,
+    collections::HashMap,
     num::NonZeroU64,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// A request, by a number that no other of this process has had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Request(NonZeroU64);
+/// A request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// No other of this process has had it.
+    number: NonZeroU64,
+    /// Where the table has it, and may have another one afterwards.
+    place: usize,
+}
 
 /// What an acquisition runs, kept beside its state.
 pub struct Runs {
@@ -59,8 +65,10 @@ struct Part<L> {
     luggage: Option<L>,
 }
 
-/// A request that has begun and not ended.
+/// A request that has begun and not ended, or room for one.
 struct Known<L> {
+    /// None has it now.
+    number: Option<NonZeroU64>,
     /// The address of its first `request_rec`.
     root: usize,
     /// The addresses of the Python objects of all its `request_rec`s.
@@ -73,14 +81,23 @@ struct Known<L> {
 /// The requests of a process that have begun and not ended.
 pub struct Requests<L>(Mutex<Table<L>>);
 
+/// A request by an address. The addresses are not a client's to choose.
+type ByAddress = HashMap<usize, Request, FxBuildHasher>;
+
 /// What the table's lock guards. Public so that it can be held still across a fork.
 pub struct Table<L> {
     next: NonZeroU64,
-    known: BTreeMap<Request, Known<L>>,
+    /// Used again, with the memory that they have, so that a request allocates nothing here.
+    known: Vec<Known<L>>,
+    /// Places in `known` that no request has.
+    free: Vec<usize>,
     /// By the address of the first `request_rec`, and of a Python object: another request may have it afterwards.
-    by_root: BTreeMap<usize, Request>,
-    by_object: BTreeMap<usize, Request>,
+    by_root: ByAddress,
+    by_object: ByAddress,
 }
+
+/// Of the objects and parts of one request the table keeps the memory for so many.
+const ROOM_KEPT: usize = 64;
 
 impl<L> Default for Requests<L> {
     fn default() -> Self {
@@ -93,9 +110,10 @@ impl<L> Requests<L> {
     pub const fn new() -> Self {
         Self(Mutex::new(Table {
             next: NonZeroU64::MIN,
-            known: BTreeMap::new(),
-            by_root: BTreeMap::new(),
-            by_object: BTreeMap::new(),
+            known: Vec::new(),
+            free: Vec::new(),
+            by_root: HashMap::with_hasher(FxBuildHasher),
+            by_object: HashMap::with_hasher(FxBuildHasher),
         }))
     }
 
@@ -106,22 +124,32 @@ impl<L> Requests<L> {
 }
 
 impl<L> Table<L> {
+    /// The request, if it has not ended.
+    fn get(&mut self, request: Request) -> Option<&mut Known<L>> {
+        self.known.get_mut(request.place).filter(|known| known.number == Some(request.number))
+    }
+
     fn open(&mut self, root: usize) -> Request {
-        if let Some(request) = self.by_root.get(&root) {
-            if let Some(known) = self.known.get_mut(request) {
+        if let Some(request) = self.by_root.get(&root).copied() {
+            if let Some(known) = self.get(request) {
                 known.open += 1;
-                return *request;
+                return request;
             }
         }
-        let request = Request(self.next);
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.known.push(Known { number: None, root: 0, objects: Vec::new(), open: 0, parts: Vec::new() });
+            self.known.len() - 1
+        });
+        let request = Request { number: self.next, place };
         self.next = self.next.saturating_add(1);
-        self.known.insert(request, Known { root, objects: Vec::new(), open: 1, parts: Vec::new() });
+        let known = &mut self.known[place];
+        (known.number, known.root, known.open) = (Some(request.number), root, 1);
         self.by_root.insert(root, request);
         request
     }
 
     fn name(&mut self, request: Request, object: usize) {
-        if let Some(known) = self.known.get_mut(&request) {
+        if let Some(known) = self.get(request) {
             known.objects.push(object);
             self.by_object.insert(object, request);
         }
@@ -135,7 +163,7 @@ impl<L> Table<L> {
         interpreter: Interpreter,
         thread: libc::pthread_t,
     ) -> Option<(usize, Option<L>)> {
-        let parts = &mut self.known.get_mut(&request)?.parts;
+        let parts = &mut self.get(request)?.parts;
         let is_free = |part: &Part<L>| part.interpreter == interpreter && part.thread == thread && !part.is_running;
         let place = parts.iter().position(is_free).unwrap_or_else(|| {
             parts.push(Part { interpreter, thread, is_running: false, luggage: None });
@@ -146,7 +174,7 @@ impl<L> Table<L> {
     }
 
     fn put_down(&mut self, request: Request, place: usize, luggage: Option<L>) -> Option<L> {
-        match self.known.get_mut(&request).and_then(|known| known.parts.get_mut(place)) {
+        match self.get(request).and_then(|known| known.parts.get_mut(place)) {
             Some(part) => {
                 part.is_running = false;
                 std::mem::replace(&mut part.luggage, luggage)
@@ -158,7 +186,7 @@ impl<L> Table<L> {
 
     /// Ends one of a request's `request_rec`s. Whether it was the last.
     fn end(&mut self, request: Request) -> bool {
-        self.known.get_mut(&request).is_some_and(|known| {
+        self.get(request).is_some_and(|known| {
             known.open -= 1;
             known.open == 0
         })
@@ -166,21 +194,28 @@ impl<L> Table<L> {
 
     /// An interpreter where the request has left something, and what.
     fn left(&mut self, request: Request) -> Option<(Interpreter, &mut Option<L>)> {
-        let left = self.known.get_mut(&request)?.parts.iter_mut().find(|part| part.luggage.is_some())?;
+        let left = self.get(request)?.parts.iter_mut().find(|part| part.luggage.is_some())?;
         Some((left.interpreter, &mut left.luggage))
     }
 
     /// Forgets a request. What it has left and nobody has given up stays alive.
     fn close(&mut self, request: Request) {
-        let Some(known) = self.known.remove(&request) else { return };
-        for object in known.objects {
-            if self.by_object.get(&object) == Some(&request) {
-                self.by_object.remove(&object);
+        fn forget(by_address: &mut ByAddress, address: usize, request: Request) {
+            if by_address.get(&address) == Some(&request) {
+                by_address.remove(&address);
             }
         }
-        if self.by_root.get(&known.root) == Some(&request) {
-            self.by_root.remove(&known.root);
-        }
+        let Self { known, free, by_root, by_object, .. } = self;
+        let Some(known) = known.get_mut(request.place).filter(|known| known.number == Some(request.number)) else {
+            return;
+        };
+        known.number = None;
+        free.push(request.place);
+        forget(by_root, known.root, request);
+        known.objects.drain(..).for_each(|object| forget(by_object, object, request));
+        known.parts.clear();
+        known.objects.shrink_to(ROOM_KEPT);
+        known.parts.shrink_to(ROOM_KEPT);
     }
 }
 
