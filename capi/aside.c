@@ -24,20 +24,31 @@ struct mpc_luggage {
 /* Rust gives this many words to hold one. */
 typedef char mpc_luggage_fits[sizeof(struct mpc_luggage) <= 8 * sizeof(void *) ? 1 : -1];
 
-/* Exchanges a field of the state with one of the luggage, and notes whether there was something in the state. */
+static int has_luggage(const PyThreadState *state)
+{
+    uintptr_t any = (uintptr_t)state->dict;
+
+#if PY_MAJOR_VERSION >= 3
+    any |= (uintptr_t)state->context | (uintptr_t)state->async_gen_firstiter | (uintptr_t)state->async_gen_finalizer |
+           (uintptr_t)state->coroutine_origin_tracking_depth;
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    any |= (uintptr_t)state->threading_local_key | (uintptr_t)state->threading_local_sentinel;
+#endif
+    return any != 0;
+}
+
+/* Exchanges a field of the state with one of the luggage. */
 #define EXCHANGE(type, field)              \
     do {                                   \
         type mine = state->field;          \
                                            \
         state->field = luggage->field;     \
         luggage->field = mine;             \
-        any |= (uintptr_t)mine;            \
     } while (0)
 
-static int exchange(PyThreadState *state, struct mpc_luggage *luggage)
+static void exchange(PyThreadState *state, struct mpc_luggage *luggage)
 {
-    uintptr_t any = 0;
-
     EXCHANGE(PyObject *, dict);
 #if PY_MAJOR_VERSION >= 3
     EXCHANGE(PyObject *, context);
@@ -50,21 +61,22 @@ static int exchange(PyThreadState *state, struct mpc_luggage *luggage)
     EXCHANGE(PyObject *, threading_local_key);
     EXCHANGE(PyObject *, threading_local_sentinel);
 #endif
-    return any != 0;
 }
 
-/* Takes what travels out of the current state. 0 if there is nothing. */
+/* Takes what travels out of the current state. 0 if there is nothing; then nothing is written. */
 int mpc_glue_pack(PyThreadState *state, struct mpc_luggage *luggage)
 {
+    if (!has_luggage(state))
+        return 0;
     memset(luggage, 0, sizeof *luggage);
-    return exchange(state, luggage);
+    exchange(state, luggage);
+    return 1;
 }
 
 /* Puts it into the current state, in the place of what is there. */
 void mpc_glue_unpack(PyThreadState *state, struct mpc_luggage *luggage)
 {
-    if (!exchange(state, luggage))
-        return;
+    exchange(state, luggage);
     Py_XDECREF(luggage->dict);
 #if PY_MAJOR_VERSION >= 3
     Py_XDECREF(luggage->async_gen_firstiter);

@@ -12,6 +12,7 @@
 #define Py_BUILD_CORE 1
 #endif
 #include <Python.h>
+#include <stdint.h>
 #if PY_VERSION_HEX < 0x030B0000
 #include <frameobject.h>
 #elif PY_VERSION_HEX < 0x030C0000
@@ -34,7 +35,9 @@ int mpc_glue_local(PyObject *name, PyObject **value)
     return *value != NULL;
 #else
     PyObject *names, *found = NULL, **values;
-    Py_ssize_t i;
+    /* Where a variable was found last, by its name's address. It is the GIL that guards them. */
+    static Py_ssize_t places[8];
+    Py_ssize_t *place = &places[((uintptr_t)name >> 4) % 8], size, i;
     int is_there = 0;
 #if PY_VERSION_HEX >= 0x030B0000
     _PyInterpreterFrame *frame = PyThreadState_Get()->cframe->current_frame;
@@ -53,12 +56,15 @@ int mpc_glue_local(PyObject *name, PyObject **value)
     names = frame->f_code->co_varnames;
     values = frame->f_localsplus;
 #endif
-    for (i = 0; i < PyTuple_GET_SIZE(names); i++) {
-        if (PyTuple_GET_ITEM(names, i) != name)
-            continue;
+    size = PyTuple_GET_SIZE(names);
+    i = *place;
+    if (i >= size || PyTuple_GET_ITEM(names, i) != name)
+        for (i = 0; i < size && PyTuple_GET_ITEM(names, i) != name; i++)
+            ;
+    if (i < size) {
         is_there = 1;
         found = values[i];
-        break;
+        *place = i;
     }
 #if PY_VERSION_HEX < 0x030B0000
     /*

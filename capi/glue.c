@@ -75,39 +75,61 @@ PyObject *mpc_glue_private_int(long value)
 /* In Rust: told of a method of the module's callback before it is called, and of its first argument. */
 extern void mpc_method_is_dispatched(const char *name, PyObject *first);
 
+#if PY_VERSION_HEX >= 0x03090000
+/* Arguments of a method of the callback, which has three at most. */
+#define PLACES 4
+
+/* Calls a method without making it an object first. */
+static PyObject *call_method(PyObject *object, const char *name, PyObject **arguments, Py_ssize_t count)
+{
+    /* The callee may use the place before the first argument. */
+    PyObject *places[1 + 1 + PLACES] = {NULL, object}, *method = PyUnicode_FromString(name), *result;
+    Py_ssize_t i;
+
+    if (method == NULL)
+        return NULL;
+    for (i = 0; i < count; i++)
+        places[2 + i] = arguments[i];
+    result = PyObject_VectorcallMethod(method, places + 1, (size_t)(1 + count) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_DECREF(method);
+    return result;
+}
+#endif
+
 PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *format, va_list values)
 {
-    PyObject *method, *arguments, *result = NULL;
+    PyObject *arguments, **items = &arguments, *result = NULL;
+    Py_ssize_t count = 1;
 
     if (object == NULL || name == NULL) {
         PyErr_BadInternalCall();
         return NULL;
     }
-    method = PyObject_GetAttrString(object, name);
-    if (method == NULL)
-        return NULL;
     arguments = format != NULL && *format != '\0' ? Py_VaBuildValue(format, values) : PyTuple_New(0);
-    if (arguments != NULL && !PyTuple_Check(arguments)) {
-        /* A format of one item stands for one argument. The callee may use the place before it for `self`. */
-        PyObject *places[2] = {NULL, arguments};
-
-        mpc_method_is_dispatched(name, arguments);
-#if PY_VERSION_HEX >= 0x03090000
-        result = PyObject_Vectorcall(method, places + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-#else
-        result = PyObject_CallFunctionObjArgs(method, places[1], NULL);
-#endif
-    } else if (arguments != NULL) {
-        if (PyTuple_GET_SIZE(arguments) > 0)
-            mpc_method_is_dispatched(name, PyTuple_GET_ITEM(arguments, 0));
-#if PY_VERSION_HEX >= 0x03090000
-        result = PyObject_Vectorcall(method, ((PyTupleObject *)arguments)->ob_item, PyTuple_GET_SIZE(arguments), NULL);
-#else
-        result = PyObject_Call(method, arguments, NULL);
-#endif
+    if (arguments == NULL)
+        return NULL;
+    /* A format of one item stands for one argument. */
+    if (PyTuple_Check(arguments)) {
+        items = ((PyTupleObject *)arguments)->ob_item;
+        count = PyTuple_GET_SIZE(arguments);
     }
-    Py_XDECREF(arguments);
-    Py_DECREF(method);
+    if (count > 0)
+        mpc_method_is_dispatched(name, items[0]);
+#if PY_VERSION_HEX >= 0x03090000
+    if (count <= PLACES) {
+        result = call_method(object, name, items, count);
+    } else
+#endif
+    {
+        PyObject *method = PyObject_GetAttrString(object, name);
+
+        if (method != NULL && items != &arguments)
+            result = PyObject_Call(method, arguments, NULL);
+        else if (method != NULL)
+            result = PyObject_CallFunctionObjArgs(method, arguments, NULL);
+        Py_XDECREF(method);
+    }
+    Py_DECREF(arguments);
     return result;
 }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
-    ffi::{c_int, c_void},
+    ffi::{c_int, c_long, c_void},
     ptr,
     sync::{
         Mutex,
@@ -57,6 +57,8 @@ pub struct Block {
     pub attempt: RefCell<Option<Attempt>>,
     /// The last result handed to the module; see `references`.
     pub result: Cell<*mut ffi::PyObject>,
+    /// Its value.
+    pub value: Cell<c_long>,
 }
 
 /// Objects that were kept in blocks of threads that have ended, or of states that were given up. No GIL is held there.
@@ -121,6 +123,7 @@ impl Block {
             slot: Cell::new(ptr::null_mut()),
             attempt: RefCell::new(None),
             result: Cell::new(ptr::null_mut()),
+            value: Cell::new(0),
         }
     }
 

@@ -9,13 +9,19 @@ use super::{
 };
 use crate::{
     process,
-    python::{Callback, Interpreter, ffi, threads::Request},
+    python::{
+        Callback, Interpreter, ffi,
+        threads::{Record, Request},
+    },
 };
 #[cfg(not(feature = "python3"))]
 use ffi::{PyInt_AsLong as int_value, PyInt_Check as is_int};
 #[cfg(feature = "python3")]
 use ffi::{PyLong_AsLong as int_value, PyLong_Check as is_int};
-use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::{
+    ffi::{CStr, c_char, c_int, c_long, c_void},
+    ptr,
+};
 
 unsafe extern "C" {
     fn mpc_glue_private_int(value: c_long) -> *mut ffi::PyObject;
@@ -93,7 +99,7 @@ unsafe fn keep_value(block: &Block, value: c_long) -> *mut ffi::PyObject {
     let kept = block.result.get();
     // SAFETY: the GIL is held, and `kept` is NULL or an int of which the block owns a reference.
     unsafe {
-        if !kept.is_null() && int_value(kept) == value {
+        if !kept.is_null() && block.value.get() == value {
             ffi::Py_INCREF(kept);
             return kept;
         }
@@ -101,6 +107,7 @@ unsafe fn keep_value(block: &Block, value: c_long) -> *mut ffi::PyObject {
         if !new.is_null() {
             ffi::Py_INCREF(new);
             block.result.set(new);
+            block.value.set(value);
             ffi::Py_XDECREF(kept);
         }
         new
@@ -166,7 +173,7 @@ pub unsafe fn register(
             }
         } else if let (Some(plain), false) = (plain, data.is_null()) {
             let data = data.cast_mut();
-            if let Some(request) = here(|thread| thread.threads.open_request(|| root(pool, data))).flatten() {
+            if let Some(request) = here(|thread| thread.threads.open_request(|| record_of(pool, data))).flatten() {
                 let cleaning = Cleaning { request, plain, data };
                 let ending = Box::into_raw(Box::new(Ending { cleaning, pool, child }));
                 return host::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
@@ -186,7 +193,7 @@ pub unsafe fn register(
 /// # Safety
 ///
 /// `data` points to a `request_rec`, or to something else that does not begin with the address of that pool.
-unsafe fn root(pool: *mut c_void, data: *mut c_void) -> usize {
+unsafe fn record_of(pool: *mut c_void, data: *mut c_void) -> Record {
     /// The beginning of `request_rec`, the same from httpd 2.0 to 2.4.
     #[repr(C)]
     struct RequestRec {
@@ -201,12 +208,12 @@ unsafe fn root(pool: *mut c_void, data: *mut c_void) -> usize {
     // SAFETY: whatever a cleanup is registered with has a word to read; the others live as long as this one.
     unsafe {
         if (*record).pool != pool {
-            return data as usize;
+            return Record { root: data as usize, is_first: true };
         }
         loop {
             let before = if (*record).main.is_null() { (*record).prev } else { (*record).main };
             if before.is_null() {
-                return record as usize;
+                return Record { root: record as usize, is_first: ptr::eq(record.cast(), data) };
             }
             record = before;
         }

@@ -117,15 +117,15 @@ unsafe impl Cpython for Cpython2 {
         unsafe { mpc_glue_put_back(state.as_ptr(), &raw mut *aside) }
     }
 
-    unsafe fn pack(state: ThreadState) -> Option<Luggage> {
+    unsafe fn pack(state: ThreadState) -> Option<Box<Luggage>> {
         let mut luggage = Luggage::room();
         // SAFETY: the caller holds the GIL with this state; there is room, as the glue has checked.
-        (unsafe { mpc_glue_pack(state.as_ptr(), &raw mut luggage) } != 0).then_some(luggage)
+        (unsafe { mpc_glue_pack(state.as_ptr(), &raw mut luggage) } != 0).then(|| Box::new(luggage))
     }
 
-    unsafe fn unpack(state: ThreadState, mut luggage: Luggage) {
+    unsafe fn unpack(state: ThreadState, mut luggage: Box<Luggage>) {
         // SAFETY: the caller holds the GIL with this state, and what was packed is handed over.
-        unsafe { mpc_glue_unpack(state.as_ptr(), &raw mut luggage) }
+        unsafe { mpc_glue_unpack(state.as_ptr(), &raw mut *luggage) }
     }
 
     unsafe fn delete(state: ThreadState) {

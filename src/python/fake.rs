@@ -205,21 +205,21 @@ unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUT
             (state.id, state.value) = *aside;
         });
     }
-    unsafe fn pack(state: ThreadState) -> Option<Value> {
+    unsafe fn pack(state: ThreadState) -> Option<Box<Value>> {
         let value = world(|world| {
             assert_eq!(world.attached, Some(number(state)), "another state is current");
             let state = world.alive(state);
             if MUTANT == PACKS_A_COPY { state.value } else { std::mem::take(&mut state.value) }
         });
-        (value != 0).then_some(value)
+        (value != 0).then(|| Box::new(value))
     }
-    unsafe fn unpack(state: ThreadState, luggage: Value) {
+    unsafe fn unpack(state: ThreadState, luggage: Box<Value>) {
         world(|world| {
             assert_eq!(world.attached, Some(number(state)), "another state is current");
             world.ids += 1;
             let id = world.ids;
             let state = world.alive(state);
-            (state.id, state.value) = (id, if MUTANT == UNPACKS_NOTHING { 0 } else { luggage });
+            (state.id, state.value) = (id, if MUTANT == UNPACKS_NOTHING { 0 } else { *luggage });
         });
     }
     unsafe fn delete(state: ThreadState) {

@@ -177,13 +177,13 @@ pub unsafe trait Cpython: 'static {
     ///
     /// # Safety
     /// As for [`renew`](Self::renew).
-    unsafe fn pack(state: ThreadState) -> Option<Self::Luggage>;
+    unsafe fn pack(state: ThreadState) -> Option<Box<Self::Luggage>>;
 
     /// Puts it into the current state, which is as new but for what is then given up.
     ///
     /// # Safety
     /// As for [`renew`](Self::renew); `luggage` was packed in the same interpreter.
-    unsafe fn unpack(state: ThreadState, luggage: Self::Luggage);
+    unsafe fn unpack(state: ThreadState, luggage: Box<Self::Luggage>);
 
     /// Frees a state that was made as new, or never used, and is not current.
     ///

@@ -17,7 +17,7 @@ mod requests;
 mod selection;
 
 use super::{Cpython, Interpreter, ThreadState, fork, signals};
-pub use requests::{Request, Requests, Table};
+pub use requests::{Record, Request, Requests, Table};
 use std::{
     cell::{Cell, RefCell},
     marker::PhantomData,
@@ -253,10 +253,16 @@ impl<P: Cpython, D> Threads<P, D> {
         self.look(|inner| inner.held.last().map(Rc::clone)).flatten()
     }
 
+    /// What `read` says of it. It runs no Python code.
+    #[inline]
+    pub fn on_innermost<R>(&self, read: impl FnOnce(&Kept<D>) -> R) -> Option<R> {
+        self.look(|inner| inner.held.last().map(|kept| read(kept))).flatten()
+    }
+
     /// Whether the innermost acquisition runs on this state.
     #[inline]
     pub fn runs_on(&self, state: ThreadState) -> bool {
-        self.look(|inner| inner.held.last().is_some_and(|kept| kept.state.get() == state)) == Some(true)
+        self.on_innermost(|kept| kept.state.get() == state) == Some(true)
     }
 
     /// Whether the state is one that this thread goes on using, or will delete itself.

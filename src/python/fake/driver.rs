@@ -6,7 +6,7 @@ use super::{
 };
 use crate::python::{
     Cpython,
-    threads::{Request, Requests, Threads},
+    threads::{Record, Request, Requests, Threads},
 };
 use std::{collections::HashMap, mem::ManuallyDrop, panic};
 
@@ -132,7 +132,7 @@ impl<const FOLLOWS: bool, const MUTANT: u8> Driver<FOLLOWS, MUTANT> {
 
     fn phase(&mut self, depth: u64, object: usize, is_first: bool) -> Option<Request> {
         self.acquired_for(depth, object, None, |threads| {
-            let opened = if is_first { threads.open_request(|| object) } else { None };
+            let opened = if is_first { threads.open_request(|| Record { root: object, is_first: true }) } else { None };
             // SAFETY: the GIL is held, and nothing runs on the state.
             unsafe { threads.dispatch(Some(object)) };
             opened

@@ -11,10 +11,8 @@
 //!   the calls of a filter, or the phases of a redirect within a handler, find what the ones before have left.
 
 use super::{Cpython, Interpreter, ThreadState, Threads};
-use rustc_hash::FxBuildHasher;
 use std::{
     cell::Cell,
-    collections::HashMap,
     num::NonZeroU64,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -26,6 +24,15 @@ pub struct Request {
     number: NonZeroU64,
     /// Where the table has it, and may have another one afterwards.
     place: usize,
+}
+
+/// A `request_rec`, by the first of those that Apache has made of what a client has asked for.
+#[derive(Clone, Copy)]
+pub struct Record {
+    /// The address of the first.
+    pub root: usize,
+    /// It is the first itself.
+    pub is_first: bool,
 }
 
 /// What an acquisition runs, kept beside its state.
@@ -62,7 +69,7 @@ struct Part<L> {
     thread: libc::pthread_t,
     /// An acquisition runs it.
     is_running: bool,
-    luggage: Option<L>,
+    luggage: Option<Box<L>>,
 }
 
 /// A request that has begun and not ended, or room for one.
@@ -81,9 +88,6 @@ struct Known<L> {
 /// The requests of a process that have begun and not ended.
 pub struct Requests<L>(Mutex<Table<L>>);
 
-/// A request by an address. The addresses are not a client's to choose.
-type ByAddress = HashMap<usize, Request, FxBuildHasher>;
-
 /// What the table's lock guards. Public so that it can be held still across a fork.
 pub struct Table<L> {
     next: NonZeroU64,
@@ -91,13 +95,18 @@ pub struct Table<L> {
     known: Vec<Known<L>>,
     /// Places in `known` that no request has.
     free: Vec<usize>,
-    /// By the address of the first `request_rec`, and of a Python object: another request may have it afterwards.
-    by_root: ByAddress,
-    by_object: ByAddress,
+    /// The Python objects named last, and their requests, each at the place that its address gives.
+    named: [Option<(usize, Request)>; NAMED],
 }
 
 /// Of the objects and parts of one request the table keeps the memory for so many.
 const ROOM_KEPT: usize = 64;
+const NAMED: usize = 256;
+
+/// Where `named` has an object, if no other has taken its place. Objects lie 16 bytes apart at least.
+fn place_of(object: usize) -> usize {
+    (object >> 4 ^ object >> 12) % NAMED
+}
 
 impl<L> Default for Requests<L> {
     fn default() -> Self {
@@ -108,13 +117,7 @@ impl<L> Default for Requests<L> {
 impl<L> Requests<L> {
     /// None is known yet.
     pub const fn new() -> Self {
-        Self(Mutex::new(Table {
-            next: NonZeroU64::MIN,
-            known: Vec::new(),
-            free: Vec::new(),
-            by_root: HashMap::with_hasher(FxBuildHasher),
-            by_object: HashMap::with_hasher(FxBuildHasher),
-        }))
+        Self(Mutex::new(Table { next: NonZeroU64::MIN, known: Vec::new(), free: Vec::new(), named: [None; NAMED] }))
     }
 
     /// The table, held still across a fork.
@@ -129,12 +132,22 @@ impl<L> Table<L> {
         self.known.get_mut(request.place).filter(|known| known.number == Some(request.number))
     }
 
-    fn open(&mut self, root: usize) -> Request {
-        if let Some(request) = self.by_root.get(&root).copied() {
-            if let Some(known) = self.get(request) {
-                known.open += 1;
-                return request;
-            }
+    /// The one among those that have not ended of which `is_it` is true. The newest: what has been freed under an older
+    /// one may have come to another at the same address.
+    fn find(&self, is_it: impl Fn(&Known<L>) -> bool) -> Option<Request> {
+        let all = self.known.iter().enumerate().filter(|(_, known)| is_it(known));
+        let open = all.filter_map(|(place, known)| known.number.map(|number| Request { number, place }));
+        open.max_by_key(|request| request.number)
+    }
+
+    fn open(&mut self, record: Record) -> Request {
+        let Record { root, is_first } = record;
+        // One that Apache has made of another. Those are rare, and no more requests are looked through than threads and
+        // connections have begun.
+        let known = if is_first { None } else { self.find(|known| known.root == root) };
+        if let Some(request) = known {
+            self.known[request.place].open += 1;
+            return request;
         }
         let place = self.free.pop().unwrap_or_else(|| {
             self.known.push(Known { number: None, root: 0, objects: Vec::new(), open: 0, parts: Vec::new() });
@@ -144,14 +157,22 @@ impl<L> Table<L> {
         self.next = self.next.saturating_add(1);
         let known = &mut self.known[place];
         (known.number, known.root, known.open) = (Some(request.number), root, 1);
-        self.by_root.insert(root, request);
         request
     }
 
     fn name(&mut self, request: Request, object: usize) {
         if let Some(known) = self.get(request) {
             known.objects.push(object);
-            self.by_object.insert(object, request);
+            self.named[place_of(object)] = Some((object, request));
+        }
+    }
+
+    /// The request of that object. Another one's may have had its address before.
+    fn of(&mut self, object: usize) -> Option<Request> {
+        let named = self.named[place_of(object)].filter(|(named, _)| *named == object);
+        match named.filter(|(_, request)| self.get(*request).is_some()) {
+            Some((_, request)) => Some(request),
+            None => self.find(|known| known.objects.contains(&object)),
         }
     }
 
@@ -162,7 +183,7 @@ impl<L> Table<L> {
         request: Request,
         interpreter: Interpreter,
         thread: libc::pthread_t,
-    ) -> Option<(usize, Option<L>)> {
+    ) -> Option<(usize, Option<Box<L>>)> {
         let parts = &mut self.get(request)?.parts;
         let is_free = |part: &Part<L>| part.interpreter == interpreter && part.thread == thread && !part.is_running;
         let place = parts.iter().position(is_free).unwrap_or_else(|| {
@@ -173,7 +194,7 @@ impl<L> Table<L> {
         Some((place, parts[place].luggage.take()))
     }
 
-    fn put_down(&mut self, request: Request, place: usize, luggage: Option<L>) -> Option<L> {
+    fn put_down(&mut self, request: Request, place: usize, luggage: Option<Box<L>>) -> Option<Box<L>> {
         match self.get(request).and_then(|known| known.parts.get_mut(place)) {
             Some(part) => {
                 part.is_running = false;
@@ -184,38 +205,36 @@ impl<L> Table<L> {
         }
     }
 
-    /// Ends one of a request's `request_rec`s. Whether it was the last.
+    /// Ends one of a request's `request_rec`s. After the last the request is forgotten, but if it has left something
+    /// that is to be given up first: true.
     fn end(&mut self, request: Request) -> bool {
-        self.get(request).is_some_and(|known| {
-            known.open -= 1;
-            known.open == 0
-        })
+        let Some(known) = self.get(request) else { return false };
+        known.open -= 1;
+        if known.open > 0 {
+            return false;
+        }
+        let has_left = known.parts.iter().any(|part| part.luggage.is_some());
+        if !has_left {
+            self.close(request);
+        }
+        has_left
     }
 
     /// An interpreter where the request has left something, and what.
-    fn left(&mut self, request: Request) -> Option<(Interpreter, &mut Option<L>)> {
+    fn left(&mut self, request: Request) -> Option<(Interpreter, &mut Option<Box<L>>)> {
         let left = self.get(request)?.parts.iter_mut().find(|part| part.luggage.is_some())?;
         Some((left.interpreter, &mut left.luggage))
     }
 
     /// Forgets a request. What it has left and nobody has given up stays alive.
     fn close(&mut self, request: Request) {
-        fn forget(by_address: &mut ByAddress, address: usize, request: Request) {
-            if by_address.get(&address) == Some(&request) {
-                by_address.remove(&address);
-            }
-        }
-        let Self { known, free, by_root, by_object, .. } = self;
-        let Some(known) = known.get_mut(request.place).filter(|known| known.number == Some(request.number)) else {
-            return;
-        };
+        let Some(known) = self.get(request) else { return };
         known.number = None;
-        free.push(request.place);
-        forget(by_root, known.root, request);
-        known.objects.drain(..).for_each(|object| forget(by_object, object, request));
         known.parts.clear();
-        known.objects.shrink_to(ROOM_KEPT);
         known.parts.shrink_to(ROOM_KEPT);
+        known.objects.clear();
+        known.objects.shrink_to(ROOM_KEPT);
+        self.free.push(request.place);
     }
 }
 
@@ -226,19 +245,18 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// A `request_rec` begins in the innermost acquisition, before anything is dispatched in it: it is the one that is
-    /// dispatched next. `root` finds the first of those that Apache has made of what a client has asked for. Nothing,
-    /// and `root` is not called, if there is no acquisition, or if something runs in it.
-    pub fn open_request(&self, root: impl FnOnce() -> usize) -> Option<Request> {
-        let kept = self.innermost().filter(|kept| !kept.runs.has_run.get())?;
-        let root = root();
-        let request = self.table(|table| table.open(root));
-        kept.runs.opened.set(Some(request));
+    /// dispatched next. Nothing, and `record` is not called, if there is no acquisition, or if something runs in it.
+    pub fn open_request(&self, record: impl FnOnce() -> Record) -> Option<Request> {
+        self.on_innermost(|kept| kept.runs.has_run.get()).filter(|has_run| !has_run)?;
+        let record = record();
+        let request = self.table(|table| table.open(record));
+        self.on_innermost(|kept| kept.runs.opened.set(Some(request)));
         Some(request)
     }
 
     /// The request that the innermost acquisition runs.
     pub fn running_request(&self) -> Option<Request> {
-        self.innermost()?.runs.part.get().map(|(request, _)| request)
+        self.on_innermost(|kept| kept.runs.part.get())?.map(|(request, _)| request)
     }
 
     /// The innermost acquisition is going to run Python code; where a request's object is known that it is for, it goes
@@ -248,16 +266,17 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// This thread holds the GIL with the state of that acquisition, and no Python code runs on it.
     pub unsafe fn dispatch(&self, object: Option<usize>) {
-        let Some(kept) = self.innermost() else { return };
-        kept.runs.has_run.set(true);
-        let opened = kept.runs.opened.take();
-        let Some(object) = object else { return };
+        let begun = self.on_innermost(|kept| {
+            kept.runs.has_run.set(true);
+            kept.runs.opened.take()
+        });
+        let (Some(opened), Some(object)) = (begun, object) else { return };
         let request = self.table(|table| match opened {
             Some(request) => {
                 table.name(request, object);
                 Some(request)
             }
-            None => table.by_object.get(&object).copied(),
+            None => table.of(object),
         });
         if let Some(request) = request {
             // SAFETY: the caller's promise.
@@ -271,8 +290,8 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// As for [`dispatch`](Self::dispatch).
     pub(super) unsafe fn resume(&self, request: Request) {
-        let Some(kept) = self.innermost() else { return };
-        let (interpreter, state, running) = (kept.interpreter, kept.state(), kept.runs.part.get());
+        let innermost = self.on_innermost(|kept| (kept.interpreter, kept.state(), kept.runs.part.get()));
+        let Some((interpreter, state, running)) = innermost else { return };
         if running.is_some_and(|(running, _)| running == request) {
             return;
         }
@@ -280,7 +299,7 @@ impl<P: Cpython, D> Threads<P, D> {
         unsafe { self.put_down(state, running) };
         let thread = self.this_thread();
         let found = self.table(|table| table.take_up(request, interpreter, thread));
-        kept.runs.part.set(found.as_ref().map(|(place, _)| (request, *place)));
+        self.on_innermost(|kept| kept.runs.part.set(found.as_ref().map(|(place, _)| (request, *place))));
         if let Some((_, Some(luggage))) = found {
             // SAFETY: the caller's promise; the luggage was packed in this interpreter.
             unsafe { P::unpack(state, luggage) };

@@ -7,13 +7,17 @@ use super::global;
 use crate::{
     abi::{
         acquire::{self, Choice},
+        data::Block,
         host::{self, Cleanup},
         inittab::{self, InitFunction},
         lifetime, references, start,
         thread::{Start, Step, Thread, here},
     },
     process,
-    python::{Callback, Cpython, Python, ThreadState, ffi, threads::Outer},
+    python::{
+        Callback, Cpython, Python, ThreadState, ffi,
+        threads::{Kept, Outer},
+    },
     rebind::learn,
 };
 use std::{
@@ -43,10 +47,23 @@ pub unsafe extern "C" fn mpc35_rebind_PyImport_AppendInittab(name: *const c_char
 /// `apr_hash_make`; the first after Py_Initialize in python_init is the hash of the interpreters.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c_void {
+    if learn::armed() {
+        // A request's own.
+        // SAFETY: as the module called it.
+        return unsafe { host::mpc_host_hash_make(pool) };
+    }
     // SAFETY: as the module called it.
+    unsafe { make_table(pool) }
+}
+
+/// # Safety
+///
+/// `pool` is that of the configuration, or of whatever else the module makes a table for before it is armed.
+#[cold]
+unsafe fn make_table(pool: *mut c_void) -> *mut c_void {
+    // SAFETY: the caller's promise.
     let hash = unsafe { host::mpc_host_hash_make(pool) };
-    // Requests make tables too.
-    if !learn::armed() && Start::reached() == Start::Initialized {
+    if Start::reached() == Start::Initialized {
         learn::interpreters_are(hash);
         // SAFETY: the pool of the configuration, in which the module has just made its table.
         unsafe { lifetime::register(pool) };
@@ -113,14 +130,27 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
     key: *const c_void,
     length: isize,
 ) -> *mut c_void {
-    if learn::is_interpreters(hash) {
-        // SAFETY: the module looks names up there, with APR_HASH_KEY_STRING.
-        if let Some(data) = unsafe { find_interpreter(key.cast()) } {
-            return data;
-        }
+    if !learn::is_interpreters(hash) {
+        // SAFETY: as the module called it.
+        return unsafe { host::mpc_host_hash_get(hash, key, length) };
     }
     // SAFETY: as the module called it.
-    unsafe { host::mpc_host_hash_get(hash, key, length) }
+    unsafe { look_up(hash, key, length) }
+}
+
+/// In the hash of the interpreters.
+///
+/// # Safety
+///
+/// As for `apr_hash_get`.
+#[inline(never)]
+unsafe fn look_up(hash: *mut c_void, key: *const c_void, length: isize) -> *mut c_void {
+    // SAFETY: the module looks names up there, with APR_HASH_KEY_STRING.
+    match unsafe { find_interpreter(key.cast()) } {
+        Some(data) => data,
+        // SAFETY: as the module called it.
+        None => unsafe { host::mpc_host_hash_get(hash, key, length) },
+    }
 }
 
 /// What an acquisition that has begun in this thread is answered; nothing if none has.
@@ -128,7 +158,6 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
 /// # Safety
 ///
 /// `name` is a NUL-terminated string.
-#[inline(never)]
 unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
     here(|thread| {
         if !learn::armed() {
@@ -257,11 +286,11 @@ fn is_innermost(state: *mut c_void) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_array_push(array: *mut c_void) -> *mut c_void {
     let slot = here(|thread| {
-        let kept = thread.threads.innermost().filter(|kept| kept.data.has_array(array))?;
-        Some(kept.data.slot(ptr::null_mut()))
+        let slot = |kept: &Kept<Block>| kept.data.has_array(array).then(|| kept.data.slot(ptr::null_mut()));
+        thread.threads.on_innermost(slot)
     });
     match slot {
-        Some(Some(slot)) => slot,
+        Some(Some(Some(slot))) => slot,
         // SAFETY: as the module called it.
         _ => unsafe { host::mpc_host_array_push(array) },
     }
