@@ -113,5 +113,5 @@ unsafe extern "C" fn mpc_method_dispatched(name: *const c_char, result: *mut ffi
         return result;
     }
     // SAFETY: the glue has called a method of that name; the host holds the GIL, and the reference is ours.
-    unsafe { references::dispatched(CStr::from_ptr(name), result) }
+    unsafe { references::dispatched(name, result) }
 }

@@ -27,21 +27,32 @@ unsafe extern "C" {
     fn mpc_glue_private_int(value: c_long) -> *mut ffi::PyObject;
 }
 
+/// Whether a method has that name. Most have not, and differ in their first letter.
+///
+/// # Safety
+///
+/// `method` is NUL-terminated.
+unsafe fn is_named(method: *const c_char, name: &CStr) -> bool {
+    // SAFETY: both are NUL-terminated, so that each has a first byte.
+    unsafe { *method == *name.as_ptr() && libc::strcmp(method, name.as_ptr()) == 0 }
+}
+
 /// What a relinked module has got from a method of that name: publishes the interpreter with the callback that `init`
 /// returns, and trades a handler's result ([`dispatched`]).
 ///
 /// # Safety
 ///
-/// The GIL is held; `result` is a reference that is taken over.
-pub unsafe fn method_returned(name: &CStr, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    if name == c"init" {
-        // The module keeps the reference it is given, in a structure of this thread; this one is everybody else's.
-        // SAFETY: the GIL is held, and `result` is an object.
-        unsafe { ffi::Py_INCREF(result) };
-        here(|thread| acquire::publish(thread, Callback::new(result).expect("an object")));
-    }
+/// The GIL is held; `result` is a reference that is taken over; `name` is NUL-terminated.
+pub unsafe fn method_returned(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    unsafe { dispatched(name, result) }
+    unsafe {
+        if is_named(name, c"init") {
+            // The module keeps the reference it is given, in a structure of this thread; this one is everybody else's.
+            ffi::Py_INCREF(result);
+            here(|thread| acquire::publish(thread, Callback::new(result).expect("an object")));
+        }
+        dispatched(name, result)
+    }
 }
 
 /// What a method of that name has returned to mod_python: a handler's result is traded for one that may be counted
@@ -50,12 +61,15 @@ pub unsafe fn method_returned(name: &CStr, result: *mut ffi::PyObject) -> *mut f
 /// # Safety
 ///
 /// As for [`method_returned`].
-pub unsafe fn dispatched(name: &CStr, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    if (name != c"HandlerDispatch" && name != c"ConnectionDispatch") || !process::settings().cures("results") {
-        return result;
-    }
+pub unsafe fn dispatched(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    here(|thread| unsafe { make_private(thread, result) }).unwrap_or(result)
+    unsafe {
+        let is_handlers = is_named(name, c"HandlerDispatch") || is_named(name, c"ConnectionDispatch");
+        if !is_handlers || !process::settings().cures("results") {
+            return result;
+        }
+        here(|thread| make_private(thread, result)).unwrap_or(result)
+    }
 }
 
 /// Trades a handler's result for one that may be counted without the GIL: python_handler and python_connection release
@@ -280,21 +294,22 @@ unsafe extern "C" fn close(data: *mut c_void) -> c_int {
 unsafe extern "C" fn mpc_method_is_dispatched(name: *const c_char, first: *mut ffi::PyObject) {
     // SAFETY: the glue has a NUL-terminated name and a live argument, and holds the GIL.
     unsafe {
-        let object = match CStr::from_ptr(name).to_bytes() {
-            b"HandlerDispatch" => Some(first as usize),
+        let object = if is_named(name, c"HandlerDispatch") {
+            Some(first as usize)
+        } else if is_named(name, c"FilterDispatch") || is_named(name, c"IncludeDispatch") {
             // Whose first argument is a filter.
-            b"FilterDispatch" | b"IncludeDispatch" => {
-                let request = ffi::PyObject_GetAttrString(first, c"req".as_ptr());
-                if request.is_null() {
-                    ffi::PyErr_Clear();
-                } else {
-                    // The filter has another reference.
-                    ffi::Py_DECREF(request);
-                }
-                (!request.is_null()).then_some(request as usize)
+            let request = ffi::PyObject_GetAttrString(first, c"req".as_ptr());
+            if request.is_null() {
+                ffi::PyErr_Clear();
+            } else {
+                // The filter has another reference.
+                ffi::Py_DECREF(request);
             }
-            b"ConnectionDispatch" | b"ImportDispatch" => None,
-            _ => return,
+            (!request.is_null()).then_some(request as usize)
+        } else if is_named(name, c"ConnectionDispatch") || is_named(name, c"ImportDispatch") {
+            None
+        } else {
+            return;
         };
         here(|thread| thread.threads.dispatch(object));
     }

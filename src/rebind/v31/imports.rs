@@ -281,5 +281,5 @@ unsafe extern "C" fn mpc31_method_returned(name: *const c_char, result: *mut ffi
         return result;
     }
     // SAFETY: the glue has called a method of that name; the module holds the GIL, and the reference is ours.
-    unsafe { references::method_returned(CStr::from_ptr(name), result) }
+    unsafe { references::method_returned(name, result) }
 }
