@@ -277,13 +277,13 @@ impl<P: Cpython, D> Threads<P, D> {
     /// This thread must hold the GIL with the state of that acquisition.
     #[inline]
     pub unsafe fn release(&self) -> Option<Rc<Kept<D>>> {
-        let (state, aside, part) = self.lists(|inner| {
+        let (interpreter, state, aside, part) = self.lists(|inner| {
             let kept = inner.held.last()?;
             let aside = if kept.origin == Origin::Borrowed { inner.aside.pop() } else { None };
-            Some((kept.state.get(), aside, kept.runs.end()))
+            Some((kept.interpreter, kept.state.get(), aside, kept.runs.end()))
         })?;
         // SAFETY: the caller's promise; what has run on the state has ended.
-        unsafe { self.put_down(state, part) };
+        unsafe { self.put_down(interpreter, state, part) };
         // The acquisition is still on the stack: destructors of a request's objects run Python code, and may acquire an
         // interpreter themselves.
         // SAFETY: the caller holds the GIL with it.

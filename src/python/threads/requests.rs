@@ -10,12 +10,11 @@
 //! - A nested acquisition, in a phase that runs, does not see what that phase has. It has a part of its own, so that
 //!   the calls of a filter, or the phases of a redirect within a handler, find what the ones before have left.
 
-use super::{Cpython, Interpreter, ThreadState, Threads};
-use std::{
-    cell::Cell,
-    num::NonZeroU64,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+mod table;
+
+use super::{Cpython, Interpreter, Kept, ThreadState, Threads};
+use std::{cell::Cell, num::NonZeroU64};
+pub use table::{Requests, Table};
 
 /// A request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +36,17 @@ pub struct Record {
 
 /// What an acquisition runs, kept beside its state.
 pub struct Runs {
-    /// The request, and which part of it, as far as is known.
-    part: Cell<Option<(Request, usize)>>,
+    /// The request, as far as is known, and which part of it.
+    part: Cell<Option<Running>>,
     /// What has begun in it, and is dispatched next.
     opened: Cell<Option<Request>>,
     /// Something has been dispatched in it.
     has_run: Cell<bool>,
 }
+
+/// The request that an acquisition runs, and the place of its part. None while there is nothing to keep there: most
+/// requests leave nothing in their threads, and are then looked at once.
+pub(super) type Running = (Request, Option<usize>);
 
 impl Runs {
     pub(super) const fn nothing() -> Self {
@@ -58,183 +61,8 @@ impl Runs {
     }
 
     /// The acquisition ends.
-    pub(super) fn end(&self) -> Option<(Request, usize)> {
+    pub(super) fn end(&self) -> Option<Running> {
         self.part.take()
-    }
-}
-
-/// What a request does and has in one interpreter, thread and nesting.
-struct Part<L> {
-    interpreter: Interpreter,
-    thread: libc::pthread_t,
-    /// An acquisition runs it.
-    is_running: bool,
-    luggage: Option<Box<L>>,
-}
-
-/// A request that has begun and not ended, or room for one.
-struct Known<L> {
-    /// None has it now.
-    number: Option<NonZeroU64>,
-    /// The address of its first `request_rec`.
-    root: usize,
-    /// The addresses of the Python objects of all its `request_rec`s.
-    objects: Vec<usize>,
-    /// As many of them have begun and not ended.
-    open: usize,
-    parts: Vec<Part<L>>,
-}
-
-/// The requests of a process that have begun and not ended.
-pub struct Requests<L>(Mutex<Table<L>>);
-
-/// What the table's lock guards. Public so that it can be held still across a fork.
-pub struct Table<L> {
-    next: NonZeroU64,
-    /// Used again, with the memory that they have, so that a request allocates nothing here.
-    known: Vec<Known<L>>,
-    /// Places in `known` that no request has.
-    free: Vec<usize>,
-    /// The Python objects named last, and their requests, each at the place that its address gives.
-    named: [Option<(usize, Request)>; NAMED],
-}
-
-/// Of the objects and parts of one request the table keeps the memory for so many.
-const ROOM_KEPT: usize = 64;
-const NAMED: usize = 256;
-
-/// Where `named` has an object, if no other has taken its place. Objects lie 16 bytes apart at least.
-fn place_of(object: usize) -> usize {
-    (object >> 4 ^ object >> 12) % NAMED
-}
-
-impl<L> Default for Requests<L> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<L> Requests<L> {
-    /// None is known yet.
-    pub const fn new() -> Self {
-        Self(Mutex::new(Table { next: NonZeroU64::MIN, known: Vec::new(), free: Vec::new(), named: [None; NAMED] }))
-    }
-
-    /// The table, held still across a fork.
-    pub fn freeze(&self) -> MutexGuard<'_, Table<L>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<L> Table<L> {
-    /// The request, if it has not ended.
-    fn get(&mut self, request: Request) -> Option<&mut Known<L>> {
-        self.known.get_mut(request.place).filter(|known| known.number == Some(request.number))
-    }
-
-    /// The one among those that have not ended of which `is_it` is true. The newest: what has been freed under an older
-    /// one may have come to another at the same address.
-    fn find(&self, is_it: impl Fn(&Known<L>) -> bool) -> Option<Request> {
-        let all = self.known.iter().enumerate().filter(|(_, known)| is_it(known));
-        let open = all.filter_map(|(place, known)| known.number.map(|number| Request { number, place }));
-        open.max_by_key(|request| request.number)
-    }
-
-    fn open(&mut self, record: Record) -> Request {
-        let Record { root, is_first } = record;
-        // One that Apache has made of another. Those are rare, and no more requests are looked through than threads and
-        // connections have begun.
-        let known = if is_first { None } else { self.find(|known| known.root == root) };
-        if let Some(request) = known {
-            self.known[request.place].open += 1;
-            return request;
-        }
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.known.push(Known { number: None, root: 0, objects: Vec::new(), open: 0, parts: Vec::new() });
-            self.known.len() - 1
-        });
-        let request = Request { number: self.next, place };
-        self.next = self.next.saturating_add(1);
-        let known = &mut self.known[place];
-        (known.number, known.root, known.open) = (Some(request.number), root, 1);
-        request
-    }
-
-    fn name(&mut self, request: Request, object: usize) {
-        if let Some(known) = self.get(request) {
-            known.objects.push(object);
-            self.named[place_of(object)] = Some((object, request));
-        }
-    }
-
-    /// The request of that object. Another one's may have had its address before.
-    fn of(&mut self, object: usize) -> Option<Request> {
-        let named = self.named[place_of(object)].filter(|(named, _)| *named == object);
-        match named.filter(|(_, request)| self.get(*request).is_some()) {
-            Some((_, request)) => Some(request),
-            None => self.find(|known| known.objects.contains(&object)),
-        }
-    }
-
-    /// The part that an acquisition runs, made if need be, and what it finds there. An object that is bound to its
-    /// thread (a connection of sqlite3) is of no use in another one, which therefore finds nothing.
-    fn take_up(
-        &mut self,
-        request: Request,
-        interpreter: Interpreter,
-        thread: libc::pthread_t,
-    ) -> Option<(usize, Option<Box<L>>)> {
-        let parts = &mut self.get(request)?.parts;
-        let is_free = |part: &Part<L>| part.interpreter == interpreter && part.thread == thread && !part.is_running;
-        let place = parts.iter().position(is_free).unwrap_or_else(|| {
-            parts.push(Part { interpreter, thread, is_running: false, luggage: None });
-            parts.len() - 1
-        });
-        parts[place].is_running = true;
-        Some((place, parts[place].luggage.take()))
-    }
-
-    fn put_down(&mut self, request: Request, place: usize, luggage: Option<Box<L>>) -> Option<Box<L>> {
-        match self.get(request).and_then(|known| known.parts.get_mut(place)) {
-            Some(part) => {
-                part.is_running = false;
-                std::mem::replace(&mut part.luggage, luggage)
-            }
-            // It has ended meanwhile.
-            None => luggage,
-        }
-    }
-
-    /// Ends one of a request's `request_rec`s. After the last the request is forgotten, but if it has left something
-    /// that is to be given up first: true.
-    fn end(&mut self, request: Request) -> bool {
-        let Some(known) = self.get(request) else { return false };
-        known.open -= 1;
-        if known.open > 0 {
-            return false;
-        }
-        let has_left = known.parts.iter().any(|part| part.luggage.is_some());
-        if !has_left {
-            self.close(request);
-        }
-        has_left
-    }
-
-    /// An interpreter where the request has left something, and what.
-    fn left(&mut self, request: Request) -> Option<(Interpreter, &mut Option<Box<L>>)> {
-        let left = self.get(request)?.parts.iter_mut().find(|part| part.luggage.is_some())?;
-        Some((left.interpreter, &mut left.luggage))
-    }
-
-    /// Forgets a request. What it has left and nobody has given up stays alive.
-    fn close(&mut self, request: Request) {
-        let Some(known) = self.get(request) else { return };
-        known.number = None;
-        known.parts.clear();
-        known.parts.shrink_to(ROOM_KEPT);
-        known.objects.clear();
-        known.objects.shrink_to(ROOM_KEPT);
-        self.free.push(request.place);
     }
 }
 
@@ -290,14 +118,20 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// As for [`dispatch`](Self::dispatch).
     pub(super) unsafe fn resume(&self, request: Request) {
-        let innermost = self.on_innermost(|kept| (kept.interpreter, kept.state(), kept.runs.part.get()));
-        let Some((interpreter, state, running)) = innermost else { return };
+        let innermost = self.look(|inner| {
+            let (kept, below) = inner.held.split_last()?;
+            Some((kept.interpreter, kept.state(), kept.runs.part.get(), !below.is_empty()))
+        });
+        let Some((interpreter, state, running, is_nested)) = innermost.flatten() else { return };
         if running.is_some_and(|(running, _)| running == request) {
             return;
         }
         // SAFETY: the caller's promise.
-        unsafe { self.put_down(state, running) };
+        unsafe { self.put_down(interpreter, state, running) };
         let thread = self.this_thread();
+        if is_nested {
+            self.reserve_below(request, interpreter, thread);
+        }
         let found = self.table(|table| table.take_up(request, interpreter, thread));
         self.on_innermost(|kept| kept.runs.part.set(found.as_ref().map(|(place, _)| (request, *place))));
         if let Some((_, Some(luggage))) = found {
@@ -306,27 +140,46 @@ impl<P: Cpython, D> Threads<P, D> {
         }
     }
 
+    /// The acquisitions that are interrupted here get places of their own in the request: this one has another.
+    #[cold]
+    fn reserve_below(&self, request: Request, interpreter: Interpreter, thread: libc::pthread_t) {
+        let is_interrupted =
+            |kept: &Kept<D>| kept.interpreter == interpreter && kept.runs.part.get() == Some((request, None));
+        self.look(|inner| {
+            for kept in inner.held.iter().rev().skip(1).filter(|kept| is_interrupted(kept)) {
+                let place = self.requests.freeze().reserve(request, interpreter, thread);
+                kept.runs.part.set(Some((request, place)));
+            }
+        });
+    }
+
     /// What an acquisition has run is put down, before the state is made as new.
     ///
     /// # Safety
     ///
     /// As for [`dispatch`](Self::dispatch).
     #[inline]
-    pub(super) unsafe fn put_down(&self, state: ThreadState, part: Option<(Request, usize)>) {
-        if let Some((request, place)) = part {
+    pub(super) unsafe fn put_down(&self, interpreter: Interpreter, state: ThreadState, running: Option<Running>) {
+        if let Some((request, place)) = running {
             // SAFETY: handed on.
-            unsafe { self.pack(state, request, place) };
+            unsafe { self.pack(interpreter, state, request, place) };
         }
     }
 
     /// # Safety
     ///
     /// As for [`dispatch`](Self::dispatch).
-    unsafe fn pack(&self, state: ThreadState, request: Request, place: usize) {
+    unsafe fn pack(&self, interpreter: Interpreter, state: ThreadState, request: Request, place: Option<usize>) {
         let unclaimed = self.closed(|| {
             // SAFETY: the caller's promise.
             let luggage = unsafe { P::pack(state) };
-            self.requests.freeze().put_down(request, place, luggage)
+            if luggage.is_none() && place.is_none() {
+                return None;
+            }
+            let thread = self.this_thread();
+            let mut table = self.requests.freeze();
+            let place = place.or_else(|| table.reserve(request, interpreter, thread));
+            table.put_down(request, place, luggage)
         });
         if let Some(luggage) = unclaimed {
             // The state is made as new with it.
