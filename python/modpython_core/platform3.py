@@ -40,6 +40,7 @@ def _check():
         raise RuntimeError('the locks of importlib are not what they were')
     if not issubclass(_bootstrap._DeadlockError, RuntimeError) or not hasattr(_bootstrap._blocking_on, 'get'):
         raise RuntimeError('the deadlocks of importlib are not what they were')
+    _bootstrap._lock_unlock_module(name)
     with _StandingDeadlocks(name) as nothing:
         if nothing is not None or lock.owner is None:
             raise RuntimeError('the lock manager of importlib is not what it was')
@@ -116,9 +117,21 @@ class _StandingDeadlocks(_bootstrap._ModuleLockManager):
             super(_StandingDeadlocks, self).__exit__(*error)
 
 
+class _NotedDeadlock(_bootstrap._DeadlockError):
+    """Raised where importlib sees a deadlock coming, by the lock of the module that it then gives out half-made."""
+
+    def __init__(self, *args):
+        super(_NotedDeadlock, self).__init__(*args)
+        lock = sys._getframe(1).f_locals.get('self')
+        if isinstance(lock, _bootstrap._ModuleLock):
+            core.half_made(_bootstrap._lock_unlock_module, lock.name)
+
+
 def stand_deadlocks():
-    """Lets import statements take what is half-made instead of failing, in this interpreter."""
+    """Lets import statements take what is half-made instead of failing, in this interpreter; the load that they are in
+    waits for it at its end."""
     _bootstrap._ModuleLockManager = _StandingDeadlocks
+    _bootstrap._DeadlockError = _NotedDeadlock
 
 
 def blocked():

@@ -1,6 +1,7 @@
 //! The calls that take something, run the shim's code and give it back, with no bytecode between (I13): an exception
 //! that a signal handler or a watchdog throws at any point leaves no lock behind.
 
+use super::half_made::Load;
 use super::locks::{self, Turn};
 use super::module;
 use super::object::{Owned, Pending, exactly, file_name, none};
@@ -29,13 +30,17 @@ pub(super) unsafe extern "C" fn locked(
         };
         let Some(file) = file_name(file) else { return null_mut() };
         let key = Key::new(state.interpreter, file.as_bytes());
+        let load = Load::begin();
         let depth = match locks::take(state, &key) {
             Turn::Interrupted => return null_mut(),
             Turn::Told(failure) => return failure.map_or_else(|| none(), Owned::into_ptr),
             Turn::Mine(depth) => Some(depth),
-            Turn::Cycle => None,
+            Turn::Cycle => {
+                load.goes_on_without(&key);
+                None
+            }
         };
-        let answer = with_real_file(state, real, || {
+        let answer = with_real_file(state, real, &load, || {
             let nested = Owned::from_new(ffi::PyBool_FromLong((depth != Some(1)).into()))?;
             let none = null_mut::<ffi::PyObject>();
             Owned::from_new(ffi::PyObject_CallFunctionObjArgs(decide, nested.as_ptr(), none))
@@ -57,6 +62,9 @@ pub(super) unsafe extern "C" fn locked(
         if depth.is_some() {
             locks::finish(&key, failure);
         }
+        if !load.end(state, answer.is_some()) {
+            return null_mut();
+        }
         answer.map_or(null_mut(), Owned::into_ptr)
     }
 }
@@ -75,6 +83,7 @@ fn give_names_back(state: &super::state::State, file: &std::ffi::CStr) {
 unsafe fn with_real_file(
     state: &super::state::State,
     real: *mut ffi::PyObject,
+    load: &Load,
     run: impl FnOnce() -> Option<Owned>,
 ) -> Option<Owned> {
     // SAFETY: as the caller promises.
@@ -89,7 +98,10 @@ unsafe fn with_real_file(
                 Turn::Told(_) => {}
                 Turn::Interrupted => return None,
                 Turn::Mine(_) => break true,
-                Turn::Cycle => break false,
+                Turn::Cycle => {
+                    load.goes_on_without(&key);
+                    break false;
+                }
             }
         };
         let answer = run();

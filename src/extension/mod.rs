@@ -27,6 +27,7 @@ mod files;
 mod first;
 #[cfg(not(feature = "python3"))]
 mod frames;
+mod half_made;
 mod hit;
 #[cfg(feature = "python3")]
 mod import_lock;

@@ -225,4 +225,103 @@ def many_modules_in_random_orders():
         all_complete(*names)
 
 
+def called_at_once(directory, waits):
+    """The answers of two handlers that are called when their loads have ended. Of their modules, or of what these import,
+    one has got the other half-made, and ends first; the other goes on when that one's handler has been called, or its
+    thread waits: `waits(module)`."""
+    called = []
+
+    def go_on(name, other):
+        if getattr(sys.modules[other], 'complete', False):
+            until(lambda: called or waits(name))
+
+    def answer(name):
+        handler = import_module(name, path=[directory.path]).handler
+        called.append(name)
+        return handler()
+
+    harness.go_on = go_on
+    meeting(2)
+    return [result.get() for result in together(lambda: answer('a'), lambda: answer('b'))]
+
+
+CROSSING = MEET + 'import %(other)s\n' + 'harness.go_on(%(name)r, %(other)r)\ncomplete = True\n'
+
+
+def put(directory, name, other, handler=''):
+    text = CROSSING % {'name': name, 'other': other}
+    directory.write(name.replace('.', '/') + '.py', text + handler)
+
+
+def forget(*names):
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+@case
+def two_handlers_that_import_each_other_are_asked_for_at_once():
+    # The first requests of two pages: one of them answered "partially initialized module 'a' has no attribute".
+    for _ in range(5):
+        here = Directory()
+        handler = 'def handler():\n    return %s.complete\n'
+        put(here, 'a', 'b', handler % 'b')
+        put(here, 'b', 'a', handler % 'a')
+        waits = lambda name: core.waiting(here.file(name + '.py').encode()) > 0
+        assert called_at_once(here, waits) == [True, True]
+        forget('a', 'b')
+
+
+@case
+def helpers_of_two_handlers_import_each_other():
+    for _ in range(5):
+        here = Directory()
+        handler = 'import %s as helper\ndef handler():\n    return helper.other()\n'
+        put(here, 'm1', 'm2', 'def other():\n    return m2.complete\n')
+        put(here, 'm2', 'm1', 'def other():\n    return m1.complete\n')
+        here.write('a.py', handler % 'm1')
+        here.write('b.py', handler % 'm2')
+        waits = lambda name: core.waiting(here.file(name + '.py').encode()) > 0
+        assert called_at_once(here, waits) == [True, True]
+        forget('a', 'b', 'm1', 'm2')
+
+
+@case
+def parts_of_a_package_import_each_other():
+    # Under importlib's own locks alone. Python 2 has one for all, and hands out whatever is there.
+    if PYTHON2:
+        return
+    from importlib._bootstrap import _blocking_on
+    for _ in range(5):
+        here = Directory()
+        handler = 'import p.%s as part\ndef handler():\n    return part.other()\n'
+        here.write('p/__init__.py', '')
+        part = CROSSING.replace('import %(other)s', 'import %(other)s as other_part')
+        for name, other in (('p.m1', 'p.m2'), ('p.m2', 'p.m1')):
+            here.write(name.replace('.', '/') + '.py', part % {'name': name, 'other': other}
+                       + 'def other():\n    return other_part.complete\n')
+        here.write('a.py', handler % 'm1')
+        here.write('b.py', handler % 'm2')
+        assert called_at_once(here, lambda name: bool(_blocking_on)) == [True, True]
+        forget('a', 'b', 'p', 'p.m1', 'p.m2')
+
+
+@case
+def a_load_that_fails_waits_for_nobody():
+    here = Directory()
+    here.write('a.py', MEET + 'import b\nharness.go_on("a", "b")\ncomplete = True\n')
+    here.write('b.py', MEET + 'import a\n1 / 0\n')
+    harness.go_on = lambda name, other: None
+    meeting(2)
+    ways = [lambda name=name: import_module(name, path=[here.path]) for name in 'ab']
+    errors = []
+    for result in together(*ways):
+        try:
+            result.get()
+        except ZeroDivisionError as error:
+            errors.append(error)
+    assert errors
+    assert core.locks() == 0
+    forget('a', 'b')
+
+
 run()
