@@ -155,4 +155,4 @@ class OneModule(object):
         if sys_name is None or sys_name == name or sys.modules.get(sys_name) is None:
             return spec
         from modpython_core import private
-        return private.Finder()._spec(name, lambda: private.import_file(spec.origin))
+        return private.Finder()._spec(name, lambda: private.import_from(private.place_of(spec.origin)))

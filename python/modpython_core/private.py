@@ -11,7 +11,7 @@ import os
 import sys
 import types
 
-from modpython_core import finding, names, platform, search, sessions
+from modpython_core import finding, names, platform, search, sessions, siblings
 
 # The kinds of classes; with functions they are what is pickled by name.
 _CLASSES = (type, getattr(types, 'ClassType', type))
@@ -79,12 +79,40 @@ def forget(found):
         sys.modules.pop(private, None)
 
 
-def import_file(file):
-    """The module of a file, by its path alone."""
+def source(private):
+    """Where the module of a private name, found in a pickle perhaps, is to be had: its directory and its name there.
+    None if nowhere.
+
+    Only where a handler's module has been loaded from: a name that a request gives, letters and underscores, must not
+    lead to any file there is. A site may have moved since it wrote its sessions: a name from elsewhere then means the
+    module of that name beside the page that asks.
+    """
+    file = names.decode(private)
+    if not file or '\0' in file:
+        return None
+    directory, name = place = place_of(file)
+    if siblings.knows(directory):
+        return place if os.path.exists(file) else None
+    page = sys._getframe()
+    while page is not None:
+        beside = os.path.dirname(page.f_globals.get('__file__') or '')
+        if siblings.knows(beside):
+            found = finding.find(name, [beside])
+            return (beside, name) if found is not None and found.directory == beside else None
+        page = page.f_back
+    return None
+
+
+def place_of(file):
+    """The directory of a module's file, and its name there."""
     directory, last = os.path.split(file)
     name = last.partition('.')[0]
-    if name == '__init__':
-        directory, name = os.path.split(directory)
+    return os.path.split(directory) if name == '__init__' else (directory, name)
+
+
+def import_from(place):
+    """The module of that directory and name."""
+    directory, name = place
     return load(name, False, 0, None, search.DIRECTORY, directory)
 
 
@@ -105,8 +133,8 @@ class Finder(object):
             real = getattr(sys.modules.get(parent), '__name__', parent)
             # A package that has the private name itself has its parts found as any other.
             return None if real == parent else self._spec(name, lambda: platform.import_plainly(real + '.' + last))
-        file = names.decode(name)
-        return self._spec(name, lambda: import_file(file)) if file and os.path.exists(file) else None
+        place = source(name)
+        return self._spec(name, lambda: import_from(place)) if place else None
 
     def _spec(self, name, get):
         from importlib.machinery import ModuleSpec
@@ -125,10 +153,10 @@ class Finder(object):
             real = getattr(sys.modules.get(parent), '__name__', parent)
             module = platform.import_plainly(real + '.' + last)
         else:
-            file = names.decode(name)
-            if not file or not os.path.exists(file):
+            place = source(name)
+            if place is None:
                 raise platform.not_found(name)
-            module = import_file(file)
+            module = import_from(place)
         sys.modules[name] = module
         return module
 

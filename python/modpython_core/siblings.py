@@ -34,6 +34,11 @@ def belongs(found, sys_name):
             sys.meta_path.insert(_before_path_finder(), finding.OneModule(core))
 
 
+def knows(directory):
+    """Whether handlers' modules have been loaded from there."""
+    return directory in _directories
+
+
 def _before_path_finder():
     return sys.meta_path.index(finding.PathFinder) if finding.PathFinder in sys.meta_path else len(sys.meta_path)
 

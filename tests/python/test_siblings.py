@@ -211,4 +211,46 @@ def private_names_lead_back_to_their_paths():
     raises(ImportError, __import__, '_mp__snowhere_sat_sall_dpy')
 
 
+def private_name(file):
+    names = sys.modules['modpython_core.names']
+    return names.PREFIX + names.encode(file)
+
+
+@case
+def a_private_name_leads_to_handlers_directories_alone():
+    # A page may import what a request names, once it has seen that it is letters and underscores.
+    here, uploads = Directory(), Directory()
+    here.write('page.py', 'import pickle\ndef get(name):\n    return __import__(name)\n')
+    uploads.write('upload.py', 'import harness\nharness.ran(__name__)\n')
+    uploads.write('pack/__init__.py', 'import harness\nharness.ran(__name__)\n')
+    page = ask('page', here)
+    for file in ('upload.py', 'pack/__init__.py'):
+        name = private_name(uploads.file(file))
+        raises(ImportError, page.get, name)
+        raises(ImportError, __import__, name)
+        assert name not in sys.modules and name not in runs
+    # The page's own, and what is beside it.
+    assert page.get(private_name(here.file('page.py'))) is page
+    upload = ask('upload', uploads)
+    assert page.get(private_name(uploads.file('upload.py'))) is upload
+
+
+@case
+def sessions_come_along_when_a_site_moves():
+    text = ('import pickle\nclass Cart(object):\n    pass\n'
+            'def write():\n    return pickle.dumps(Cart(), 2)\ndef read(data):\n    return pickle.loads(data)\n')
+    old, new = Directory(), Directory()
+    old.write('shop.py', text)
+    new.write('shop.py', text)
+    page = ask('shop', new)
+    data = page.write()
+    elsewhere = private_name(old.file('shop.py'))
+    mine = page.Cart.__module__
+    moved = data.replace(mine.encode(), elsewhere.encode())
+    assert moved != data
+    assert type(page.read(moved)) is page.Cart
+    # Nor where the old one is still there.
+    assert sys.modules[elsewhere] is page
+
+
 run()
