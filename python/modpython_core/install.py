@@ -24,7 +24,9 @@ def install(apache, core):
     if not finding.original_path:
         finding.original_path[:] = sys.path
     search.expression_names = apache.__dict__
-    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), _looks_seldom(apache))
+    seldom = _looks_seldom(apache)
+    loading.stock_reloads = siblings.stock_reloads = not seldom
+    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), seldom)
     if not _prepared:
         platform.watch_forks()
         platform.stand_deadlocks()
@@ -45,8 +47,8 @@ def _seconds_alone():
 
 
 def _looks_seldom(apache):
-    """Whether the stock function looks at a file once a second: then one look for a tick of the coarse clock, some
-    milliseconds, is more than anybody counts on. That of 3.1 looks at each call."""
+    """Whether the stock function is that of 3.5, which looks at a file once a second and reloads nothing: then one look
+    for a tick of the coarse clock, some milliseconds, is more than anybody counts on. That of 3.1 looks at each call."""
     code = getattr(getattr(apache, 'import_module', None), '__code__', None)
     if code is not None:
         # Otherwise it is ours already.

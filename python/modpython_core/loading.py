@@ -14,6 +14,9 @@ from modpython_core.failures import Failure, printable
 core = None
 apache = None
 
+# Whether the stock core runs a changed module again: that of 3.5 does not.
+stock_reloads = True
+
 # For how long the first request of a handler's module runs alone; 0: it does not.
 seconds_alone = 0
 
@@ -91,13 +94,13 @@ def _one(request, name, parent, autoreload):
 
 def _as_before(request, name, error):
     """The module that the name gave before its file could no longer be read or found; None if there is none."""
-    known = core.refuse(request.kind, request.where, name)
+    known = core.refuse(request.kind, request.where, name, None)
     if known is None:
         for file in search.places(name, request.kind, request.where):
             # Asked for by another way before.
             if core.verdict(file, False)[0] == 'hit':
                 core.link(request.kind, request.where, name, file)
-                known = core.refuse(request.kind, request.where, name)
+                known = core.refuse(request.kind, request.where, name, None)
                 break
     if known is None:
         return None
@@ -171,11 +174,28 @@ class Attempt(object):
         if unreadable is not None:
             core.link(self.request.kind, self.request.where, self.name, self.found.key)
             return _as_before(self.request, self.name, unreadable)
-        if ran is served:
-            # The same module object, where applications keep their connections, say.
-            return self.run(sys_name, ran, served, True)
-        # The module has put something else in its place (a facade, a lazy module), which knows nothing of its code.
-        return self.run(sys_name, platform.new_module(self.found, sys_name), served, False)
+        version = core.version(self.found.key)
+        try:
+            if ran is served:
+                # The same module object, where applications keep their connections, say.
+                return self.run(sys_name, ran, served, True)
+            # The module has put something else in its place (a facade, a lazy module), which knows nothing of its code.
+            return self.run(sys_name, platform.new_module(self.found, sys_name), served, False)
+        except Exception:
+            if stock_reloads or version is None:
+                raise
+            return self.stays(version, sys.exc_info()[1])
+
+    def stays(self, version, error):
+        """That version of the file has failed, in a mod_python whose stock core reloads nothing, where the site would
+        have gone on: so it does here, until the file is another."""
+        request = self.request
+        core.link(request.kind, request.where, self.name, self.found.key)
+        known = core.refuse(request.kind, request.where, self.name, version)
+        if known is None:
+            raise
+        self.failed(error)
+        return known[0]
 
     def first(self, sys_name, from_outside):
         """The file has given no module that is still there. None to look again."""

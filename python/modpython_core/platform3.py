@@ -117,11 +117,12 @@ class _StandingDeadlocks(_bootstrap._ModuleLockManager):
             super(_StandingDeadlocks, self).__exit__(*error)
 
 
-class _NotedDeadlock(_bootstrap._DeadlockError):
-    """Raised where importlib sees a deadlock coming, by the lock of the module that it then gives out half-made."""
+class _DeadlockError(_bootstrap._DeadlockError):
+    """Raised where importlib sees a deadlock coming, by the lock of the module that it then gives out half-made. Its own
+    has this name, by which core.importing knows it."""
 
     def __init__(self, *args):
-        super(_NotedDeadlock, self).__init__(*args)
+        super(_DeadlockError, self).__init__(*args)
         lock = sys._getframe(1).f_locals.get('self')
         if isinstance(lock, _bootstrap._ModuleLock):
             core.half_made(_bootstrap._lock_unlock_module, lock.name)
@@ -131,7 +132,7 @@ def stand_deadlocks():
     """Lets import statements take what is half-made instead of failing, in this interpreter; the load that they are in
     waits for it at its end."""
     _bootstrap._ModuleLockManager = _StandingDeadlocks
-    _bootstrap._DeadlockError = _NotedDeadlock
+    _bootstrap._DeadlockError = _DeadlockError
 
 
 def blocked():

@@ -12,6 +12,9 @@ from modpython_core import finding, platform, search
 core = None
 load = None
 
+# See loading.
+stock_reloads = True
+
 try:
     import builtins
 except ImportError:
@@ -45,9 +48,12 @@ def _before_path_finder():
 
 def sibling(top, directory, importer):
     """The name in sys.modules of what `import top` in a module of that directory means; None for what it always means."""
+    # Where the stock core reloads nothing, a new release comes as a whole: a page that is run again does not get the
+    # helper of the release before.
+    reloading = not stock_reloads and core.is_reloading()
     sys_name, key = _known.get((top, directory), (None, None))
     module = sys.modules.get(sys_name)
-    if module is not None and core.running(key) is module:
+    if module is not None and core.running(key) is module and not reloading:
         return sys_name
     if platform.is_relative(top, importer):
         return None
@@ -55,7 +61,8 @@ def sibling(top, directory, importer):
     if found is None or found.directory is None:
         return None
     present = sys.modules.get(top)
-    if present is not None and platform.file_of(present) == found.file and not core.is_running(found.key):
+    if (present is not None and platform.file_of(present) == found.file and not core.is_running(found.key)
+            and not (reloading and core.name_of(found.key) is not None)):
         # One that runs is waited for: an import statement of Python 2 would hand it out half-made.
         return None
     if present is None and directory not in sys.path and finding.server_file(top) is not None:
@@ -65,7 +72,7 @@ def sibling(top, directory, importer):
     if own is not None and core.is_running(found.key) and sys.modules.get(own) is None:
         # It has taken itself out of the way of another of its name, to which it hands over.
         return None
-    load(top, False, 0, None, search.DIRECTORY, directory)
+    load(top, reloading, 0, None, search.DIRECTORY, directory)
     sys_name = core.name_of(found.key)
     if sys_name is not None:
         _known[top, directory] = sys_name, found.key

@@ -62,7 +62,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 29] = [
+static mut METHODS: [ffi::PyMethodDef; 30] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
@@ -71,7 +71,7 @@ static mut METHODS: [ffi::PyMethodDef; 29] = [
     many!(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
     many!(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
     many!(c"hidden_file", table::hidden_file, c"hidden_file(kind, where, name): the file of a module that has hidden itself"),
-    many!(c"refuse", table::refuse, c"refuse(kind, where, name): (module, news): the file is one that cannot be read"),
+    many!(c"refuse", table::refuse, c"refuse(kind, where, name, version): (module, news): that version of the file is not to be had"),
     method(c"__import__", import, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"__import__(name, globals={}, locals={}, fromlist=[], level=-1)"),
     many!(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
     many!(c"watch_imports", siblings::watch_imports, c"watch_imports(before, sibling): what takes the place of __import__"),
@@ -90,6 +90,7 @@ static mut METHODS: [ffi::PyMethodDef; 29] = [
     one!(c"imported", noting::imported, 1, c"imported(file): the version that an import statement has begun to run"),
     many!(c"runners", frames::runners, c"runners(namespace, file): the threads that run its code: alive, gone"),
     one!(c"waiting", locks::waiting, 1, c"waiting(file): how many threads wait for its lock"),
+    one!(c"is_reloading", run::is_reloading, 0, c"is_reloading(): whether this thread is running a module's code again"),
     one!(c"locks", locks::locks, 0, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef { ml_name: std::ptr::null(), ml_meth: None, ml_flags: 0, ml_doc: std::ptr::null() },
 ];

@@ -30,7 +30,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 27] = [
+static mut METHODS: [ffi::PyMethodDef; 28] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -44,7 +44,7 @@ static mut METHODS: [ffi::PyMethodDef; 27] = [
     many(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
     many(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
     many(c"hidden_file", table::hidden_file, c"hidden_file(kind, where, name): the file of a module that has hidden itself"),
-    many(c"refuse", table::refuse, c"refuse(kind, where, name): (module, news): the file is one that cannot be read"),
+    many(c"refuse", table::refuse, c"refuse(kind, where, name, version): (module, news): that version of the file is not to be had"),
     method(
         c"__import__",
         ffi::PyMethodDefPointer { PyCFunctionWithKeywords: import },
@@ -66,6 +66,7 @@ static mut METHODS: [ffi::PyMethodDef; 27] = [
     many(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),
     one(c"version", files::version, ffi::METH_O, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
     one(c"waiting", locks::waiting, ffi::METH_O, c"waiting(file): how many threads wait for its lock"),
+    one(c"is_reloading", run::is_reloading, ffi::METH_NOARGS, c"is_reloading(): whether this thread is running a module's code again"),
     one(c"locks", locks::locks, ffi::METH_NOARGS, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef::zeroed(),
 ];

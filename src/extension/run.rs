@@ -9,7 +9,22 @@ use super::state::{Loaded, State};
 use super::table::{drop_all, remember, writable};
 use super::text;
 use crate::python::ffi;
+use std::cell::Cell;
 use std::ptr::null_mut;
+
+thread_local! {
+    /// Modules whose code this thread is running again.
+    static RELOADS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// `is_reloading()`: whether this thread is running the code of a module again.
+///
+/// # Safety
+/// Called by CPython, as METH_NOARGS.
+pub(super) unsafe extern "C" fn is_reloading(_: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the GIL is held.
+    unsafe { ffi::PyBool_FromLong((RELOADS.get() > 0).into()) }
+}
 
 /// `run(kind, where, name, file, sys_name, module, previous, again, runner)`: `runner(module)` runs the code of a file
 /// (bytes), and answers its version. From then on `name`, asked for there, gives what the code has left in
@@ -52,7 +67,9 @@ pub(super) unsafe extern "C" fn run(
         drop(left);
         before.mark(true);
         let entered = ffi::PyDict_SetItem(modules, name, module) == 0;
+        RELOADS.set(RELOADS.get() + u32::from(again));
         let ran = if entered { call(runner, module) } else { None };
+        RELOADS.set(RELOADS.get() - u32::from(again));
         before.mark(false);
         let version = match ran.as_ref().map(Owned::as_ptr) {
             Some(version) if version != ffi::Py_None() => from_tuple(version),

@@ -167,8 +167,9 @@ pub(super) unsafe extern "C" fn link(
     }
 }
 
-/// `refuse(kind, where, name)`: the file that gave the module of that name is one now that cannot be read or found. The
-/// module, which goes on being served until the file is another again, and whether that is news; None if there is none.
+/// `refuse(kind, where, name, version)`: that version of the file which gave the module of that name is not to be had:
+/// it has failed, or, for None, what is there now cannot be read or found. The module, which goes on being served until
+/// the file is another again, and whether that is news; None if there is none.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -179,14 +180,18 @@ pub(super) unsafe extern "C" fn refuse(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some([kind, place, name])) = (module::of(module), exactly("refuse", args, nargs)) else {
+        let (Some(state), Some([kind, place, name, version])) = (module::of(module), exactly("refuse", args, nargs))
+        else {
             return null_mut();
         };
         let Some(from) = Where::of(ffi::PyLong_AsLongLong(kind), place) else { return null_mut() };
         let Some(id) = hit::entry_for(state, &from, name) else { return none() };
         let file = state.modules.borrow().get(id).map(|entry| entry.file().to_owned());
         let Some(file) = file else { return none() };
-        let now = without_gil(|| version_of(&file));
+        let now = match version {
+            none if none == ffi::Py_None() => without_gil(|| version_of(&file)),
+            version => from_tuple(version),
+        };
         let Some(mut table) = writable(state) else { return null_mut() };
         let served = match table.get(id).and_then(|entry| entry.ready()) {
             Some(ready) if ready.is_in_sys_modules() => Owned::from_borrowed(ready.module.as_ptr()),
