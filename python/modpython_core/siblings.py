@@ -53,7 +53,7 @@ def sibling(top, directory, importer):
     reloading = not stock_reloads and core.is_reloading()
     sys_name, key = _known.get((top, directory), (None, None))
     module = sys.modules.get(sys_name)
-    if module is not None and core.running(key) is module and not reloading:
+    if module is not None and core.running(key) is module and not reloading and core.is_complete(key):
         return sys_name
     if platform.is_relative(top, importer):
         return None
@@ -62,7 +62,7 @@ def sibling(top, directory, importer):
         return None
     present = sys.modules.get(top)
     if (present is not None and platform.file_of(present) == found.file and not core.is_running(found.key)
-            and not (reloading and core.name_of(found.key) is not None)):
+            and core.is_complete(found.key) and not (reloading and core.name_of(found.key) is not None)):
         # One that runs is waited for: an import statement of Python 2 would hand it out half-made.
         return None
     if present is None and directory not in sys.path and finding.server_file(top) is not None:

@@ -1,80 +1,133 @@
-//! Modules that a load has been given half-made, since to wait for them would have closed a cycle. Before the outermost
-//! load of the thread ends it waits for them, too: nobody waits for this thread any more then, and no request goes on
-//! with a module whose code has not run to its end (I2).
+//! Modules that a load has been given half-made, since to wait for them would have closed a cycle of imports.
+//!
+//! A module that has got one is not complete before that one is. So nobody else is given it before then, although its
+//! own code has run to its end; and before the outermost load of a thread ends, it waits for what other threads are
+//! at: nobody waits for this thread any more then. No request goes on with a module that is not complete (I2).
 
-use super::locks::{self, Turn};
+use super::locks::{self, TABLE, Turn};
 use super::object::{Owned, arguments, none};
 use super::state::State;
-use crate::pathlock::Key;
+use crate::pathlock::{Begin, Key};
 use crate::python::ffi;
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One of them, by what its maker holds.
+/// What has been given out half-made.
 enum Taken {
-    /// The lock of a file.
-    File(Key),
-    /// A lock of Python's own: what waits for it, and the name to call that with. References that are owned, but not
-    /// dropped with a thread that ends in the middle of a load, which need not have the GIL then.
+    /// A file that this thread itself is at.
+    Own(Key),
+    /// A file that another thread is at.
+    Other(Key),
+    /// Modules that another thread has loaded, and that are not complete.
+    Incomplete(u64),
+    /// A module of which Python has a lock of its own: what waits for it, and the name to call that with. References
+    /// that are owned, but not dropped with a thread that ends in the middle of a load, which need not have the GIL.
     Import(*mut ffi::PyObject, *mut ffi::PyObject),
+}
+
+#[derive(Default)]
+struct Loads {
+    taken: Vec<Taken>,
+    /// Files whose modules are kept back from other threads.
+    kept_back: Vec<Key>,
 }
 
 thread_local! {
     /// Loads of this thread that have begun and not ended.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
-    /// `TAKEN` has something. Apart from it, because that has a destructor, which is registered at the first look.
-    static ANY: Cell<bool> = const { Cell::new(false) };
-    static TAKEN: RefCell<Vec<Taken>> = const { RefCell::new(Vec::new()) };
+    /// The number under which this thread keeps modules back; 0 if it has been given nothing half-made.
+    static NUMBER: Cell<u64> = const { Cell::new(0) };
+    static LOADS: RefCell<Loads> = const { RefCell::new(Loads { taken: Vec::new(), kept_back: Vec::new() }) };
+}
+
+/// The number under which this thread keeps modules back; 0 for none.
+pub(super) fn number() -> u64 {
+    NUMBER.get()
+}
+
+/// The lock that stands for what is kept back under a number. No file has a name with a NUL in it.
+fn key_of(state: &State, number: u64) -> Key {
+    Key::new(state.interpreter, format!("half made\0{number}").as_bytes())
 }
 
 /// The load of one file, from the taking of its lock to the end.
-pub(super) struct Load;
+pub(super) struct Load {
+    /// What had been given out half-made before it.
+    before: usize,
+    /// Another load of this thread is at the file, and goes on.
+    is_inside: Cell<bool>,
+}
 
 impl Load {
     pub(super) fn begin() -> Self {
         DEPTH.set(DEPTH.get() + 1);
-        Self
+        let before = if NUMBER.get() == 0 { 0 } else { LOADS.with_borrow(|loads| loads.taken.len()) };
+        Self { before, is_inside: Cell::new(false) }
+    }
+
+    /// This thread is at that file already.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub(super) unsafe fn is_inside(&self, state: &State, key: &Key) {
+        self.is_inside.set(true);
+        // SAFETY: as the caller promises.
+        unsafe { note(state, Taken::Own(key.clone())) };
     }
 
     /// This thread goes on without the lock of that file, whose maker waits for it.
-    pub(super) fn goes_on_without(&self, key: &Key) {
-        note(Taken::File(key.clone()));
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub(super) unsafe fn goes_on_without(&self, state: &State, key: &Key) {
+        // SAFETY: as the caller promises.
+        unsafe { note(state, Taken::Other(key.clone())) };
     }
 
-    /// The load has ended, well or not. After the outermost one this thread waits for what it has been given half-made;
-    /// false if an exception has come to it meanwhile. A load that has failed gives nothing to anybody.
+    /// The load of that file has ended, well or not. After the outermost one this thread waits for what it has been given
+    /// half-made; false if an exception has come to it meanwhile. A load that has failed gives nothing to anybody.
     ///
     /// # Safety
     /// The GIL is held, and this thread holds no lock of a file but those of loads around this one.
-    pub(super) unsafe fn end(self, state: &State, is_well: bool) -> bool {
-        if DEPTH.get() > 1 || !ANY.get() {
+    pub(super) unsafe fn end(self, state: &State, file: &CStr, is_well: bool) -> bool {
+        if is_well {
+            if let Some(number) = kept_back_by_another(state, file) {
+                // SAFETY: as the caller promises.
+                unsafe { note(state, Taken::Incomplete(number)) };
+            }
+        }
+        if NUMBER.get() == 0 {
             return true;
         }
-        let (mut is_well, mut was_interrupted) = (is_well, false);
-        for taken in TAKEN.take() {
-            let mut is_interrupted = false;
-            // SAFETY: as the caller promises; each reference is given up once.
-            unsafe {
-                match taken {
-                    Taken::File(key) if is_well => is_interrupted = !wait_for(state, &key),
-                    Taken::File(_) => {}
-                    Taken::Import(wait, name) => {
-                        let (wait, name) = (Owned::from_new(wait), Owned::from_new(name));
-                        if let (Some(wait), Some(name), true) = (wait, name, is_well) {
-                            let nothing = null_mut::<ffi::PyObject>();
-                            let answer = ffi::PyObject_CallFunctionObjArgs(wait.as_ptr(), name.as_ptr(), nothing);
-                            is_interrupted = Owned::from_new(answer).is_none();
-                        }
-                    }
-                }
+        if self.is_inside.get() {
+            return true;
+        }
+        let own = Key::new(state.interpreter, file.to_bytes());
+        let is_incomplete = LOADS.with_borrow_mut(|loads| {
+            loads.taken.retain(|taken| !matches!(taken, Taken::Own(key) if *key == own));
+            let is_incomplete = loads.taken.len() > self.before;
+            if is_incomplete && is_well {
+                keep_back(state, file, NUMBER.get());
+                loads.kept_back.push(own);
             }
-            if is_interrupted {
-                is_well = false;
-                was_interrupted = true;
+            is_incomplete || !loads.taken.is_empty()
+        });
+        if is_incomplete && DEPTH.get() > 1 {
+            return true;
+        }
+        let taken = LOADS.with_borrow_mut(|loads| std::mem::take(&mut loads.taken));
+        let mut waits = is_well;
+        let mut is_interrupted = false;
+        for taken in taken {
+            // SAFETY: as the caller promises.
+            if unsafe { !wait_for(state, taken, waits) } {
+                (waits, is_interrupted) = (false, true);
             }
         }
-        ANY.set(TAKEN.with_borrow(|all| !all.is_empty()));
-        !was_interrupted
+        give_out(state);
+        !is_interrupted
     }
 }
 
@@ -84,19 +137,83 @@ impl Drop for Load {
     }
 }
 
-fn note(taken: Taken) {
-    TAKEN.with_borrow_mut(|all| all.push(taken));
-    ANY.set(true);
-}
-
 /// # Safety
 /// The GIL is held.
-unsafe fn wait_for(state: &State, key: &Key) -> bool {
+unsafe fn note(state: &State, taken: Taken) {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    if NUMBER.get() == 0 {
+        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        // Nobody has had a lock of that number.
+        // SAFETY: as the caller promises.
+        if let Begin::Acquired(_) = TABLE.try_begin(&key_of(state, number), unsafe { locks::me() }) {
+            NUMBER.set(number);
+        }
+    }
+    LOADS.with_borrow_mut(|loads| loads.taken.push(taken));
+}
+
+/// Marks the module of a file, or takes the mark away: 0.
+fn keep_back(state: &State, file: &CStr, number: u64) {
+    if let Ok(modules) = state.modules.try_borrow() {
+        if let Some(entry) = modules.of(file) {
+            entry.keep_back(number);
+        }
+    }
+}
+
+fn kept_back_by_another(state: &State, file: &CStr) -> Option<u64> {
+    let modules = state.modules.try_borrow().ok()?;
+    modules.of(file)?.kept_back_by_another(NUMBER.get())
+}
+
+/// All that this thread has kept back is complete.
+fn give_out(state: &State) {
+    let kept_back = LOADS.with_borrow_mut(|loads| std::mem::take(&mut loads.kept_back));
+    for key in kept_back {
+        if let Ok(file) = std::ffi::CString::new(&*key.file) {
+            keep_back(state, &file, 0);
+        }
+    }
+    // SAFETY: the callers hold the GIL.
+    unsafe { locks::end(&key_of(state, NUMBER.replace(0))) };
+}
+
+/// Waits if that is wanted; false if an exception is set, which has come to this thread meanwhile.
+///
+/// # Safety
+/// The GIL is held; the references are given up.
+unsafe fn wait_for(state: &State, taken: Taken, is_wanted: bool) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match taken {
+            Taken::Import(wait, name) => {
+                let (Some(wait), Some(name)) = (Owned::from_new(wait), Owned::from_new(name)) else { return true };
+                let call =
+                    || ffi::PyObject_CallFunctionObjArgs(wait.as_ptr(), name.as_ptr(), null_mut::<ffi::PyObject>());
+                !is_wanted || Owned::from_new(call()).is_some()
+            }
+            Taken::Other(key) if is_wanted => {
+                pass(state, &key) && {
+                    let file = std::ffi::CString::new(&*key.file).ok();
+                    let number = file.and_then(|file| kept_back_by_another(state, &file));
+                    number.is_none_or(|number| pass(state, &key_of(state, number)))
+                }
+            }
+            Taken::Incomplete(number) if is_wanted => pass(state, &key_of(state, number)),
+            _ => true,
+        }
+    }
+}
+
+/// Waits until nobody holds that lock. Not where that would close a cycle: whoever waits so has run all its code.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn pass(state: &State, key: &Key) -> bool {
     // SAFETY: as the caller promises.
     unsafe {
         match locks::take(state, key) {
             Turn::Mine(_) => locks::end(key),
-            // Its maker has told how it went. Or it waits for an import that this load is a part of.
             Turn::Told(_) | Turn::Cycle => {}
             Turn::Interrupted => return false,
         }
@@ -110,17 +227,31 @@ unsafe fn wait_for(state: &State, key: &Key) -> bool {
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
 pub(super) unsafe extern "C" fn half_made(
-    _: *mut ffi::PyObject,
+    core: *mut ffi::PyObject,
     args: *mut *mut ffi::PyObject,
     nargs: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        if let ([wait, name], true) = (arguments(args, nargs), DEPTH.get() > 0) {
+        if let (Some(state), [wait, name], true) = (super::module::of(core), arguments(args, nargs), DEPTH.get() > 0) {
             if let (Some(wait), Some(name)) = (Owned::from_borrowed(*wait), Owned::from_borrowed(*name)) {
-                note(Taken::Import(wait.into_ptr(), name.into_ptr()));
+                note(state, Taken::Import(wait.into_ptr(), name.into_ptr()));
             }
         }
         none()
+    }
+}
+
+/// `is_complete(file)`: whether the module that the file (bytes) gave is kept back from no other thread.
+///
+/// # Safety
+/// Called by CPython, as METH_O.
+pub(super) unsafe extern "C" fn is_complete(core: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let (Some(state), Some(file)) = (super::module::of(core), super::object::file_name(file)) else {
+            return null_mut();
+        };
+        ffi::PyBool_FromLong(kept_back_by_another(state, &file).is_none().into())
     }
 }

@@ -3,9 +3,9 @@
 use super::caller::{self, Where};
 use super::files::{version_of, without_gil};
 use super::object::{Owned, as_number, raise, truth};
-use super::state::State;
+use super::state::{Loaded, State};
 use super::text::{self, is_text};
-use crate::importer::{EntryId, Place, Verdict};
+use crate::importer::{Entry, EntryId, Place, Verdict};
 use crate::python::ffi;
 
 /// The arguments of one call, borrowed for its time.
@@ -73,7 +73,7 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
         let entry = table.get(id)?;
         let ready = entry.ready()?;
         let module = ready.module.as_ptr();
-        if entry.is_for_one() && entry.is_for_another(super::locks::me()) {
+        if entry.is_for_one() && is_for_another(entry) {
             return None;
         }
         let watched = entry.is_watched(autoreload);
@@ -100,6 +100,17 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
         entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
         if verdict == Verdict::Hit { Owned::from_borrowed(ready.module.as_ptr()) } else { None }
     }
+}
+
+/// Whether the first request of the module runs alone, in another thread, or another one keeps it back.
+///
+/// # Safety
+/// Python is initialised.
+#[cold]
+unsafe fn is_for_another(entry: &Entry<Loaded>) -> bool {
+    // SAFETY: as the caller promises.
+    entry.is_for_another(unsafe { super::locks::me() })
+        || entry.kept_back_by_another(super::half_made::number()).is_some()
 }
 
 /// The coarse clock, which the kernel moves on every few milliseconds, and which is read without a call of the kernel.

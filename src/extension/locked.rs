@@ -34,9 +34,14 @@ pub(super) unsafe extern "C" fn locked(
         let depth = match locks::take(state, &key) {
             Turn::Interrupted => return null_mut(),
             Turn::Told(failure) => return failure.map_or_else(|| none(), Owned::into_ptr),
-            Turn::Mine(depth) => Some(depth),
+            Turn::Mine(depth) => {
+                if depth > 1 {
+                    load.is_inside(state, &key);
+                }
+                Some(depth)
+            }
             Turn::Cycle => {
-                load.goes_on_without(&key);
+                load.goes_on_without(state, &key);
                 None
             }
         };
@@ -62,7 +67,7 @@ pub(super) unsafe extern "C" fn locked(
         if depth.is_some() {
             locks::finish(&key, failure);
         }
-        if !load.end(state, answer.is_some()) {
+        if !load.end(state, &file, answer.is_some()) {
             return null_mut();
         }
         answer.map_or(null_mut(), Owned::into_ptr)
@@ -99,7 +104,7 @@ unsafe fn with_real_file(
                 Turn::Interrupted => return None,
                 Turn::Mine(_) => break true,
                 Turn::Cycle => {
-                    load.goes_on_without(&key);
+                    load.goes_on_without(state, &key);
                     break false;
                 }
             }

@@ -30,7 +30,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 28] = [
+static mut METHODS: [ffi::PyMethodDef; 29] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -66,6 +66,7 @@ static mut METHODS: [ffi::PyMethodDef; 28] = [
     many(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),
     one(c"version", files::version, ffi::METH_O, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
     one(c"waiting", locks::waiting, ffi::METH_O, c"waiting(file): how many threads wait for its lock"),
+    one(c"is_complete", half_made::is_complete, ffi::METH_O, c"is_complete(file): whether no other thread keeps its module back"),
     one(c"is_reloading", run::is_reloading, ffi::METH_NOARGS, c"is_reloading(): whether this thread is running a module's code again"),
     one(c"locks", locks::locks, ffi::METH_NOARGS, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef::zeroed(),

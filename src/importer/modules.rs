@@ -46,6 +46,8 @@ pub struct Entry<H> {
     looked: Cell<u64>,
     /// The thread whose first request of the module runs alone; 0 for none.
     alone: Cell<u64>,
+    /// The number under which a thread keeps the module back until it is complete; 0 for none.
+    kept_back: Cell<u64>,
 }
 
 /// What to do about a file that is asked for.
@@ -111,10 +113,20 @@ impl<H> Entry<H> {
         self.alone.get() != 0 && self.alone.get() != thread
     }
 
-    /// Whether the first request of the module runs alone.
+    /// Whether not every thread may have the module.
     #[inline]
     pub fn is_for_one(&self) -> bool {
-        self.alone.get() != 0
+        self.alone.get() | self.kept_back.get() != 0
+    }
+
+    /// The module is kept back under that number until it is complete; 0 ends that.
+    pub fn keep_back(&self, number: u64) {
+        self.kept_back.set(number);
+    }
+
+    /// The number under which a thread keeps the module back, if it is not that one.
+    pub fn kept_back_by_another(&self, number: u64) -> Option<u64> {
+        Some(self.kept_back.get()).filter(|by| *by != 0 && *by != number)
     }
 
     /// The verdict, given whether `sys.modules` still has the module, and what `stat(2)` says of the file now. None
@@ -170,9 +182,10 @@ impl<H> Modules<H> {
         let id = self.find(file).unwrap_or_else(|| {
             let id = EntryId(self.entries.len());
             let (ready, running, version, refused) = (None, None, None, None);
-            let (file, place, looked, alone) = (file.to_owned(), Place::Remote, Cell::new(0), Cell::new(0));
+            let (file, place) = (file.to_owned(), Place::Remote);
+            let (looked, alone, kept_back) = (Cell::new(0), Cell::new(0), Cell::new(0));
             self.by_file.insert(file.clone(), id);
-            self.entries.push(Entry { file, ready, running, version, refused, place, looked, alone });
+            self.entries.push(Entry { file, ready, running, version, refused, place, looked, alone, kept_back });
             id
         });
         (id, &mut self.entries[id.0])

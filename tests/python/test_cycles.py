@@ -305,6 +305,106 @@ def parts_of_a_package_import_each_other():
         forget('a', 'b', 'p', 'p.m1', 'p.m2')
 
 
+def kept_back(number):
+    """How many threads wait for what is kept back under one of these numbers."""
+    return sum(core.waiting(('half made\0%d' % each).encode()) for each in range(1, number))
+
+
+def asked_in_the_middle(here, first, then):
+    """The answer of the second handler, which is asked for in the middle of the load of the first: what it needs has been
+    loaded by then, by the same thread, but goes back to what has not."""
+    answered, in_the_middle = [], threading.Event()
+
+    def middle():
+        in_the_middle.set()
+        until(lambda: answered or kept_back(1000))
+
+    def late():
+        in_the_middle.wait(10)
+        handler = import_module(then, path=[here.path]).handler
+        answered.append(then)
+        return handler()
+
+    harness.middle = middle
+    return [result.get() for result in together(lambda: import_module(first, path=[here.path]).handler(), late)]
+
+
+@case
+def a_page_is_asked_for_while_one_that_imports_it_is_loaded():
+    # The code of b has run to its end, but a, which it uses, is still being loaded by the other thread.
+    here = Directory()
+    here.write('a.py', 'import b, harness\nharness.middle()\ncomplete = True\ndef handler():\n    return b.complete\n')
+    here.write('b.py', 'import a\ncomplete = True\ndef handler():\n    return a.complete\n')
+    assert asked_in_the_middle(here, 'a', 'b') == [True, True]
+    assert core.locks() == 0
+    forget('a', 'b')
+
+
+@case
+def what_a_page_imports_is_not_complete():
+    here = Directory()
+    here.write('a.py', 'import b, harness\nharness.middle()\ncomplete = True\ndef handler():\n    return b.complete\n')
+    here.write('b.py', 'import a\ncomplete = True\ndef other():\n    return a.complete\n')
+    here.write('c.py', 'import b\ndef handler():\n    return b.other()\n')
+    assert asked_in_the_middle(here, 'a', 'c') == [True, True]
+    assert core.locks() == 0
+    forget('a', 'b', 'c')
+
+
+@case
+def a_page_that_is_imported_at_the_time_of_a_request():
+    here = Directory()
+    here.write('a.py', 'import b, harness\nharness.middle()\ncomplete = True\ndef handler():\n    return b.complete\n')
+    here.write('b.py', 'import a\ncomplete = True\ndef other():\n    return a.complete\n')
+    here.write('late.py', 'def handler():\n    import b\n    return b.other()\n')
+    import_module('late', path=[here.path])
+    if PYTHON2:
+        # Any import statement waits for the import that the other thread is in.
+        return
+    answered, in_the_middle = [], threading.Event()
+
+    def middle():
+        in_the_middle.set()
+        until(lambda: answered or kept_back(1000))
+
+    def late():
+        in_the_middle.wait(10)
+        answer = import_module('late', path=[here.path]).handler()
+        answered.append(answer)
+        return answer
+
+    harness.middle = middle
+    first = lambda: import_module('a', path=[here.path]).handler()
+    assert [result.get() for result in together(first, late)] == [True, True]
+    assert core.locks() == 0
+    forget('a', 'b')
+
+
+@case
+def what_is_complete_is_for_everybody_at_once():
+    # A package whose parts import it is no cycle any more when its own code has run.
+    here = Directory()
+    here.write('whole/__init__.py', 'import whole.part\ncomplete = True\n')
+    here.write('whole/part.py', 'import whole\n')
+    here.write('slow_page.py', 'import whole, harness\nharness.middle()\ndef handler():\n    return True\n')
+    here.write('other_page.py', 'import whole\ndef handler():\n    return whole.complete\n')
+    answered, in_the_middle = [], threading.Event()
+
+    def middle():
+        in_the_middle.set()
+        until(lambda: answered)
+
+    def other():
+        in_the_middle.wait(10)
+        answered.append(import_module('other_page', path=[here.path]).handler())
+        return answered[0]
+
+    harness.middle = middle
+    first = lambda: import_module('slow_page', path=[here.path]).handler()
+    assert [result.get() for result in together(first, other)] == [True, True]
+    assert core.locks() == 0
+
+
 @case
 def a_load_that_fails_waits_for_nobody():
     here = Directory()
