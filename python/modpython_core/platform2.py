@@ -194,6 +194,7 @@ def being_imported_here(found):
     for the import lock that this thread holds: it must not wait for them."""
     module = sys.modules.get(found.name)
     if module is not None and file_of(module) == found.file and thread.get_ident() in _runners(module):
+        core.is_inside(found.key)
         return module
     return None
 

@@ -5,7 +5,9 @@
 //! at: nobody waits for this thread any more then. No request goes on with a module that is not complete (I2).
 
 use super::locks::{self, TABLE, Turn};
-use super::object::{Owned, arguments, none};
+use super::object::none;
+#[cfg(feature = "python3")]
+use super::object::{Owned, arguments};
 use super::state::State;
 use crate::pathlock::{Begin, Key};
 use crate::python::ffi;
@@ -22,8 +24,9 @@ enum Taken {
     Other(Key),
     /// Modules that another thread has loaded, and that are not complete.
     Incomplete(u64),
-    /// A module of which Python has a lock of its own: what waits for it, and the name to call that with. References
+    /// A module of which Python 3 has a lock of its own: what waits for it, and the name to call that with. References
     /// that are owned, but not dropped with a thread that ends in the middle of a load, which need not have the GIL.
+    #[cfg(feature = "python3")]
     Import(*mut ffi::PyObject, *mut ffi::PyObject),
 }
 
@@ -86,8 +89,8 @@ impl Load {
         unsafe { note(state, Taken::Other(key.clone())) };
     }
 
-    /// The load of that file has ended, well or not. After the outermost one this thread waits for what it has been given
-    /// half-made; false if an exception has come to it meanwhile. A load that has failed gives nothing to anybody.
+    /// The load of that file has ended, well or not. After the outermost one this thread waits for what it has been
+    /// given half-made; false if an exception has come to it meanwhile. A load that has failed gives nothing to anybody.
     ///
     /// # Safety
     /// The GIL is held, and this thread holds no lock of a file but those of loads around this one.
@@ -186,6 +189,7 @@ unsafe fn wait_for(state: &State, taken: Taken, is_wanted: bool) -> bool {
     // SAFETY: as the caller promises.
     unsafe {
         match taken {
+            #[cfg(feature = "python3")]
             Taken::Import(wait, name) => {
                 let (Some(wait), Some(name)) = (Owned::from_new(wait), Owned::from_new(name)) else { return true };
                 let call =
@@ -226,6 +230,7 @@ unsafe fn pass(state: &State, key: &Key) -> bool {
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
+#[cfg(feature = "python3")]
 pub(super) unsafe extern "C" fn half_made(
     core: *mut ffi::PyObject,
     args: *mut *mut ffi::PyObject,
@@ -237,6 +242,24 @@ pub(super) unsafe extern "C" fn half_made(
             if let (Some(wait), Some(name)) = (Owned::from_borrowed(*wait), Owned::from_borrowed(*name)) {
                 note(state, Taken::Import(wait.into_ptr(), name.into_ptr()));
             }
+        }
+        none()
+    }
+}
+
+/// `is_inside(file)`: this thread has been given the module of the file (bytes) half-made, since it runs its code.
+///
+/// # Safety
+/// Called by CPython, as METH_O.
+#[cfg(not(feature = "python3"))]
+pub(super) unsafe extern "C" fn is_inside(core: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let (Some(state), Some(file)) = (super::module::of(core), super::object::file_name(file)) else {
+            return null_mut();
+        };
+        if DEPTH.get() > 0 {
+            note(state, Taken::Own(Key::new(state.interpreter, file.to_bytes())));
         }
         none()
     }

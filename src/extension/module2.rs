@@ -62,7 +62,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 31] = [
+static mut METHODS: [ffi::PyMethodDef; 32] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
@@ -91,6 +91,7 @@ static mut METHODS: [ffi::PyMethodDef; 31] = [
     many!(c"runners", frames::runners, c"runners(namespace, file): the threads that run its code: alive, gone"),
     one!(c"waiting", locks::waiting, 1, c"waiting(file): how many threads wait for its lock"),
     one!(c"is_complete", half_made::is_complete, 1, c"is_complete(file): whether no other thread keeps its module back"),
+    one!(c"is_inside", half_made::is_inside, 1, c"is_inside(file): this thread runs its code, and has got its module"),
     one!(c"is_reloading", run::is_reloading, 0, c"is_reloading(): whether this thread is running a module's code again"),
     one!(c"locks", locks::locks, 0, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef { ml_name: std::ptr::null(), ml_meth: None, ml_flags: 0, ml_doc: std::ptr::null() },
