@@ -90,7 +90,7 @@ impl Load {
     }
 
     /// The load of that file has ended, well or not. After the outermost one this thread waits for what it has been
-    /// given half-made; false if an exception has come to it meanwhile. A load that has failed gives nothing to anybody.
+    /// given half-made; false if an exception has come to it meanwhile. A load that has failed gives nobody anything.
     ///
     /// # Safety
     /// The GIL is held, and this thread holds no lock of a file but those of loads around this one.
