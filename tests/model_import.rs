@@ -102,7 +102,7 @@ impl Server {
             return None;
         }
         gil.module = Some((7, Some(read)));
-        gil.modules.publish(FILE, 7, Some(version(read)), Place::Local);
+        gil.modules.publish(FILE, 7, Some(version(read)), None, Place::Local);
         Some(read)
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn version_of(file: &CStr) -> Option<Version> {
 }
 
 /// The version of an open file.
-fn version_of_open(descriptor: c_int) -> Option<Version> {
+pub(super) fn version_of_open(descriptor: c_int) -> Option<Version> {
     let mut answer = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: room for the answer; a descriptor that is not open is an error, not undefined.
     let seen = unsafe { libc::fstat(descriptor, answer.as_mut_ptr()) } == 0;

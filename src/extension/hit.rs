@@ -1,11 +1,12 @@
 //! `import_module` itself. A hit is answered here, without a line of Python; everything else goes to the shim.
 
 use super::caller::{self, Where};
+use super::content::compare;
 use super::files::{version_of, without_gil};
 use super::object::{Owned, as_number, raise, truth};
 use super::state::{Loaded, State};
 use super::text::{self, is_text};
-use crate::importer::{Entry, EntryId, Place, Verdict};
+use crate::importer::{Entry, EntryId, Place, Verdict, Version};
 use crate::python::ffi;
 
 /// The arguments of one call, borrowed for its time.
@@ -87,18 +88,51 @@ pub(super) unsafe fn hit(state: &State, from: &Where, name: *mut ffi::PyObject, 
             let now = version_of(entry.file())?;
             let verdict = entry.verdict(ready.is_in_sys_modules(), Some(now));
             entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
-            return if verdict == Verdict::Hit { Owned::from_borrowed(module) } else { None };
+            if verdict == Verdict::Hit {
+                return Owned::from_borrowed(module);
+            }
+            drop(table);
+            return if verdict == Verdict::Compare { hit_if_same(state, id, tick) } else { None };
         }
         let file = entry.file().to_owned();
         drop(table);
         let now = without_gil(|| version_of(&file))?;
-        // Looked up again: another thread may have loaded, or started to, while the GIL was away.
-        let table = state.modules.borrow();
-        let entry = table.get(id)?;
-        let ready = entry.ready()?;
+        match look_again(state, id, now, tick)? {
+            Ok(module) => Some(module),
+            Err(Verdict::Compare) => hit_if_same(state, id, tick),
+            Err(_) => None,
+        }
+    }
+}
+
+/// The module if what is in the file is what was run, though its inode has changed. None, too, if another thread has
+/// loaded, or started to, while the two were compared.
+///
+/// # Safety
+/// The GIL is held, and the table is not borrowed.
+#[cold]
+unsafe fn hit_if_same(state: &State, id: EntryId, tick: u64) -> Option<Owned> {
+    // SAFETY: as the caller promises.
+    unsafe { look_again(state, id, compare(state, id)?, tick)?.ok() }
+}
+
+/// The module if the file, which is `now`, is what was run, and else the verdict. Looked up again: another thread may
+/// have loaded, or started to, while the GIL was away.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn look_again(state: &State, id: EntryId, now: Version, tick: u64) -> Option<Result<Owned, Verdict>> {
+    let table = state.modules.borrow();
+    let entry = table.get(id)?;
+    let ready = entry.ready()?;
+    // SAFETY: the GIL is held; the module is alive as long as the table has it.
+    unsafe {
         let verdict = entry.verdict(ready.is_in_sys_modules(), Some(now));
         entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
-        if verdict == Verdict::Hit { Owned::from_borrowed(ready.module.as_ptr()) } else { None }
+        if verdict != Verdict::Hit {
+            return Some(Err(verdict));
+        }
+        Owned::from_borrowed(ready.module.as_ptr()).map(Ok)
     }
 }
 

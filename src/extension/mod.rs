@@ -11,6 +11,7 @@
 //! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
 //! | `first` | the first request of a module, alone |
 //! | `siblings` | what import statements in modules of handlers' directories mean |
+//! | `content` | what was run, and whether a file still has it where only its inode has changed |
 //! | `table`, `locks`, `files` | what the shim calls: the importer's table, the lock table, `stat` and `statfs` |
 //! | `frames`, `noting` | which threads run a module's code, and which version of it: Python 2 does not say |
 //! | `compiled` | the shim's code, compiled once a process |
@@ -18,11 +19,12 @@
 //! | `module2`, `module3` | the definition, for Python 2 and 3 |
 //! | `object`, `text` | references, arguments, errors; Python's text |
 //!
-//! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks` and the system calls on
-//! remote files in `files`, which give the GIL up.
+//! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks`, the system calls on remote
+//! files in `files` and the reading of files in `content`, which give the GIL up.
 
 mod caller;
 mod compiled;
+mod content;
 mod files;
 mod first;
 #[cfg(not(feature = "python3"))]

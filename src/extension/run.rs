@@ -2,6 +2,7 @@
 //! bytecode between (I13).
 
 use super::caller::Where;
+use super::content::content_of;
 use super::files::{from_tuple, place_of, without_gil};
 use super::module;
 use super::object::{Owned, Pending, exactly, file_name, none, raise, truth};
@@ -92,9 +93,10 @@ pub(super) unsafe extern "C" fn run(
             return null_mut();
         };
         set_mtime(&served, version);
+        let content = version.and_then(|version| content_of(&file, &version));
         let Some(handle) = Loaded::new(served.as_ptr(), module, name) else { return null_mut() };
         let Some(mut table) = writable(state) else { return null_mut() };
-        let (id, left) = table.publish(&file, handle, version, lives);
+        let (id, left) = table.publish(&file, handle, version, content, lives);
         drop(table);
         drop_all(left);
         if remember(state, &from, asked, id) { served.into_ptr() } else { null_mut() }

@@ -1,6 +1,7 @@
 //! The functions through which the shim reads and writes the table behind `import_module`.
 
 use super::caller::Where;
+use super::content::{compare, content_of};
 use super::files::{from_tuple, place_of, version_of, without_gil};
 use super::hit;
 use super::module;
@@ -8,9 +9,10 @@ use super::object::{Owned, exactly, file_name, none, number, raise, truth};
 use super::run;
 use super::state::{Loaded, Shim, State};
 use super::text;
-use crate::importer::{EntryId, Modules, Verdict};
+use crate::importer::{EntryId, Modules, Verdict, Version};
 use crate::python::ffi;
 use std::cell::RefMut;
+use std::ffi::CStr;
 use std::ptr::null_mut;
 
 /// `setup(load, blocked, apache, wsgi, once_a_tick)`: the shim's two functions, the globals of the two modules whose
@@ -83,6 +85,8 @@ pub(super) unsafe extern "C" fn verdict(
         };
         let (Some(file), Some(autoreload)) = (file_name(file), truth(autoreload)) else { return null_mut() };
         let now = if autoreload { without_gil(|| version_of(&file)) } else { None };
+        let same = to_compare(state, &file, now).and_then(|id| compare(state, id));
+        let now = same.or(now);
         let table = state.modules.borrow();
         let none = ffi::Py_None();
         let (word, [served, name, ran]) = match table.of(&file).and_then(|entry| Some((entry, entry.ready()?))) {
@@ -92,7 +96,9 @@ pub(super) unsafe extern "C" fn verdict(
                 let known = [ready.module.as_ptr(), ready.name.as_ptr(), ready.ran.as_ptr()];
                 match entry.verdict(ready.is_in_sys_modules(), now) {
                     Verdict::Hit => (c"hit", known),
-                    Verdict::Reload => (c"reload", known),
+                    // Others may have compared meanwhile, and noted a version that came later.
+                    Verdict::Compare if same.is_some() => (c"hit", known),
+                    Verdict::Reload | Verdict::Compare => (c"reload", known),
                     Verdict::Load | Verdict::Wait => (c"load", [none; 3]),
                 }
             }
@@ -104,6 +110,19 @@ pub(super) unsafe extern "C" fn verdict(
         drop(table);
         ffi::Py_BuildValue(c"(sOOO)".as_ptr(), word.as_ptr(), served.as_ptr(), name.as_ptr(), ran.as_ptr())
     }
+}
+
+/// The entry of the file, if only its inode has changed.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn to_compare(state: &State, file: &CStr, now: Option<Version>) -> Option<EntryId> {
+    let table = state.modules.borrow();
+    let id = table.find(file)?;
+    let entry = table.get(id)?;
+    // SAFETY: the GIL is held.
+    let in_sys_modules = unsafe { entry.ready()?.is_in_sys_modules() };
+    (entry.verdict(in_sys_modules, now) == Verdict::Compare).then_some(id)
 }
 
 /// `adopt(kind, where, name, file, module, sys_name, version)`: a plain import has run that version of the file (bytes)
@@ -136,8 +155,9 @@ pub(super) unsafe extern "C" fn adopt(
         let lives = without_gil(|| place_of(&file));
         let Some(handle) = Loaded::new(loaded, loaded, sys_name) else { return null_mut() };
         run::set_mtime(&handle.module, version);
+        let content = version.and_then(|version| content_of(&file, &version));
         let Some(mut table) = writable(state) else { return null_mut() };
-        let (id, before) = table.publish(&file, handle, version, lives);
+        let (id, before) = table.publish(&file, handle, version, content, lives);
         drop(table);
         drop_all(before);
         if remember(state, &from, name, id) { none() } else { null_mut() }

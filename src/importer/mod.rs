@@ -8,10 +8,12 @@
 
 #![forbid(unsafe_code)]
 
+mod content;
 mod filesystem;
 mod modules;
 mod version;
 
+pub use content::Content;
 pub use filesystem::Place;
 pub use modules::{Entry, EntryId, Modules, Verdict};
 pub use version::Version;

@@ -8,6 +8,7 @@
 //!       (back to ready, if it was)
 //! ```
 
+use super::content::Content;
 use super::filesystem::Place;
 use super::version::Version;
 use std::cell::Cell;
@@ -39,6 +40,8 @@ pub struct Entry<H> {
     running: Option<H>,
     /// None for what is never loaded again: an extension module, a module without a file to watch.
     version: Option<Version>,
+    /// What was in the file in that version; None where it could not be read then.
+    content: Option<Content>,
     /// A later version that could not be read: `ready` goes on being served as long as the file is that version.
     refused: Option<Version>,
     place: Place,
@@ -59,6 +62,9 @@ pub enum Verdict {
     Load,
     /// The file is another version than the module: load it into the same module object.
     Reload,
+    /// Only its inode has changed: the module at hand is the one if what is in the file is what was run, and else it is
+    /// to be loaded again. Whoever has compared says so by [`Modules::same`].
+    Compare,
     /// Its code is being run just now: a thread that is not running it waits.
     Wait,
 }
@@ -102,6 +108,11 @@ impl<H> Entry<H> {
         self.looked.set(tick);
     }
 
+    /// What was run, for a comparison with what is in the file now; None where it is not known.
+    pub fn ran(&self) -> Option<(Version, Content)> {
+        self.version.zip(self.content)
+    }
+
     /// The module's first request runs alone, in that thread; 0 ends that.
     pub fn run_alone_by(&self, thread: u64) {
         self.alone.set(thread);
@@ -141,8 +152,18 @@ impl<H> Entry<H> {
             return Verdict::Load;
         }
         match now {
-            Some(now) if self.version.is_some_and(|ran| ran != now) && self.refused != Some(now) => Verdict::Reload,
+            Some(now) if self.version.is_some_and(|ran| ran != now) => self.on_another(now),
             _ => Verdict::Hit,
+        }
+    }
+
+    /// The verdict on a file that is another version than what was run.
+    #[cold]
+    fn on_another(&self, now: Version) -> Verdict {
+        match self.ran() {
+            _ if self.refused == Some(now) => Verdict::Hit,
+            Some((ran, _)) if ran.but_for_change(&now) => Verdict::Compare,
+            _ => Verdict::Reload,
         }
     }
 }
@@ -181,11 +202,22 @@ impl<H> Modules<H> {
     fn entry(&mut self, file: &CStr) -> (EntryId, &mut Entry<H>) {
         let id = self.find(file).unwrap_or_else(|| {
             let id = EntryId(self.entries.len());
-            let (ready, running, version, refused) = (None, None, None, None);
+            let (ready, running, version, content, refused) = (None, None, None, None, None);
             let (file, place) = (file.to_owned(), Place::Remote);
             let (looked, alone, kept_back) = (Cell::new(0), Cell::new(0), Cell::new(0));
             self.by_file.insert(file.clone(), id);
-            self.entries.push(Entry { file, ready, running, version, refused, place, looked, alone, kept_back });
+            self.entries.push(Entry {
+                file,
+                ready,
+                running,
+                version,
+                content,
+                refused,
+                place,
+                looked,
+                alone,
+                kept_back,
+            });
             id
         });
         (id, &mut self.entries[id.0])
@@ -197,18 +229,19 @@ impl<H> Modules<H> {
         self.entry(file).1.running.replace(handle)
     }
 
-    /// The code of `file`, in `version`, has given the module behind `handle`. The handles that were there before come
-    /// back: to drop one may mean to call Python, which is the caller's to do.
+    /// The code of `file`, in `version` with that `content`, has given the module behind `handle`. The handles that
+    /// were there before come back: to drop one may mean to call Python, which is the caller's to do.
     pub fn publish(
         &mut self,
         file: &CStr,
         handle: H,
         version: Option<Version>,
+        content: Option<Content>,
         place: Place,
     ) -> (EntryId, [Option<H>; 2]) {
         let (id, entry) = self.entry(file);
         let before = [entry.ready.replace(handle), entry.running.take()];
-        (entry.version, entry.refused, entry.place) = (version, None, place);
+        (entry.version, entry.content, entry.refused, entry.place) = (version, content, None, place);
         entry.looked.set(0);
         (id, before)
     }
@@ -221,6 +254,14 @@ impl<H> Modules<H> {
     /// The file is `version` now and cannot be read. True if that is news.
     pub fn refuse(&mut self, id: EntryId, version: Option<Version>) -> bool {
         self.entries.get_mut(id.0).is_some_and(|entry| std::mem::replace(&mut entry.refused, version) != version)
+    }
+
+    /// Someone has compared, without the GIL: what was run is what is in the file in the version `now` too. It is noted
+    /// if nothing else has come meanwhile than what was compared with.
+    pub fn same(&mut self, id: EntryId, ran: (Version, Content), now: Version) {
+        if let Some(entry) = self.entries.get_mut(id.0).filter(|entry| entry.ran() == Some(ran)) {
+            (entry.version, entry.refused) = (Some(now), None);
+        }
     }
 
     /// Takes a name for the load of `file`, unless another file's has it.

@@ -245,6 +245,41 @@ def a_new_version_that_cannot_be_read_gave_500_until_repaired():
 
 
 @case
+def a_file_that_could_not_be_read_for_a_while_was_run_again():
+    here = Directory()
+    os.chmod(here.path, 0o755)
+    file = here.write('closed.py', 'import harness\nharness.ran(__name__)\n')
+    os.chmod(file, 0o644)
+    module = import_module('closed')
+    os.chmod(file, 0)
+    for _ in range(3):
+        assert as_nobody(lambda: import_module('closed')) is module
+    assert len(lines()) == 1 and lines(apache.APLOG_ERR)[0].startswith('MPC0025: '), lines()
+    os.chmod(file, 0o644)
+    assert as_nobody(lambda: import_module('closed')) is module
+    assert runs == {'closed': 1} and len(lines()) == 1
+
+
+@case
+def what_was_never_read_is_run_again_after_any_change():
+    if PYTHON2:
+        return  # The bytecode is a module file of its own, which is watched and read.
+    here = Directory()
+    file = here.write('opened.py', 'import harness\nharness.ran(__name__)\n')
+    py_compile.compile(file)
+    for path in (here.path, os.path.dirname(bytecode_of(file))):
+        os.chmod(path, 0o755)
+    os.chmod(bytecode_of(file), 0o644)
+    os.chmod(file, 0)
+    module = as_nobody(lambda: import_module('opened'))
+    os.chmod(file, 0o644)
+    assert import_module('opened') is module and runs == {'opened': 2}
+    # Now it has been.
+    os.chmod(file, 0o600)
+    assert import_module('opened') is module and runs == {'opened': 2}
+
+
+@case
 def a_module_that_had_become_a_package_was_served_for_ever():
     here = Directory(False)
     file = here.write('grown.py', 'value = 1\n')

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 
 try:
@@ -9,7 +10,7 @@ try:
 except ImportError:
     pass  # Python 2
 
-from harness import PYTHON2, Directory, case, import_module, raises, run, runs, set_time
+from harness import PYTHON2, Directory, case, import_module, lines, raises, run, runs, set_time, together
 
 
 def value_after(here, name, text, stamp=None):
@@ -151,6 +152,155 @@ def a_module_from_a_zip_file():
         return
     module = import_module('zipped')
     assert module.value == 1 and import_module('zipped') is module
+
+
+def renamed_and_back(file):
+    os.rename(file, file + '.away')
+    os.rename(file + '.away', file)
+
+
+def linked(file):
+    os.link(file, file + '.%d' % os.stat(file).st_nlink)
+
+
+WAYS = {
+    'mode': lambda file: os.chmod(file, os.stat(file).st_mode ^ 0o020),
+    'owner': lambda file: os.chown(file, os.getuid(), os.getgid()),
+    'link': linked,
+    'name': renamed_and_back,
+    'atime': lambda file: set_time(file, NOW - 10 ** 12),
+}
+
+
+def change_inode(file, way=WAYS['mode']):
+    """Until it shows: the clock of a file system stands still for some milliseconds."""
+    before = os.stat(file)
+    while os.stat(file).st_ctime == before.st_ctime:
+        way(file)
+        time.sleep(0.001)
+    after = os.stat(file)
+    assert (after.st_mtime, after.st_size, after.st_ino) == (before.st_mtime, before.st_size, before.st_ino)
+
+
+RUN_ONCE = """import harness
+if harness.ran(%r) > 1:
+    raise RuntimeError('settings already configured')
+"""
+
+
+def once(here, name, more=''):
+    """Writes a module that must not run twice, as one with Django's settings.configure()."""
+    file = here.write(name, RUN_ONCE % name + more)
+    set_time(file, NOW - 10 ** 12)
+    return file
+
+
+@case
+def a_change_of_the_inode_alone_ran_a_module_again():
+    here = Directory()
+    file = once(here, 'configured.py')
+    module = import_module('configured')
+    for way in sorted(WAYS):
+        for _ in range(3):
+            change_inode(file, WAYS[way])
+            assert import_module('configured') is module, way
+            assert import_module('configured', path=[here.path]) is module, way
+    assert runs == {'configured.py': 1} and not lines()
+    # A touch goes on reloading, as administrators do it.
+    os.utime(file, None)
+    assert 'already' in str(raises(RuntimeError, import_module, 'configured'))
+
+
+@case
+def the_same_with_what_a_plain_import_has_run():
+    here = Directory()
+    file = once(here, 'configured_plainly.py')
+    import configured_plainly
+    assert import_module('configured_plainly') is configured_plainly
+    change_inode(file)
+    assert import_module('configured_plainly') is configured_plainly
+    assert runs == {'configured_plainly.py': 1} and not lines()
+
+
+@case
+def the_same_with_odd_modules():
+    here = Directory()
+    facade = "import sys\nclass Facade(object):\n    pass\nsys.modules[__name__] = Facade()\n"
+    for name, tail, more in (('in_front', 'in_front.py', facade), ('whole', 'whole/__init__.py', ''),
+                             ('whole.part', 'whole/part.py', ''), ('long', 'long.py', '# ' + 'x' * 300000),
+                             ('coded', 'coded.py', '')):
+        file = once(here, tail, more)
+        if name == 'coded':
+            import py_compile
+            py_compile.compile(file, cfile=file + 'c')
+            os.unlink(file)
+            file += 'c'
+        module = import_module(name)
+        change_inode(file)
+        assert import_module(name) is module and runs[tail] == 1, name
+    assert not lines()
+
+
+@case
+def the_same_with_many_requests_at_once():
+    here = Directory()
+    file = once(here, 'busy.py', '# ' + 'x' * 300000)
+    module, ended = import_module('busy'), threading.Event()
+
+    def ask():
+        while not ended.is_set():
+            assert import_module('busy') is module
+
+    def touch():
+        try:
+            for _ in range(30):
+                change_inode(file)
+                assert import_module('busy') is module
+        finally:
+            ended.set()
+
+    for result in together(touch, *[ask] * 7):
+        result.get()
+    assert runs == {'busy.py': 1} and not lines()
+
+
+@case
+def a_change_of_the_inode_is_compared_once():
+    if not os.path.exists('/proc/self/io'):
+        return
+
+    def have_read():
+        with open('/proc/self/io') as counts:
+            return int(counts.read().split()[1])
+
+    here = Directory()
+    file = once(here, 'compared.py', '# ' + 'x' * 1000000)
+    import_module('compared')
+    change_inode(file)
+    before = have_read()
+    import_module('compared')
+    compared = have_read()
+    for _ in range(20):
+        import_module('compared')
+    assert compared - before > 1000000 and have_read() - compared < 1000000
+
+
+@case
+def another_content_with_time_size_and_inode_of_before():
+    here = Directory()
+    file = here.write('kept_time.py', 'value = 10\n')
+    inode = os.stat(file).st_ino
+    for number in range(11, 20):
+        stamp = os.stat(file)
+        if number > 11:
+            # What was compared and found to be the same is compared with the next time too.
+            change_inode(file)
+            assert import_module('kept_time').value == number - 1
+        with open(file, 'r+') as out:
+            out.write('value = %d\n' % number)
+        os.utime(file, (10 ** 9, 10 ** 9))
+        assert import_module('kept_time').value == number
+        assert os.stat(file).st_ino == inode and os.stat(file).st_size == stamp.st_size
 
 
 run()

@@ -1,0 +1,57 @@
+//! What was run and what is in the file now: read when a module has run, and again where only its inode has changed.
+//!
+//! Read without the GIL wherever the file lives: with valid bytecode nobody has read the source before, and the disk
+//! may have to.
+
+use super::files::{version_of_open, without_gil};
+use super::state::State;
+use crate::importer::{Content, EntryId, Version};
+use std::ffi::{CStr, OsStr};
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+
+/// How often a file is read again that changes while it is read.
+const ATTEMPTS: usize = 5;
+
+/// What is in the file, if it is that version before and after the reading; None, too, if it cannot be read.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn content_of(file: &CStr, version: &Version) -> Option<Content> {
+    // SAFETY: system calls alone.
+    unsafe { without_gil(|| read(file).filter(|(seen, _)| seen == version).map(|(_, content)| content)) }
+}
+
+/// Whether what is in the file of that entry is what was run, though its inode has changed. The version that was found
+/// to be so, which is noted; None if anything else has changed, or the file cannot be read.
+///
+/// # Safety
+/// The GIL is held, and the table is not borrowed.
+#[cold]
+pub(super) unsafe fn compare(state: &State, id: EntryId) -> Option<Version> {
+    let table = state.modules.borrow();
+    let entry = table.get(id)?;
+    let (file, ran) = (entry.file().to_owned(), entry.ran()?);
+    drop(table);
+    let same = |(now, content): &(Version, Content)| ran.0.but_for_change(now) && *content == ran.1;
+    // SAFETY: system calls alone.
+    let (now, _) = unsafe { without_gil(|| (0..ATTEMPTS).find_map(|_| read(&file))) }.filter(same)?;
+    // Others may have compared or loaded meanwhile: then theirs is what is noted.
+    state.modules.try_borrow_mut().ok()?.same(id, ran, now);
+    Some(now)
+}
+
+/// What is in the file and the version that it is; None if it cannot be read, or changes meanwhile.
+fn read(file: &CStr) -> Option<(Version, Content)> {
+    // A pipe that has come in its place is not waited for.
+    let name = OsStr::from_bytes(file.to_bytes());
+    let mut opened: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(name).ok()?;
+    if !opened.metadata().ok()?.is_file() {
+        return None;
+    }
+    let before = version_of_open(opened.as_raw_fd())?;
+    let content = Content::read(&mut opened, before.size.unsigned_abs()).ok()??;
+    (version_of_open(opened.as_raw_fd())? == before).then_some((before, content))
+}
