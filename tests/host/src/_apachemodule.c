@@ -126,11 +126,13 @@ void init_apache(void)
     m = PyModule_Create(&definition);
     if (m == NULL)
         return;
+    PyModule_AddIntConstant(m, "shape", HOST_SHAPE);
     PyDict_SetItemString(PyImport_GetModuleDict(), "_apache", m);
     Py_DECREF(m);
 #else
     m = Py_InitModule("_apache", methods);
-    (void)m;
+    if (m != NULL)
+        PyModule_AddIntConstant(m, "shape", HOST_SHAPE);
 #endif
 }
 
@@ -138,6 +140,10 @@ void init_apache(void)
 /* What the table of built-in modules has in 3.5. */
 PyObject *PyInit_apache(void)
 {
-    return ready_types() < 0 ? NULL : PyModule_Create(&definition);
+    PyObject *m = ready_types() < 0 ? NULL : PyModule_Create(&definition);
+
+    if (m != NULL)
+        PyModule_AddIntConstant(m, "shape", HOST_SHAPE);
+    return m;
 }
 #endif

@@ -297,8 +297,10 @@ def resolve_object(module, object_str, arg=None, silent=0):
 
 def init(name=None, server=None):
     """Called once an interpreter has been made, or more than once if several threads come at the same time. From 3.2 on
-    it is told the interpreter's name."""
+    it is told the interpreter's name; 3.3 has an importer of its own, which puts itself in the place of this one."""
     global interpreter
     if name is not None:
         interpreter = name
+    if 30300 <= _apache.shape < 30400:
+        __import__("mod_python.importer")
     return CallBack()
