@@ -258,15 +258,15 @@ define live-host
 	  --test-threads=1 --include-ignored $(addprefix --skip ,$(NOT_ON_HOST) $(5))
 endef
 check-host: prerequisites-check build
-	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S)
+	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S,$(NOT_IN_OTHERS))
 ifeq ($(strip $(PYTHON2)),)
 	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
 	@test -z "$$CI"
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
-	$(call live-host,$(PYTHON2),target/py2.7,S,py2.7-S)
-	$(call live-host,$(PYTHON2),target/py2.7,O,py2.7-O,$(NOT_BY_S_ALONE))
-	$(call live-host,$(PYTHON2),target/py2.7,F,py2.7-F,$(NOT_BY_S_ALONE))
+	$(call live-host,$(PYTHON2),target/py2.7,S,py2.7-S,$(NOT_IN_OTHERS))
+	$(call live-host,$(PYTHON2),target/py2.7,O,py2.7-O,$(NOT_BY_S_ALONE) $(NOT_IN_OTHERS))
+	$(call live-host,$(PYTHON2),target/py2.7,F,py2.7-F,$(NOT_BY_S_ALONE) $(NOT_IN_OTHERS))
 endif
 
 # Each release with what it brings, in a folder that is made anew.
@@ -289,6 +289,9 @@ MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts han
 MENDED_IN_3.4 += handlers_of_patterns_
 SHAPE_TESTS := --test host_generations --test host_defects --test host_leaks --test host_remedies --test host_cgi --test restarts --test switch \
   --test phases
+# 3.3 alone has an importer of its own.
+SHAPE_TESTS_3.3 := --test host_importer
+NOT_IN_OTHERS := importer33_
 .PHONY: check-shapes $(addprefix check-shape-,$(HOST_SHAPES))
 # `make check` has the one of Debian 5 to 10 and the newest, `make check-long` all.
 SHAPES ?= $(HOST_SHAPES)
@@ -308,8 +311,8 @@ FINISHED_SHAPES := 3.2.8 3.2.10 3.3
 .PHONY: run-shape
 run-shape: build
 	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-host,$(PYTHON),$(BUILD),F,py$(PYVER)-F-$(SHAPE),\
-	  $(NOT_BY_S_ALONE) $(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS)))
-	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S-$(SHAPE),$(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS))
+	  $(NOT_BY_S_ALONE) $(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS) $(SHAPE_TESTS_$(SHAPE))))
+	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S-$(SHAPE),$(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS) $(SHAPE_TESTS_$(SHAPE)))
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
 PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))

@@ -74,6 +74,7 @@ messages! {
     LoadFailed = 24, Error: "A module could not be loaded. Written by the shim, under mod_python's name.";
     KeptOld = 25, Error: "A new version of a module could not be read. Written by the shim, under mod_python's name.";
     Bug = 26, Error: "Code of ours has panicked.";
+    ImporterUnguarded = 27, Error: "The importer of mod_python 3.3 could not be given our locks.";
 }
 
 impl Message {

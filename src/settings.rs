@@ -22,6 +22,7 @@ pub const REMEDIES: &[&str] = &[
     "filters",
     "first-use",
     "handler-lists",
+    "importer",
     "parse-qsl",
     "queries",
     "reads",

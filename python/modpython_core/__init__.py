@@ -11,6 +11,7 @@ inside the library: there are no files of it to install.
     names      which name a module has in sys.modules
     cgihandler keeps mod_python's from deleting the modules of others
     wsgi       has the status of a WSGI application sent
+    importer33 has 3.3's own importer load a file once
     queries    has the fields of a query have their names
     sessions   has each session have a number of its own
     ssi        keeps code in pages that fails from crashing the child

@@ -5,8 +5,10 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, first_use, loading, names, platform, private, queries, search, sessions, siblings, ssi
+from modpython_core import finding, first_use, importer33, loading, names, platform, private, queries, search, sessions
+from modpython_core import siblings, ssi
 from modpython_core import wsgi as mended_wsgi
+from modpython_core.remedies import cures
 
 _prepared = []
 _seldom = []
@@ -37,6 +39,13 @@ def install(apache, core):
     sessions.mend_when_imported()
     ssi.mend(apache)
     apache.import_module = core.import_module
+
+
+def guard_importer(core):
+    """For mod_python 3.3, once its init() has brought the importer that imports modules there."""
+    if cures('importer'):
+        loading.apache = sys.modules['mod_python.apache']
+        importer33.guard(sys.modules['mod_python.importer'], core)
 
 
 def _seconds_alone():

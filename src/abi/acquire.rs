@@ -254,9 +254,15 @@ pub unsafe fn install_shim(thread: &Thread, apache: *mut ffi::PyObject) {
     }
 }
 
-/// The callback is made: publishes the interpreter, if this thread is making it. The reference is taken over.
+/// The callback is made: publishes the interpreter, if this thread is making it. The reference is taken over. Before
+/// that, so that nobody ever dispatches to it unguarded, the importer that the callback may have brought is mended.
 pub fn publish(thread: &Thread, callback: Callback) {
     let Some(kept) = thread.threads.innermost() else { return };
+    if kept.data.attempt.borrow().is_none() {
+        return;
+    }
+    // SAFETY: this thread has just been given an object of Python's, so that it holds the GIL.
+    unsafe { extension::guard_importer() };
     let Some(attempt) = kept.data.attempt.take() else { return };
     process::registry().publish(attempt, kept.interpreter(), callback);
     count(&STATS.callbacks);

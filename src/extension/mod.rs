@@ -59,7 +59,7 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 18] = [
+const SHIM: [(&str, &str); 19] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
@@ -77,6 +77,7 @@ const SHIM: [(&str, &str); 18] = [
     ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),
     ("modpython_core.others", include_str!("../../python/modpython_core/others.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),
+    ("modpython_core.importer33", include_str!("../../python/modpython_core/importer33.py")),
     ("modpython_core.install", include_str!("../../python/modpython_core/install.py")),
 ];
 
@@ -131,7 +132,25 @@ pub unsafe fn install(apache: *mut ffi::PyObject) -> Result<(), String> {
 unsafe fn try_install(apache: *mut ffi::PyObject) -> Option<()> {
     // SAFETY: the GIL is held, and every object is alive: owned here, or the caller's.
     unsafe {
-        let core = core()?;
+        let (core, shim) = (core()?, shim()?);
+        let put = Owned::from_new(ffi::PyObject_CallMethod(
+            shim.as_ptr(),
+            c"install".as_ptr(),
+            c"OO".as_ptr(),
+            apache,
+            core.as_ptr(),
+        ));
+        put.map(drop)
+    }
+}
+
+/// The last module of the shim, whose modules are run if they are not there.
+///
+/// # Safety
+/// The GIL is held. None leaves an exception set.
+unsafe fn shim() -> Option<Owned> {
+    // SAFETY: the GIL is held, and every object is alive, owned here.
+    unsafe {
         let sources = Owned::from_new(ffi::PyList_New(0))?;
         for (index, (name, source)) in SHIM.into_iter().enumerate() {
             let [name, source] = [name, source].map(|text| text::new(text));
@@ -150,19 +169,32 @@ unsafe fn try_install(apache: *mut ffi::PyObject) -> Option<()> {
         }
         Owned::from_new(ffi::PyEval_EvalCode(code.as_ptr(), globals.as_ptr(), globals.as_ptr()))?;
         let run = Owned::from_borrowed(ffi::PyDict_GetItemString(globals.as_ptr(), c"run".as_ptr()))?;
-        let shim = Owned::from_new(ffi::PyObject_CallFunctionObjArgs(
-            run.as_ptr(),
-            sources.as_ptr(),
-            std::ptr::null_mut::<ffi::PyObject>(),
-        ))?;
-        let put = Owned::from_new(ffi::PyObject_CallMethod(
-            shim.as_ptr(),
-            c"install".as_ptr(),
-            c"OO".as_ptr(),
-            apache,
-            core.as_ptr(),
-        ));
-        put.map(drop)
+        let none = std::ptr::null_mut::<ffi::PyObject>();
+        Owned::from_new(ffi::PyObject_CallFunctionObjArgs(run.as_ptr(), sources.as_ptr(), none))
+    }
+}
+
+/// Has the importer of mod_python 3.3 load a file once, if it serves the current interpreter: `init` of
+/// mod_python.apache, which brings it, must have returned. A failure is logged.
+///
+/// # Safety
+/// The GIL is held and no exception is pending.
+pub unsafe fn guard_importer() {
+    // SAFETY: as the caller promises; a failure has left an exception.
+    unsafe {
+        let modules = ffi::PyImport_GetModuleDict();
+        if ffi::PyDict_GetItemString(modules, c"mod_python.importer".as_ptr()).is_null() {
+            return;
+        }
+        let guarded = core().and_then(|core| {
+            let shim = shim()?;
+            let (method, format) = (c"guard_importer".as_ptr(), c"O".as_ptr());
+            Owned::from_new(ffi::PyObject_CallMethod(shim.as_ptr(), method, format, core.as_ptr()))
+        });
+        if guarded.is_none() {
+            let text = format!("mod_python's importer is left as it is, with its races: {}", take_error());
+            crate::log::line(Message::ImporterUnguarded, &text);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub fn run(script: &Path, interpreters: u32) -> ExitCode {
     unsafe {
         std::env::set_var("MODPYTHON_CORE_STAT_LOOP", (stat_loop as *const () as usize).to_string());
         std::env::set_var("MODPYTHON_CORE_INSTALL", (install_again as *const () as usize).to_string());
+        std::env::set_var("MODPYTHON_CORE_GUARD_IMPORTER", (guard_importer as *const () as usize).to_string());
     }
     // SAFETY: Python is initialised once, by the one thread there is. It is not finalized: the process ends.
     unsafe {
@@ -103,6 +104,12 @@ unsafe fn execute(source: &str) -> bool {
     let source: &CStr = &source;
     // SAFETY: the GIL is held and the source is NUL-terminated. An exception is printed by the call.
     unsafe { ffi::PyRun_SimpleString(source.as_ptr()) == 0 }
+}
+
+/// What follows a start of an interpreter.
+extern "C" fn guard_importer() {
+    // SAFETY: called by ctypes with the GIL held.
+    unsafe { extension::guard_importer() }
 }
 
 /// Installs once more, and returns the reason of a failure as a string, or False.

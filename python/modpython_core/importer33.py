@@ -1,0 +1,166 @@
+"""Has the importer of mod_python 3.3 load a file once, however many requests ask for it at once.
+
+It decides whether to load a file before it takes the lock of the file's entry, and does not ask again once it has the
+lock: whoever arrives while the file loads loads it once more, one after the other, and who comes a moment earlier is
+given None. Two threads that load modules which import each other wait for each other for ever.
+
+Here a thread that finds a load to do takes the lock of the file first, as import_module does (core.locked), and then
+has the importer decide again. What the importer decides, loads and keeps stays its own.
+"""
+
+from __future__ import absolute_import
+
+import os
+
+from modpython_core import loading, platform
+from modpython_core.failures import Failure
+
+# What is relied on: functions of the class of the cache with their arguments, and names of an entry.
+_FUNCTIONS = {
+    'import_module': ('self', 'file', 'autoreload', 'log', 'path'),
+    '_reload_required': ('self', 'modules', 'label', 'file', 'autoreload'),
+    '_check_module': ('self', 'modules', 'parent', 'current', 'visited', 'ancestors'),
+}
+_ENTRY = ('module', 'mtime', 'reload', 'lock')
+
+
+class Due(BaseException):
+    """Comes out of the importer where it would begin a load. `modules` is what the request has imported so far."""
+
+    def __init__(self, modules, label, file):
+        BaseException.__init__(self, label)
+        self.modules = modules
+        self.label = label
+        self.file = file
+
+
+class NoLock(object):
+    """In the place of an entry's lock: loads have ours, and who finds the module there waits for nobody."""
+
+    def acquire(self):
+        pass
+
+    def release(self):
+        pass
+
+
+_no_lock = NoLock()
+
+
+def guard(importer, core):
+    """Puts a function of ours before the one of the importer's cache. An exception if that is not as it is known."""
+    cache = importer._global_modules_cache
+    if 'import_module' in cache.__dict__:
+        return  # For an earlier attempt to start this interpreter.
+    _check(importer, cache)
+    # The importer looks for the module that a call comes from by going back over frames of its own file.
+    globals()['__file__'] = importer.__file__
+    cache.import_module = _guarded(cache, core)
+
+
+def _check(importer, cache):
+    for name, arguments in _FUNCTIONS.items():
+        code = getattr(getattr(cache.__class__, name), '__code__')
+        if code.co_varnames[:code.co_argcount] != arguments:
+            raise TypeError('%s() takes other arguments than those that are known' % name)
+    for name in ('_reload_required', 'lock'):
+        if name not in cache.__class__.import_module.__code__.co_names:
+            raise TypeError('import_module() makes no use of %s' % name)
+    for holder, names in (cache, ('_cache', '_frozen')), (importer._CacheInfo('', '', 0), _ENTRY):
+        for name in names:
+            getattr(holder, name)
+
+
+def _is_due(entry):
+    """Whether its module is not there yet, or a new version has been seen and not loaded. The importer notes the time
+    of a file when it decides to load it: to others it then seems to be what has been loaded."""
+    return entry.module is None or getattr(entry, 'time_of_load', entry.mtime) != entry.mtime
+
+
+def _guarded(cache, core):
+    stock = cache.__class__
+    # Label of a file: what the request that runs it has imported, its module among that.
+    running = {}
+
+    class Look(stock):
+        """The cache, for a thread that may not load: a load to do is Due."""
+
+        def __init__(self):
+            self.__dict__ = cache.__dict__
+
+        def _reload_required(self, modules, label, file, autoreload):
+            entry, load = self._decide(modules, label, file, autoreload)
+            if load:
+                raise Due(modules, label, file)
+            return entry, load
+
+        def _decide(self, modules, label, file, autoreload):
+            entry, load = stock._reload_required(self, modules, label, file, autoreload)
+            entry.lock = _no_lock
+            if not load:
+                load = _is_due(entry) if autoreload and not self._frozen else entry.module is None
+            return entry, load
+
+        def _check_module(self, modules, parent, current, visited, ancestors):
+            return _is_due(current) or stock._check_module(self, modules, parent, current, visited, ancestors)
+
+    class Load(Look):
+        """The same, for the thread that has the lock of the file."""
+
+        def _reload_required(self, modules, label, file, autoreload):
+            entry, load = self._decide(modules, label, file, autoreload)
+            if load:
+                # First the mark by which others see that the module is not to be had: at no moment does it look fresh.
+                entry.reload = 1
+                entry.time_of_load = entry.mtime
+                running[label] = modules
+            return entry, load
+
+    look, load = Look(), Load()
+
+    def at_hand(*arguments):
+        # By itself, so that the code of the module does not find our exception in sys.exc_info().
+        try:
+            return stock.import_module(look, *arguments)
+        except Due as due:
+            return due
+
+    def half_made(label):
+        """What there is of a module whose thread waits for this one."""
+        module = (running.get(label) or {}).get(label)
+        if module is None and label in cache._cache:
+            module = cache._cache[label].module
+        return module
+
+    def load_once(due, arguments):
+        def decide(nested):
+            if nested:
+                module = half_made(due.label)
+                if module is not None:
+                    # The importer answers from here, and notes who has imported it.
+                    due.modules[due.label] = module
+                    return stock.import_module(look, *arguments)
+            try:
+                return stock.import_module(load, *arguments)
+            finally:
+                running.pop(due.label, None)
+
+        def failed(error):
+            failure = Failure(os.path.splitext(os.path.basename(due.file))[0], due.file, error)
+            loading.log_line(failure.line(), loading.apache.APLOG_ERR)
+            return failure
+
+        return core.locked(platform.path_bytes(due.file), None, decide, failed)
+
+    def import_module(file, autoreload=None, log=None, path=None):
+        while True:
+            module = at_hand(file, autoreload, log, path)
+            if isinstance(module, Due):
+                module = load_once(module, (file, autoreload, log, path))
+            if isinstance(module, Failure):
+                raise module.another()
+            # None: another thread's load has gone well. It may have been one of an older version.
+            if module is not None:
+                return module
+
+    return import_module

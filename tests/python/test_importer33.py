@@ -1,0 +1,300 @@
+"""The importer of mod_python 3.3, here the one of the look-alike, with our locks: each file is loaded once, and what it
+decides is decided as before (I1, I2, I4, I5)."""
+
+import ctypes
+import os
+import sys
+import threading
+import types
+
+import harness
+from harness import Directory, Request, apache, case, core, lines, raises, run, runs, together, until
+
+guard_importer = ctypes.PYFUNCTYPE(None)(int(os.environ['MODPYTHON_CORE_GUARD_IMPORTER']))
+FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../host/lib/python/mod_python/importer.py')
+DISPATCHERS = dict((name, value) for name, value in vars(apache.CallBack).items() if name.endswith('Dispatch'))
+BODY = 'import harness\nharness.ran(%r)\n'
+IMPORT = 'from mod_python import apache\nother = apache.import_module(%r)\n'
+RING = 'import harness\nharness.meet()\n' + IMPORT + 'complete = 1\n'
+
+
+def begin(guarded=True, change=lambda source: source):
+    """The importer, as new."""
+    for name, function in DISPATCHERS.items():
+        setattr(apache.CallBack, name, function)
+    importer = types.ModuleType('mod_python.importer')
+    importer.__file__ = FILE
+    sys.modules['mod_python.importer'] = importer
+    with open(FILE) as source:
+        exec(compile(change(source.read()), FILE, 'exec'), importer.__dict__)
+    if guarded:
+        guard_importer()
+    return importer
+
+
+def ask(here, name, config=None):
+    """A request whose handler is the module of that name."""
+    return apache.CallBack().HandlerDispatch(Request(name, here.path, **(config or {})))
+
+
+def all_ask(here, name, threads=16):
+    return together(*[lambda: ask(here, name)] * threads)
+
+
+def slow(name, seconds=0.05):
+    return BODY % name + 'import time\ntime.sleep(%r)\n' % seconds
+
+
+def meet_once(number):
+    """Holds up the first so many who come, until all of them are there."""
+    barrier, left, lock = harness.Barrier(number), [number], threading.Lock()
+
+    def meet():
+        with lock:
+            left[0] -= 1
+            first = left[0] >= 0
+        if first:
+            barrier.wait()
+
+    harness.meet = meet
+
+
+@case
+def without_locks_each_of_the_first_requests_loads():
+    begin(guarded=False)
+    here = Directory(on_path=False)
+    here.write('m33.py', slow('m33'))
+    all_ask(here, 'm33')
+    assert runs['m33'] > 1, runs
+
+
+@case
+def each_file_is_loaded_once():
+    begin()
+    here = Directory(on_path=False)
+    here.write('m33.py', slow('m33') + IMPORT % 'other33')
+    here.write('other33.py', slow('other33') + 'value = 7\n')
+    results = [result.get() for result in all_ask(here, 'm33', 32)]
+    assert runs == {'m33': 1, 'other33': 1}, runs
+    assert all(module is results[0] for module in results) and results[0].other.value == 7
+    assert ask(here, 'm33') is results[0]
+
+
+@case
+def nobody_waits_for_the_load_of_another_file():
+    begin()
+    here = Directory(on_path=False)
+    here.write('loaded33.py', 'value = 1\n')
+    ask(here, 'loaded33')
+    harness.go_on, harness.begun = threading.Event(), threading.Event()
+    here.write('long33.py', 'import harness\nharness.begun.set()\nassert harness.go_on.wait(20)\n')
+
+    def other():
+        assert harness.begun.wait(20)
+        try:
+            return ask(here, 'loaded33').value
+        finally:
+            harness.go_on.set()
+
+    long, short = together(lambda: ask(here, 'long33'), other)
+    assert long.get() and short.get() == 1
+
+
+@case
+def who_waits_for_nothing_new_goes_on_while_a_new_version_loads():
+    """With PythonAutoReload Off a load that has been seen to be due is no matter of this request's."""
+    importer = begin()
+    here = Directory(on_path=False)
+    here.write('m33.py', 'value = 1\n')
+    ask(here, 'm33')
+    here.write('m33.py', 'value = 2\n')
+    entry, = importer._global_modules_cache._cache.values()
+    entry.mtime = os.path.getmtime(here.file('m33.py'))  # As another thread leaves it that has decided to load.
+    assert ask(here, 'm33', {'PythonAutoReload': '0'}).value == 1
+    assert ask(here, 'm33').value == 2
+
+
+@case
+def two_modules_that_import_each_other():
+    """The importer loads such modules again at each request: that is its own. Here nobody waits for ever."""
+    for threads in (2, 16):
+        begin()
+        here = Directory(on_path=False)
+        here.write('x33.py', RING % 'y33')
+        here.write('y33.py', RING % 'x33')
+        meet_once(2)
+        results = together(*[lambda name=name: ask(here, name) for name in ('x33', 'y33') * (threads // 2)])
+        assert all(result.get().complete and result.get().other.complete for result in results)
+
+
+@case
+def three_in_a_ring():
+    begin()
+    here = Directory(on_path=False)
+    names = ['p33', 'q33', 'r33']
+    for name, other in zip(names, names[1:] + names[:1]):
+        here.write(name + '.py', RING % other)
+    meet_once(3)
+    results = together(*[lambda name=name: ask(here, name) for name in names * 4])
+    assert all(result.get().complete and result.get().other.complete for result in results)
+
+
+@case
+def a_failing_load_runs_once_for_all_who_wait():
+    importer = begin()
+    here = Directory(on_path=False)
+    file = here.write('bad33.py', BODY % 'bad33' + 'harness.arrived()\nraise ValueError(33)\n')
+    harness.arrived = lambda: until(lambda: core.waiting(here.key('bad33.py')) == 7)
+    errors = [result.error for result in all_ask(here, 'bad33', 8)]
+    assert runs == {'bad33': 1}, runs
+    assert [(type(error), error.args) for error in errors] == [(ValueError, (33,))] * 8
+    assert len(set(map(id, errors))) == 8
+    assert not importer._global_modules_cache._cache
+    assert lines(apache.APLOG_ERR) == [
+        "MPC0024: mod_python: import of module 'bad33' (%s) failed: ValueError: 33" % file], apache.lines
+    here.write('bad33.py', 'value = 1\n')
+    assert ask(here, 'bad33').value == 1
+
+
+@case
+def a_version_that_fails_is_tried_by_each_request():
+    begin()
+    here = Directory(on_path=False)
+    here.write('m33.py', 'value = 1\n')
+    ask(here, 'm33')
+    here.write('m33.py', BODY % 'm33' + 'raise ValueError(34)\n')
+    for number in (1, 2):
+        raises(ValueError, ask, here, 'm33')
+        assert runs == {'m33': number}, runs
+    here.write('m33.py', 'value = 3\n')
+    assert ask(here, 'm33').value == 3
+
+
+@case
+def a_new_version_is_loaded_once_and_nobody_gets_the_old_one():
+    begin()
+    here = Directory(on_path=False)
+    for version in range(10):
+        here.write('m33.py', slow('m33', 0.01) + 'value = %d\n' % version)
+        values = [result.get().value for result in all_ask(here, 'm33')]
+        assert values == [version] * 16, values
+        assert runs == {'m33': version + 1}, runs
+
+
+@case
+def what_has_imported_a_changed_file_is_loaded_too():
+    begin()
+    here = Directory(on_path=False)
+    here.write('top33.py', BODY % 'top' + IMPORT % 'low33' + 'value = other.value\n')
+    for version in range(10):
+        here.write('low33.py', slow('low', 0.01) + 'value = %d\n' % version)
+        values = [result.get().value for result in all_ask(here, 'top33')]
+        assert values == [version] * 16, values
+        assert runs == {'top': version + 1, 'low': version + 1}, runs
+
+
+@case
+def a_child_that_is_due_makes_its_parent_due():
+    """The moment between the decision to load the child, by a request for it, and the beginning of that load."""
+    importer = begin()
+    here = Directory(on_path=False)
+    here.write('top33.py', IMPORT % 'low33' + 'value = other.value\n')
+    here.write('low33.py', 'value = 1\n')
+    ask(here, 'top33')
+    here.write('low33.py', 'value = 2\n')
+    low, = [entry for entry in importer._global_modules_cache._cache.values() if entry.file.endswith('low33.py')]
+    low.mtime = os.path.getmtime(low.file)
+    assert ask(here, 'top33').value == 2
+
+
+@case
+def without_autoreload_nothing_is_loaded_again():
+    begin()
+    here = Directory(on_path=False)
+    off = {'PythonAutoReload': '0'}
+    here.write('m33.py', slow('m33') + 'value = 1\n')
+    results = together(*[lambda: ask(here, 'm33', off)] * 16)
+    here.write('m33.py', slow('m33') + 'value = 2\n')
+    assert [result.get().value for result in results] == [1] * 16 and ask(here, 'm33', off).value == 1
+    assert runs == {'m33': 1}, runs
+
+
+@case
+def frozen_modules_stay():
+    importer = begin()
+    here = Directory(on_path=False)
+    here.write('m33.py', 'value = 1\n')
+    ask(here, 'm33')
+    importer._global_modules_cache._frozen = True
+    here.write('m33.py', 'value = 2\n')
+    assert ask(here, 'm33').value == 1
+
+
+@case
+def paths_from_the_handlers_directory_and_from_the_callers():
+    begin()
+    here = Directory(on_path=False)
+    here.write('top33.py', 'from mod_python import apache\n'
+               'beside, below = [apache.import_module(path) for path in ("./part/one33.py", "~/part/two33.py")]\n')
+    here.write('part/one33.py', 'from mod_python import apache\nup = apache.import_module("../three33.py")\n')
+    here.write('part/two33.py', BODY % 'two')
+    here.write('three33.py', BODY % 'three')
+    results = [result.get() for result in all_ask(here, 'top33')]
+    assert results[0].beside.up.__file__ == here.file('three33.py') and results[0].below
+    assert runs == {'two': 1, 'three': 1}, runs
+
+
+@case
+def the_code_of_a_module_is_in_nobodys_exception():
+    begin()
+    here = Directory(on_path=False)
+    here.write('m33.py', 'import sys\nseen = sys.exc_info()\n')
+    assert ask(here, 'm33').seen == (None, None, None)
+
+
+@case
+def to_guard_it_twice_does_no_harm():
+    importer = begin()
+    function = importer._global_modules_cache.import_module
+    guard_importer()
+    assert importer._global_modules_cache.import_module is function
+
+
+@case
+def an_importer_that_is_another_stays_as_it_is():
+    shim = sys.modules['modpython_core.install']
+    for old, new in (('label, file, autoreload):', 'label, file, autoreload, more=None):'),
+                     ('_check_module', '_look_at'), ('.mtime', '.time'), ('self._frozen', 'self._still'), ('_reload_required', '_must_load'),
+                     ('_global_modules_cache', '_modules_cache'), ('entry.lock', 'entry.__dict__["lock"]')):
+        importer = begin(change=lambda source: source.replace(old, new))
+        cache = importer.__dict__.get('_global_modules_cache')
+        assert cache is None or 'import_module' not in cache.__dict__, new
+        raises(Exception, shim.guard_importer, core)
+        here = Directory(on_path=False)
+        here.write('m33.py', 'value = 1\n')
+        assert ask(here, 'm33').value == 1
+
+
+@case
+def left_out_by_its_name():
+    remedies = sys.modules['modpython_core.remedies']
+    remedies._left_out.append('importer')
+    try:
+        assert 'import_module' not in begin()._global_modules_cache.__dict__
+    finally:
+        remedies._left_out.remove('importer')
+
+
+@case
+def memory_of_a_request_goes_with_it():
+    """What a load has noted for those who wait is not kept."""
+    import gc
+    importer = begin()
+    here = Directory(on_path=False)
+    here.write('m33.py', 'value = 1\n')
+    ask(here, 'm33')
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if type(thing) is importer.Modules and thing]
+
+
+run()
