@@ -21,7 +21,8 @@ _FUNCTIONS = {
     '_reload_required': ('self', 'modules', 'label', 'file', 'autoreload'),
     '_check_module': ('self', 'modules', 'parent', 'current', 'visited', 'ancestors'),
 }
-_ENTRY = ('module', 'mtime', 'reload', 'lock')
+_CACHE = ('_cache', '_frozen', '_generation')
+_ENTRY = ('module', 'mtime', 'generation', 'reload', 'lock')
 
 
 class Due(BaseException):
@@ -66,7 +67,7 @@ def _check(importer, cache):
     for name in ('_reload_required', 'lock'):
         if name not in cache.__class__.import_module.__code__.co_names:
             raise TypeError('import_module() makes no use of %s' % name)
-    for holder, names in (cache, ('_cache', '_frozen')), (importer._CacheInfo('', '', 0), _ENTRY):
+    for holder, names in (cache, _CACHE), (importer._CacheInfo('', '', 0), _ENTRY):
         for name in names:
             getattr(holder, name)
 
@@ -90,7 +91,8 @@ def _guarded(cache, core):
 
         def _reload_required(self, modules, label, file, autoreload):
             entry, load = self._decide(modules, label, file, autoreload)
-            if load:
+            # Outside of a request the importer raises an error of its own, which is nobody else's.
+            if load and modules is not None:
                 raise Due(modules, label, file)
             return entry, load
 
@@ -102,6 +104,10 @@ def _guarded(cache, core):
             return entry, load
 
         def _check_module(self, modules, parent, current, visited, ancestors):
+            if running.get(current.label) is modules and parent.generation > current.generation_at_load:
+                # This request is running it. Another one, which could not wait for that, has loaded the parent since,
+                # with what there was of it: that is no reason to load the parent again now.
+                return False
             return _is_due(current) or stock._check_module(self, modules, parent, current, visited, ancestors)
 
     class Load(Look):
@@ -110,9 +116,10 @@ def _guarded(cache, core):
         def _reload_required(self, modules, label, file, autoreload):
             entry, load = self._decide(modules, label, file, autoreload)
             if load:
-                # First the mark by which others see that the module is not to be had: at no moment does it look fresh.
+                # First the mark by which others see that there is a load to do: at no moment does it look fresh.
                 entry.reload = 1
                 entry.time_of_load = entry.mtime
+                entry.generation_at_load = self._generation
                 running[label] = modules
             return entry, load
 
@@ -125,21 +132,23 @@ def _guarded(cache, core):
         except Due as due:
             return due
 
-    def half_made(label):
-        """What there is of a module whose thread waits for this one."""
-        module = (running.get(label) or {}).get(label)
-        if module is None and label in cache._cache:
-            module = cache._cache[label].module
-        return module
+    def at_best(label):
+        """What there is of a module whose thread waits for this one: the version before, or as much as has run."""
+        entry = cache._cache.get(label)
+        if entry is not None and entry.module is not None:
+            return entry.module
+        return (running.get(label) or {}).get(label)
 
     def load_once(due, arguments):
         def decide(nested):
-            if nested:
-                module = half_made(due.label)
-                if module is not None:
-                    # The importer answers from here, and notes who has imported it.
-                    due.modules[due.label] = module
+            module = at_best(due.label) if nested else None
+            if module is not None:
+                # The importer answers from here, and notes who has imported it. The request itself gets it whole.
+                due.modules[due.label] = module
+                try:
                     return stock.import_module(look, *arguments)
+                finally:
+                    due.modules.pop(due.label, None)
             try:
                 return stock.import_module(load, *arguments)
             finally:

@@ -15,13 +15,13 @@ FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../host/lib/pyt
 DISPATCHERS = dict((name, value) for name, value in vars(apache.CallBack).items() if name.endswith('Dispatch'))
 BODY = 'import harness\nharness.ran(%r)\n'
 IMPORT = 'from mod_python import apache\nother = apache.import_module(%r)\n'
-RING = 'import harness\nharness.meet()\n' + IMPORT + 'complete = 1\n'
+RING = 'import harness\nharness.ran(__file__[-6:])\nharness.meet()\n' + IMPORT + 'complete = 1\n'
 
 
 def begin(guarded=True, change=lambda source: source):
     """The importer, as new."""
     for name, function in DISPATCHERS.items():
-        setattr(apache.CallBack, name, function)
+        setattr(apache.CallBack, name, dispatch if name == 'HandlerDispatch' else function)
     importer = types.ModuleType('mod_python.importer')
     importer.__file__ = FILE
     sys.modules['mod_python.importer'] = importer
@@ -32,9 +32,14 @@ def begin(guarded=True, change=lambda source: source):
     return importer
 
 
-def ask(here, name, config=None):
-    """A request whose handler is the module of that name."""
-    return apache.CallBack().HandlerDispatch(Request(name, here.path, **(config or {})))
+def dispatch(callback, req):
+    module = DISPATCHERS['HandlerDispatch'](callback, req)
+    return module.handler() if req.config.get('call') else module
+
+
+def ask(here, name, config=None, call=False):
+    """A request whose handler is the module of that name; what it gives, if it is to be called."""
+    return apache.CallBack().HandlerDispatch(Request(name, here.path, call=call, **(config or {})))
 
 
 def all_ask(here, name, threads=16):
@@ -119,12 +124,27 @@ def two_modules_that_import_each_other():
     """The importer loads such modules again at each request: that is its own. Here nobody waits for ever."""
     for threads in (2, 16):
         begin()
+        runs.clear()
         here = Directory(on_path=False)
         here.write('x33.py', RING % 'y33')
         here.write('y33.py', RING % 'x33')
         meet_once(2)
         results = together(*[lambda name=name: ask(here, name) for name in ('x33', 'y33') * (threads // 2)])
         assert all(result.get().complete and result.get().other.complete for result in results)
+        assert threads > 2 or runs == {'x33.py': 1, 'y33.py': 1}, runs
+
+
+@case
+def a_request_gets_the_whole_module_after_a_cycle():
+    """What a load has got half-made, since to wait would have been for ever, is not what its handler gets."""
+    begin()
+    here = Directory(on_path=False)
+    for name, other in ('left33', 'right33'), ('right33', 'left33'):
+        here.write(name + '.py', RING.replace('complete', 'import time\ntime.sleep(0.1)\ncomplete') % other
+                   + 'def handler():\n    return apache.import_module(%r).complete\n' % other)
+    meet_once(2)
+    results = together(*[lambda name=name: ask(here, name, call=True) for name in ('left33', 'right33')])
+    assert [result.get() for result in results] == [1, 1]
 
 
 @case
@@ -250,6 +270,16 @@ def the_code_of_a_module_is_in_nobodys_exception():
     here = Directory(on_path=False)
     here.write('m33.py', 'import sys\nseen = sys.exc_info()\n')
     assert ask(here, 'm33').seen == (None, None, None)
+
+
+@case
+def a_thread_that_is_no_request_spoils_nothing():
+    importer = begin()
+    here = Directory(on_path=False)
+    here.write('m33.py', 'value = 1\n')
+    for _ in range(2):
+        raises(AttributeError, importer.import_module, here.file('m33.py'))
+    assert ask(here, 'm33').value == 1 and not lines(apache.APLOG_ERR)
 
 
 @case

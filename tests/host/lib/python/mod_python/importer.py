@@ -98,11 +98,12 @@ class _ModuleCache:
         label = PREFIX + hashlib.md5(file.encode("utf-8")).hexdigest()
         if parent:
             parent.children[label] = time.time()
-        if label in modules:
+        if modules is not None and label in modules:
             return modules[label]
         entry, load = self._reload_required(modules, label, file, autoreload)
         entry.lock.acquire()
         try:
+            # An error in a thread that is no request.
             modules.ctime = modules.ctime or time.time()
             if not load:
                 modules[label] = entry.module
