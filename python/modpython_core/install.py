@@ -11,7 +11,7 @@ from modpython_core import wsgi as mended_wsgi
 from modpython_core.remedies import cures
 
 _prepared = []
-_seldom = []
+_stock = []
 
 
 def install(apache, core):
@@ -26,9 +26,9 @@ def install(apache, core):
     if not finding.original_path:
         finding.original_path[:] = sys.path
     search.expression_names = apache.__dict__
-    seldom = _looks_seldom(apache)
-    loading.stock_reloads = siblings.stock_reloads = not seldom
-    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), seldom)
+    looks_seldom, search.goes_on_elsewhere = _ways_of_stock(apache)
+    loading.stock_reloads = siblings.stock_reloads = not looks_seldom
+    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), looks_seldom)
     if not _prepared:
         platform.watch_forks()
         platform.stand_deadlocks()
@@ -55,14 +55,18 @@ def _seconds_alone():
     return int(given) if given.isdigit() else 10 if sys.version_info[0] == 2 else 0
 
 
-def _looks_seldom(apache):
-    """Whether the stock function is that of 3.5, which looks at a file once a second and reloads nothing: then one look
-    for a tick of the coarse clock, some milliseconds, is more than anybody counts on. That of 3.1 looks at each call."""
+def _ways_of_stock(apache):
+    """Whether the stock function looks at a file once a second, and whether it finds modules by importlib.
+
+    Once a second: then one look for a tick of the coarse clock, some milliseconds, is more than anybody counts on; and it
+    is that of 3.5, which runs no module again. That of 3.1 looks at each call, and runs what has changed. By importlib, as the later releases of 3.5 do: then `path=` does not say where to find anything.
+    Up to 3.3, and in 3.5.0 as it first was, a module is found in `path` alone.
+    """
     code = getattr(getattr(apache, 'import_module', None), '__code__', None)
     if code is not None:
         # Otherwise it is ours already.
-        _seldom[:] = ['__mtime_check__' in code.co_consts]
-    return _seldom == [True]
+        _stock[:] = ['__mtime_check__' in code.co_consts, 'importlib' in code.co_names]
+    return _stock or [False, False]
 
 
 def _wsgi_names(apache):

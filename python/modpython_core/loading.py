@@ -40,7 +40,9 @@ class Request(object):
             return
         text = "mod_python: (Re)importing module '%s'" % name
         if self.path:
-            text = "%s with path set to '%s'" % (text, self.path)
+            # An iterator has been read by now, and never shows what it gives.
+            is_iterator = hasattr(self.path, '__next__') or hasattr(self.path, 'next')
+            text = "%s with path set to '%s'" % (text, list(self.where) if is_iterator else self.path)
         log_line(text, apache.APLOG_NOTICE)
 
 

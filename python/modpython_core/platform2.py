@@ -63,6 +63,11 @@ def file_of(module):
 path_bytes = path_text = str
 
 
+def path_entry(entry):
+    """An entry of `path=`."""
+    return entry
+
+
 def is_plain(module):
     """Whether it is a module as import makes it, in which code can be run again."""
     return issubclass(type(module), types.ModuleType)

@@ -69,6 +69,11 @@ def native(text):
 path_bytes, path_text = os.fsencode, os.fsdecode
 
 
+def path_entry(entry):
+    """An entry of `path=`: bytes, and objects of pathlib and the like, are text to the finders."""
+    return os.fsdecode(entry) if isinstance(entry, (bytes, os.PathLike)) else entry
+
+
 def file_of(module):
     """The file of a module, or None for one that has none."""
     try:

@@ -13,6 +13,9 @@ PLAIN, DIRECTORY, PATH, EXPRESSION = range(4)
 # The names that a PythonPath expression may use.
 expression_names = {}
 
+# Whether a name that the directories of `path=` do not have is looked for as if there were no `path=`.
+goes_on_elsewhere = False
+
 core = None
 
 _lists = {}
@@ -36,9 +39,9 @@ def locate(name, kind, where, parent):
                 # The server's own path, to which PythonPath belongs.
                 found.directory = None
             return found
-        if kind == PATH:
+        if kind == PATH and not goes_on_elsewhere:
             # Never a module from elsewhere: a caller that gives a path names a file in it, and must not be able to
-            # reach os, say, because a request named it.
+            # reach os, say, because a request named it. With a stock that ignores the path, callers rely on that.
             raise platform.not_found(name)
     return _plainly(name)
 
@@ -47,7 +50,8 @@ def _directories(kind, where):
     if kind == DIRECTORY:
         return [normal(where)]
     if kind == PATH:
-        return [normal(entry) if isinstance(entry, type('')) else entry for entry in where]
+        entries = [platform.path_entry(entry) for entry in where]
+        return [normal(entry) if isinstance(entry, type('')) else entry for entry in entries]
     if where not in _lists:
         _lists[where] = _evaluate(where)
     return _lists[where]

@@ -261,11 +261,14 @@ impl Asked {
             if self.path.is_null() || self.path == ffi::Py_None() || !truth(self.path)? {
                 return Some(caller::from_frame(state));
             }
-            // A string is a sequence of its letters, and was surely meant as one directory.
-            if is_text(self.path) {
-                return Owned::from_new(ffi::PyTuple_Pack(1, self.path)).map(Where::Path);
-            }
-            Owned::from_new(ffi::PySequence_Tuple(self.path)).map(Where::Path)
+            let items = match text::directory(self.path) {
+                // A string is a sequence of its letters, and was surely meant as one directory.
+                Some(directory) => Owned::from_new(ffi::PyTuple_Pack(1, directory.as_ptr())),
+                None if !ffi::PyErr_Occurred().is_null() => None,
+                // The one time that it is read: an iterator gives what it has once.
+                None => Owned::from_new(ffi::PySequence_Tuple(self.path)),
+            };
+            items.map(Where::Path)
         }
     }
 }

@@ -35,7 +35,8 @@ static mut METHODS: [ffi::PyMethodDef; 29] = [
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
         FAST | ffi::METH_KEYWORDS,
-        c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed.",
+        // The two hyphens make it a signature for the module inspect.
+        c"import_module(module_name, autoreload=1, log=0, path=None)\n--\n\nThe module of that name, loaded if need be, and loaded again if its file has changed.",
     ),
     one(c"install", super::install_named, ffi::METH_O, c"install(name): puts import_module in the place of the module's own"),
     many(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),

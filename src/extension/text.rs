@@ -45,6 +45,42 @@ pub(super) unsafe fn interned(text: &CStr) -> Option<Owned> {
     return unsafe { Owned::from_new(ffi::PyString_InternFromString(text.as_ptr())) };
 }
 
+/// The one directory that an object names: text, bytes, or what has `__fspath__`. None for what may be a sequence of
+/// them, and, with an exception set, where asking has failed.
+///
+/// # Safety
+/// The GIL is held and `object` is alive.
+#[inline]
+pub(super) unsafe fn directory(object: *mut ffi::PyObject) -> Option<Owned> {
+    // SAFETY: as the caller promises; the bytes are an object's that lives while they are decoded.
+    unsafe {
+        if is_text(object) {
+            return Owned::from_borrowed(object);
+        }
+        // Bytes are text in Python 2, which has no `__fspath__`.
+        #[cfg(not(feature = "python3"))]
+        return None;
+        #[cfg(feature = "python3")]
+        {
+            // What nearly all give need not be asked.
+            if ffi::PyList_Check(object) != 0 || ffi::PyTuple_Check(object) != 0 {
+                return None;
+            }
+            let Some(path) = Owned::from_new(ffi::PyOS_FSPath(object)) else {
+                if ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0 {
+                    ffi::PyErr_Clear();
+                }
+                return None;
+            };
+            if is_text(path.as_ptr()) {
+                return Some(path);
+            }
+            let name = super::object::bytes(path.as_ptr())?;
+            Owned::from_new(ffi::PyUnicode_DecodeFSDefaultAndSize(name.as_ptr().cast(), name.len() as ffi::Py_ssize_t))
+        }
+    }
+}
+
 /// The bytes of a file's name, as a new bytes object. None with an exception set on failure.
 ///
 /// # Safety

@@ -127,6 +127,52 @@ def a_path_never_gives_a_module_from_elsewhere():
 
 
 @case
+def an_iterator_as_path_showed_nothing_in_the_log():
+    here = Directory(on_path=False)
+    for number, (autoreload, log) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        for kind, path in (('list', iter([here.path])), ('generator', (part for part in ['/nowhere', here.path]))):
+            name = '%s%d' % (kind, number)
+            here.write('given_%s/__init__.py' % name, 'value = 1\n')
+            here.write('given_%s/part.py' % name, 'value = 2\n')
+            module = import_module('given_%s.part' % name, autoreload, log, path)
+            assert module.value == 2 and sys.modules['given_' + name].value == 1
+            again = import_module('given_%s.part' % name, autoreload, log, (part for part in [here.path]))
+            assert again is module
+    assert len(lines()) == 8 and all(repr(here.path) in line for line in lines()), lines()
+
+
+@case
+def bytes_and_path_objects_were_no_directories():
+    here = Directory(on_path=False)
+    here.write('pointed.py', '')
+    module = import_module('pointed', path=here.path)
+    ways = [os.fsencode(here.path), [os.fsencode(here.path)]] if not PYTHON2 else [unicode(here.path)]
+    if not PYTHON2:
+        import pathlib
+        ways += [pathlib.Path(here.path), [pathlib.Path(here.path)], (pathlib.Path('/nowhere'), here.key(''))]
+
+        class Failing(object):
+            def __fspath__(self):
+                raise KeyboardInterrupt
+
+        raises(KeyboardInterrupt, import_module, 'pointed', path=Failing())
+    for way in ways:
+        assert import_module('pointed', path=way) is module, way
+        assert import_module('pointed', 0, 1, way) is module, way
+    raises(TypeError, import_module, 'pointed', path=3)
+    raises(TypeError, import_module, 'pointed', path=object())
+
+
+@case
+def inspect_knew_no_signature():
+    if PYTHON2:
+        return  # Its functions of C have none.
+    import inspect
+    assert str(inspect.signature(import_module)) == '(module_name, autoreload=1, log=0, path=None)'
+    assert import_module.__doc__.startswith('The module of that name')
+
+
+@case
 def a_file_that_is_gone_goes_on_being_served():
     here = Directory()
     file = here.write('gone.py', '')

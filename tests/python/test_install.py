@@ -1,11 +1,12 @@
 """How the shim is put in place, and what is left when that fails."""
 
 import ctypes
+import importlib
 import os
 import sys
 import time
 
-from harness import PYTHON2, Directory, apache, case, run, runs
+from harness import PYTHON2, Directory, apache, case, raises, run, runs
 
 install = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(int(os.environ['MODPYTHON_CORE_INSTALL']))
 
@@ -90,6 +91,46 @@ def one_look_a_tick_where_stock_looks_once_a_second():
         here.write('ticking.py', 'value = %d\n' % number)
         assert apache.import_module('ticking').value == number
     assert apache.import_module == function
+
+
+@case
+def a_name_that_path_has_not_was_not_found_where_stock_ignores_path():
+    here, other, function = Directory(), Directory(False), apache.import_module
+
+    def stock(module_name, autoreload=1, log=0, path=None):
+        return importlib.import_module(module_name)
+
+    apache.import_module = stock
+    assert install(apache) is False
+    try:
+        import json
+        here.write('elsewhere.py', 'value = 1\n')
+        here.write('whole/__init__.py', '')
+        here.write('whole/part.py', '')
+        for path in ['/nonexistent'], ['.'], [other.path], other.path, iter([other.path]):
+            module = apache.import_module('elsewhere', path=path)
+            assert module is sys.modules['elsewhere'] and module.__file__ == here.file('elsewhere.py')
+            assert apache.import_module('elsewhere', 0, 1, path) is module
+            assert apache.import_module('whole.part', path=path) is sys.modules['whole.part']
+            assert apache.import_module('os', path=path) is os
+            assert apache.import_module('sys', path=path) is sys
+            assert apache.import_module('json', path=path) is json
+            raises(ImportError, apache.import_module, 'nowhere_at_all', path=path)
+        here.write('elsewhere.py', 'value = 2\n')
+        assert apache.import_module('elsewhere', path=[other.path]).value == 2
+        # What the path has is still what is meant first.
+        other.write('twofold.py', 'where = "other"\n')
+        here.write('twofold.py', 'where = "here"\n')
+        assert apache.import_module('twofold').where == 'here'
+        assert apache.import_module('twofold', path=[other.path]).where == 'other'
+    finally:
+        def stock(module_name, autoreload=1, log=0, path=None):
+            return None
+        apache.import_module = stock
+        assert install(apache) is False
+    assert apache.import_module == function
+    raises(ImportError, apache.import_module, 'os', path=[here.path])
+    raises(ImportError, apache.import_module, 'elsewhere', path=['/nonexistent/too'])
 
 
 @case
