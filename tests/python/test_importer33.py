@@ -294,8 +294,9 @@ def to_guard_it_twice_does_no_harm():
 def an_importer_that_is_another_stays_as_it_is():
     shim = sys.modules['modpython_core.install']
     for old, new in (('label, file, autoreload):', 'label, file, autoreload, more=None):'),
-                     ('_check_module', '_look_at'), ('.mtime', '.time'), ('self._frozen', 'self._still'), ('_reload_required', '_must_load'),
-                     ('_global_modules_cache', '_modules_cache'), ('entry.lock', 'entry.__dict__["lock"]')):
+                     ('_check_module', '_look_at'), ('.mtime', '.time'), ('self._frozen', 'self._still'),
+                     ('_reload_required', '_must_load'), ('_global_modules_cache', '_modules_cache'),
+                     ('entry.lock', 'entry.__dict__["lock"]')):
         importer = begin(change=lambda source: source.replace(old, new))
         cache = importer.__dict__.get('_global_modules_cache')
         assert cache is None or 'import_module' not in cache.__dict__, new
