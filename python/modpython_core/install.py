@@ -27,7 +27,7 @@ def install(apache, core):
         finding.original_path[:] = sys.path
     search.expression_names = apache.__dict__
     looks_seldom, search.goes_on_elsewhere = _ways_of_stock(apache)
-    loading.stock_reloads = siblings.stock_reloads = not looks_seldom
+    loading.stock_reloads = siblings.stock_reloads = not search.goes_on_elsewhere
     core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), looks_seldom)
     if not _prepared:
         platform.watch_forks()
@@ -58,9 +58,9 @@ def _seconds_alone():
 def _ways_of_stock(apache):
     """Whether the stock function looks at a file once a second, and whether it finds modules by importlib.
 
-    Once a second: then one look for a tick of the coarse clock, some milliseconds, is more than anybody counts on; and it
-    is that of 3.5, which runs no module again. That of 3.1 looks at each call, and runs what has changed. By importlib, as the later releases of 3.5 do: then `path=` does not say where to find anything.
-    Up to 3.3, and in 3.5.0 as it first was, a module is found in `path` alone.
+    Once a second: then one look for a tick of the coarse clock, some milliseconds, is more than anybody counts on. That of
+    3.1 looks at each call. By importlib, as the later releases of 3.5 do: then `path=` does not say where to find anything,
+    and nothing is run again. Up to 3.3, and in 3.5.0 as it first was, a module is found in `path` alone.
     """
     code = getattr(getattr(apache, 'import_module', None), '__code__', None)
     if code is not None:

@@ -14,7 +14,7 @@ from modpython_core.failures import Failure, printable
 core = None
 apache = None
 
-# Whether the stock core runs a changed module again: that of 3.5 does not.
+# Whether the stock core runs a changed module again: that of 3.5 with importlib does not.
 stock_reloads = True
 
 # For how long the first request of a handler's module runs alone; 0: it does not.
