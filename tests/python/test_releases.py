@@ -3,7 +3,6 @@ new release comes as a whole."""
 
 import sys
 
-import harness
 from harness import Directory, case, core, import_module, lines, raises, run, runs, together
 
 for name in ('loading', 'siblings'):
