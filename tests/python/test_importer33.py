@@ -148,6 +148,19 @@ def a_request_gets_the_whole_module_after_a_cycle():
 
 
 @case
+def in_a_cycle_the_version_before_is_better_than_half_a_new_one():
+    begin()
+    here = Directory(on_path=False)
+    names = ['left33', 'right33']
+    for number in (1, 2):
+        meet_once(0 if number == 1 else 2)
+        for name, other in zip(names, names[::-1]):
+            here.write(name + '.py', RING % other + 'whole = %d == 1 or hasattr(other, "complete")\n' % number)
+        calls = [lambda name=name: ask(here, name) for name in names[:number]]
+        assert all(result.get().whole for result in together(*calls))
+
+
+@case
 def three_in_a_ring():
     begin()
     here = Directory(on_path=False)
@@ -225,6 +238,27 @@ def a_child_that_is_due_makes_its_parent_due():
     low, = [entry for entry in importer._global_modules_cache._cache.values() if entry.file.endswith('low33.py')]
     low.mtime = os.path.getmtime(low.file)
     assert ask(here, 'top33').value == 2
+
+
+@case
+def at_no_moment_does_a_load_to_do_look_done():
+    importer = begin()
+    here = Directory(on_path=False)
+
+    class Entry(importer._CacheInfo):
+
+        def __init__(self, *arguments):
+            importer_entry.__init__(self, *arguments)
+            self.lock.acquire()  # As if another thread, which may wait for this one, had it.
+
+        def __setattr__(self, name, value):
+            assert name != 'time_of_load' or self.reload
+            self.__dict__[name] = value
+
+    importer_entry, importer._CacheInfo = importer._CacheInfo, Entry
+    for version in (1, 2):
+        here.write('m33.py', 'value = %d\n' % version)
+        assert ask(here, 'm33').value == ask(here, 'm33').value == version
 
 
 @case
