@@ -178,6 +178,7 @@ check: prerequisites-check relink lint
 	  --test model_pathlock_shuttle)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS)
 	@$(MAKE) --no-print-directory check-consumer
+	$(CARGO) test --profile model $(CARGO_FLAGS) --test rebind35 -- signal_handler
 	$(CARGO) test --profile model $(CARGO_FLAGS) -p modpython-live -- --test-threads=1
 	$(CARGO) run --profile model $(CARGO_FLAGS) -p modpython-live --bin soak -- --minutes 1 --stock-minutes 0 --mpm event
 	@$(MAKE) --no-print-directory check-python2

@@ -122,13 +122,14 @@ impl Thread {
         self.interrupted.replace(false)
     }
 
-    /// Takes the step that was reached, leaving nothing begun.
+    /// Takes the step that was reached, leaving nothing begun. In one piece for a signal handler.
     pub fn take_step(&self) -> Step {
-        self.step.replace(Step::Idle)
+        self.threads.closed(|| self.step.replace(Step::Idle))
     }
 
-    /// Notes the step that is reached.
+    /// Notes the step that is reached. In one piece for a signal handler.
     pub fn reach(&self, step: Step) {
-        self.step.replace(step);
+        let before = self.threads.closed(|| self.step.replace(step));
+        drop(before);
     }
 }

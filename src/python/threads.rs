@@ -22,6 +22,7 @@ use std::{
     cell::{Cell, RefCell},
     marker::PhantomData,
     rc::Rc,
+    sync::atomic::{Ordering, compiler_fence},
 };
 
 /// States of one thread that are kept while nothing runs on them. A thread that has served more interpreters than that
@@ -134,7 +135,10 @@ impl<P: Cpython, D> Threads<P, D> {
     /// Does `work` with signal handlers kept out.
     pub fn closed<R>(&self, work: impl FnOnce() -> R) -> R {
         let before = self.closed.replace(true);
+        // For the compiler nobody looks in between, and it would leave the mark out.
+        compiler_fence(Ordering::SeqCst);
         let result = work();
+        compiler_fence(Ordering::SeqCst);
         self.closed.set(before);
         result
     }
