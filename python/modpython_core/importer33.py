@@ -99,8 +99,11 @@ def _guarded(cache, core):
         def _decide(self, modules, label, file, autoreload):
             entry, load = stock._reload_required(self, modules, label, file, autoreload)
             entry.lock = _no_lock
-            if not load:
-                load = _is_due(entry) if autoreload and not self._frozen else entry.module is None
+            if not load and autoreload and not self._frozen:
+                # The mark last: a load that has begun since the importer looked at it has set it before anything else.
+                load = _is_due(entry) or entry.reload
+            elif not load:
+                load = entry.module is None
             return entry, load
 
         def _check_module(self, modules, parent, current, visited, ancestors):

@@ -285,6 +285,42 @@ def frozen_modules_stay():
 
 
 @case
+def a_load_begins_while_another_request_looks():
+    # It had found the file as it was noted, and took the mark of the load that had begun since for that of one that was over.
+    asked = '    def _reload_required(self, modules, label, file, autoreload):\n'
+    hooked = asked + '        answer = self._asked(modules, label, file, autoreload)\n        import harness\n' \
+                     '        harness.looked(answer[1])\n        return answer\n\n'
+    begin(change=lambda source: source.replace(asked, hooked + asked.replace('_reload_required', '_asked')))
+    here = Directory(on_path=False)
+    harness.looked = lambda load: None
+    here.write('m33.py', 'value = 1\n')
+    assert ask(here, 'm33').value == 1
+    here.write('m33.py', 'import harness\nharness.loading()\nvalue = 2\n')
+    noted, late, begun, values = [threading.Event() for _ in range(3)] + [[]]
+    key = here.file('m33.py').encode()
+
+    def looked(load):
+        if not noted.is_set():
+            noted.set()
+            late.wait(10)
+        elif not load and not late.is_set():
+            late.set()
+            begun.wait(10)
+
+    def loading():
+        begun.set()
+        until(lambda: values or core.waiting(key))
+
+    def second():
+        noted.wait(10)
+        values.append(ask(here, 'm33').value)
+
+    harness.looked, harness.loading = looked, loading
+    [result.get() for result in together(lambda: ask(here, 'm33'), second)]
+    assert late.is_set() and values == [2], values
+
+
+@case
 def paths_from_the_handlers_directory_and_from_the_callers():
     begin()
     here = Directory(on_path=False)
