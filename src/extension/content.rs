@@ -1,11 +1,11 @@
-//! What was run and what is in the file now: read when a module has run, and again where only its inode has changed.
+//! What was run and what is in the file now: read before a module runs, and again where only its inode has changed.
 //!
 //! Read without the GIL wherever the file lives: with valid bytecode nobody has read the source before, and the disk
 //! may have to.
 
-use super::files::{version_of_open, without_gil};
+use super::files::{place_of, version_of_open, without_gil};
 use super::state::State;
-use crate::importer::{Content, EntryId, Version};
+use crate::importer::{Content, EntryId, Place, Version};
 use std::ffi::{CStr, OsStr};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -15,13 +15,21 @@ use std::os::unix::fs::OpenOptionsExt;
 /// How often a file is read again that changes while it is read.
 const ATTEMPTS: usize = 5;
 
-/// What is in the file, if it is that version before and after the reading; None, too, if it cannot be read.
+/// Where the file lives, and what is in it, for [`content_of`]: asked before the code runs, while the GIL is away once.
+/// Read after the run, a change of that moment could pass for what was run.
 ///
 /// # Safety
 /// The GIL is held.
-pub(super) unsafe fn content_of(file: &CStr, version: &Version) -> Option<Content> {
+pub(super) unsafe fn look(file: &CStr) -> (Place, Option<(Version, Content)>) {
+    // An extension module is never loaded again, and may be large.
+    let is_extension = file.to_bytes().ends_with(b".so");
     // SAFETY: system calls alone.
-    unsafe { without_gil(|| read(file).filter(|(seen, _)| seen == version).map(|(_, content)| content)) }
+    unsafe { without_gil(|| (place_of(file), if is_extension { None } else { read(file) })) }
+}
+
+/// What was in the file in the version that has run; None if what was seen is another.
+pub(super) fn content_of(version: Option<Version>, seen: Option<(Version, Content)>) -> Option<Content> {
+    seen.filter(|(seen, _)| Some(*seen) == version).map(|(_, content)| content)
 }
 
 /// Whether what is in the file of that entry is what was run, though its inode has changed. The version that was found

@@ -2,8 +2,8 @@
 //! bytecode between (I13).
 
 use super::caller::Where;
-use super::content::content_of;
-use super::files::{from_tuple, place_of, without_gil};
+use super::content::{content_of, look};
+use super::files::from_tuple;
 use super::module;
 use super::object::{Owned, Pending, exactly, file_name, none, raise, truth};
 use super::state::{Loaded, State};
@@ -52,7 +52,7 @@ pub(super) unsafe extern "C" fn run(
             return null_mut();
         };
         let (Some(file), Some(again)) = (file_name(file), truth(again)) else { return null_mut() };
-        let lives = without_gil(|| place_of(&file));
+        let (lives, seen) = look(&file);
         let modules = ffi::PyImport_GetModuleDict();
         let there = ffi::PyDict_GetItemWithError(modules, name);
         // None there stands for a module that an import statement has not found.
@@ -93,7 +93,7 @@ pub(super) unsafe extern "C" fn run(
             return null_mut();
         };
         set_mtime(&served, version);
-        let content = version.and_then(|version| content_of(&file, &version));
+        let content = content_of(version, seen);
         let Some(handle) = Loaded::new(served.as_ptr(), module, name) else { return null_mut() };
         let Some(mut table) = writable(state) else { return null_mut() };
         let (id, left) = table.publish(&file, handle, version, content, lives);

@@ -1,8 +1,8 @@
 //! The functions through which the shim reads and writes the table behind `import_module`.
 
 use super::caller::Where;
-use super::content::{compare, content_of};
-use super::files::{from_tuple, place_of, version_of, without_gil};
+use super::content::{compare, content_of, look};
+use super::files::{from_tuple, version_of, without_gil};
 use super::hit;
 use super::module;
 use super::object::{Owned, exactly, file_name, none, number, raise, truth};
@@ -152,10 +152,10 @@ pub(super) unsafe extern "C" fn adopt(
                 version => version,
             },
         };
-        let lives = without_gil(|| place_of(&file));
+        let (lives, seen) = look(&file);
         let Some(handle) = Loaded::new(loaded, loaded, sys_name) else { return null_mut() };
         run::set_mtime(&handle.module, version);
-        let content = version.and_then(|version| content_of(&file, &version));
+        let content = content_of(version, seen);
         let Some(mut table) = writable(state) else { return null_mut() };
         let (id, before) = table.publish(&file, handle, version, content, lives);
         drop(table);
