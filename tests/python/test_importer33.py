@@ -286,7 +286,8 @@ def frozen_modules_stay():
 
 @case
 def a_load_begins_while_another_request_looks():
-    # It had found the file as it was noted, and took the mark of the load that had begun since for that of one that was over.
+    # It had found the file as it was noted, and took the mark of a load that had begun since for that of one that was
+    # over.
     asked = '    def _reload_required(self, modules, label, file, autoreload):\n'
     hooked = asked + '        answer = self._asked(modules, label, file, autoreload)\n        import harness\n' \
                      '        harness.looked(answer[1])\n        return answer\n\n'
