@@ -135,7 +135,7 @@ pub(super) unsafe extern "C" fn await_first(
             entry.filter(|entry| entry.is_for_another(locks::me())).map(|entry| entry.file().to_owned())
         };
         let Some(file) = file else { return none() };
-        if !wait(state, &key(state, &file), seconds * ROUNDS) {
+        if !wait(state, &key(state, &file), seconds) {
             return null_mut();
         }
         if let Some(entry) = state.modules.borrow().of(&file) {
@@ -145,11 +145,12 @@ pub(super) unsafe extern "C" fn await_first(
     }
 }
 
-/// False with an exception set: it came to this thread while it waited.
+/// Waits until nobody holds that lock, for at most so many seconds; not where that would close a cycle. False with an
+/// exception set: it came to this thread while it waited.
 ///
 /// # Safety
 /// The GIL is held.
-unsafe fn wait(state: &State, key: &Key, rounds: i64) -> bool {
+pub(super) unsafe fn wait(state: &State, key: &Key, seconds: i64) -> bool {
     // SAFETY: as the caller promises; `without_gil` gets code that calls no Python.
     unsafe {
         let me = locks::me();
@@ -162,7 +163,7 @@ unsafe fn wait(state: &State, key: &Key, rounds: i64) -> bool {
             Begin::MustWait(ticket) => ticket,
         };
         let mut import_lock = locks::ImportLock::held_still();
-        for _ in 0..rounds {
+        for _ in 0..seconds * ROUNDS {
             let edges = (ffi::PyErr_CheckSignals() == 0).then(|| locks::import_lock_edges(state)).flatten();
             let Some(edges) = edges else { return import_lock.retaken(false) };
             ticket = match ticket.check(&edges) {

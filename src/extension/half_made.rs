@@ -4,7 +4,8 @@
 //! own code has run to its end; and before the outermost load of a thread ends, it waits for what other threads are
 //! at: nobody waits for this thread any more then. No request goes on with a module that is not complete (I2).
 
-use super::locks::{self, TABLE, Turn};
+use super::first;
+use super::locks::{self, TABLE};
 use super::object::none;
 #[cfg(feature = "python3")]
 use super::object::{Owned, arguments};
@@ -15,6 +16,9 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// For how long a thread waits at its end for what another one is at.
+const SECONDS: i64 = 30;
 
 /// What has been given out half-made.
 enum Taken {
@@ -209,20 +213,14 @@ unsafe fn wait_for(state: &State, taken: Taken, is_wanted: bool) -> bool {
     }
 }
 
-/// Waits until nobody holds that lock. Not where that would close a cycle: whoever waits so has run all its code.
+/// Waits until nobody holds that lock, or for a time: the thread that holds it may need what the request of this one
+/// holds. Not where it would close a cycle: whoever waits so has run all its code.
 ///
 /// # Safety
 /// The GIL is held.
 unsafe fn pass(state: &State, key: &Key) -> bool {
     // SAFETY: as the caller promises.
-    unsafe {
-        match locks::take(state, key) {
-            Turn::Mine(_) => locks::end(key),
-            Turn::Told(_) | Turn::Cycle => {}
-            Turn::Interrupted => return false,
-        }
-    }
-    true
+    unsafe { first::wait(state, key, SECONDS) }
 }
 
 /// `half_made(wait, name)`: an import statement of this thread has been given the module of that name half-made, and
