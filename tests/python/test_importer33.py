@@ -64,13 +64,24 @@ def meet_once(number):
     harness.meet = meet
 
 
+def watched(source):
+    """The importer, with harness.looked(load) told of each decision that it has made."""
+    asked = '    def _reload_required(self, modules, label, file, autoreload):\n'
+    hooked = asked + '        answer = self._asked(modules, label, file, autoreload)\n        import harness\n' \
+                     '        harness.looked(answer[1])\n        return answer\n\n'
+    return source.replace(asked, hooked + asked.replace('_reload_required', '_asked'))
+
+
 @case
 def without_locks_each_of_the_first_requests_loads():
-    begin(guarded=False)
+    begin(guarded=False, change=watched)
     here = Directory(on_path=False)
-    here.write('m33.py', slow('m33'))
-    all_ask(here, 'm33')
-    assert runs['m33'] > 1, runs
+    decided = []
+    harness.looked = decided.append
+    harness.both_have_decided = lambda: until(lambda: decided.count(True) > 1)
+    here.write('m33.py', BODY % 'm33' + 'harness.both_have_decided()\n')
+    all_ask(here, 'm33', 2)
+    assert runs['m33'] == 2, runs
 
 
 @case
@@ -288,10 +299,7 @@ def frozen_modules_stay():
 def a_load_begins_while_another_request_looks():
     # It had found the file as it was noted, and took the mark of a load that had begun since for that of one that was
     # over.
-    asked = '    def _reload_required(self, modules, label, file, autoreload):\n'
-    hooked = asked + '        answer = self._asked(modules, label, file, autoreload)\n        import harness\n' \
-                     '        harness.looked(answer[1])\n        return answer\n\n'
-    begin(change=lambda source: source.replace(asked, hooked + asked.replace('_reload_required', '_asked')))
+    begin(change=watched)
     here = Directory(on_path=False)
     harness.looked = lambda load: None
     here.write('m33.py', 'value = 1\n')
