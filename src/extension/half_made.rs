@@ -105,23 +105,19 @@ impl Load {
                 unsafe { note(state, Taken::Incomplete(number)) };
             }
         }
-        if NUMBER.get() == 0 {
-            return true;
-        }
-        if self.is_inside.get() {
+        if NUMBER.get() == 0 || self.is_inside.get() {
             return true;
         }
         let own = Key::new(state.interpreter, file.to_bytes());
-        let is_incomplete = LOADS.with_borrow_mut(|loads| {
+        let is_all_complete = LOADS.with_borrow_mut(|loads| {
             loads.taken.retain(|taken| !matches!(taken, Taken::Own(key) if *key == own));
-            let is_incomplete = loads.taken.len() > self.before;
-            if is_incomplete && is_well {
+            if loads.taken.len() > self.before && is_well {
                 keep_back(state, file, NUMBER.get());
                 loads.kept_back.push(own);
             }
-            is_incomplete || !loads.taken.is_empty()
+            loads.taken.is_empty()
         });
-        if is_incomplete && DEPTH.get() > 1 {
+        if !is_all_complete && DEPTH.get() > 1 {
             return true;
         }
         let taken = LOADS.with_borrow_mut(|loads| std::mem::take(&mut loads.taken));
