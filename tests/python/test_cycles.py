@@ -310,73 +310,67 @@ def kept_back(number):
     return sum(core.waiting(('half made\0%d' % each).encode()) for each in range(1, number))
 
 
-def asked_in_the_middle(here, first, then):
-    """The answer of the second handler, which is asked for in the middle of the load of the first: what it needs has been
-    loaded by then, by the same thread, but goes back to what has not."""
+def answer(here, name):
+    return import_module(name, path=[here.path]).handler()
+
+
+def asked_in_the_middle(here, first, second, waits=True):
+    """What a page answers and what `second` gives, which another thread does in the middle of the load of that page; it may
+    have to wait for the end of that, or not."""
     answered, in_the_middle = [], threading.Event()
 
     def middle():
         in_the_middle.set()
-        until(lambda: answered or kept_back(1000))
+        until(lambda: answered or waits and kept_back(1000))
 
     def late():
         in_the_middle.wait(10)
-        handler = import_module(then, path=[here.path]).handler
-        answered.append(then)
-        return handler()
+        try:
+            return second()
+        finally:
+            answered.append(True)
 
     harness.middle = middle
-    return [result.get() for result in together(lambda: import_module(first, path=[here.path]).handler(), late)]
+    answers = [result.get() for result in together(lambda: answer(here, first), late)]
+    assert core.locks() == 0
+    return answers
+
+
+# The code of b has run to its end long before that of a, which it uses.
+PAGE_A = 'import b, harness\nharness.middle()\ncomplete = True\ndef handler():\n    return b.complete\n'
+PAGE_B = 'import a\ncomplete = True\ndef handler():\n    return a.complete\n'
 
 
 @case
 def a_page_is_asked_for_while_one_that_imports_it_is_loaded():
-    # The code of b has run to its end, but a, which it uses, is still being loaded by the other thread.
     here = Directory()
-    here.write('a.py', 'import b, harness\nharness.middle()\ncomplete = True\ndef handler():\n    return b.complete\n')
-    here.write('b.py', 'import a\ncomplete = True\ndef handler():\n    return a.complete\n')
-    assert asked_in_the_middle(here, 'a', 'b') == [True, True]
-    assert core.locks() == 0
+    here.write('a.py', PAGE_A)
+    here.write('b.py', PAGE_B)
+    assert asked_in_the_middle(here, 'a', lambda: answer(here, 'b')) == [True, True]
     forget('a', 'b')
 
 
 @case
 def what_a_page_imports_is_not_complete():
     here = Directory()
-    here.write('a.py', 'import b, harness\nharness.middle()\ncomplete = True\ndef handler():\n    return b.complete\n')
-    here.write('b.py', 'import a\ncomplete = True\ndef other():\n    return a.complete\n')
-    here.write('c.py', 'import b\ndef handler():\n    return b.other()\n')
-    assert asked_in_the_middle(here, 'a', 'c') == [True, True]
-    assert core.locks() == 0
+    here.write('a.py', PAGE_A)
+    here.write('b.py', PAGE_B)
+    here.write('c.py', 'import b\ndef handler():\n    return b.handler()\n')
+    assert asked_in_the_middle(here, 'a', lambda: answer(here, 'c')) == [True, True]
     forget('a', 'b', 'c')
 
 
 @case
 def a_page_that_is_imported_at_the_time_of_a_request():
     here = Directory()
-    here.write('a.py', 'import b, harness\nharness.middle()\ncomplete = True\ndef handler():\n    return b.complete\n')
-    here.write('b.py', 'import a\ncomplete = True\ndef other():\n    return a.complete\n')
-    here.write('late.py', 'def handler():\n    import b\n    return b.other()\n')
+    here.write('a.py', PAGE_A)
+    here.write('b.py', PAGE_B)
+    here.write('late.py', 'def handler():\n    import b\n    return b.handler()\n')
     import_module('late', path=[here.path])
     if PYTHON2:
         # Any import statement waits for the import that the other thread is in.
         return
-    answered, in_the_middle = [], threading.Event()
-
-    def middle():
-        in_the_middle.set()
-        until(lambda: answered or kept_back(1000))
-
-    def late():
-        in_the_middle.wait(10)
-        answer = import_module('late', path=[here.path]).handler()
-        answered.append(answer)
-        return answer
-
-    harness.middle = middle
-    first = lambda: import_module('a', path=[here.path]).handler()
-    assert [result.get() for result in together(first, late)] == [True, True]
-    assert core.locks() == 0
+    assert asked_in_the_middle(here, 'a', lambda: answer(here, 'late')) == [True, True]
     forget('a', 'b')
 
 
@@ -388,21 +382,7 @@ def what_is_complete_is_for_everybody_at_once():
     here.write('whole/part.py', 'import whole\n')
     here.write('slow_page.py', 'import whole, harness\nharness.middle()\ndef handler():\n    return True\n')
     here.write('other_page.py', 'import whole\ndef handler():\n    return whole.complete\n')
-    answered, in_the_middle = [], threading.Event()
-
-    def middle():
-        in_the_middle.set()
-        until(lambda: answered)
-
-    def other():
-        in_the_middle.wait(10)
-        answered.append(import_module('other_page', path=[here.path]).handler())
-        return answered[0]
-
-    harness.middle = middle
-    first = lambda: import_module('slow_page', path=[here.path]).handler()
-    assert [result.get() for result in together(first, other)] == [True, True]
-    assert core.locks() == 0
+    assert asked_in_the_middle(here, 'slow_page', lambda: answer(here, 'other_page'), waits=False) == [True, True]
 
 
 @case
