@@ -230,10 +230,11 @@ else
 	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)
 endif
 
-# The oracle of import_module, which `make check` runs for some seconds, for hours: 64 threads, LONG seconds for each of
-# the main interpreter and a sub-interpreter.
+# The oracle of import_module, which `make check` runs for some seconds, for hours: 64 threads, trees not seen before,
+# LONG seconds for each of the main interpreter and a sub-interpreter.
 LONG ?= 1800
-ORACLE = MODPYTHON_CORE_ORACLE_SECONDS=$(LONG) MODPYTHON_CORE_ORACLE_THREADS=64
+ORACLE = MODPYTHON_CORE_ORACLE_SECONDS=$(LONG) MODPYTHON_CORE_ORACLE_THREADS=64 \
+  MODPYTHON_CORE_ORACLE_SEED=$$(date +%s)
 # A program in C against the header, linked with the static and the shared library, under valgrind.
 check-consumer: prerequisites-check build
 	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)

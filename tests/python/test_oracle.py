@@ -2,8 +2,9 @@
 
 The tree changes between phases; within a phase it stands still and threads ask for it all at once, so that one thread's
 plain bookkeeping says what each of them has to get, how often which file has to run, and what is in sys.modules after.
-MODPYTHON_CORE_ORACLE_SECONDS says for how long (`make check-long`), MODPYTHON_CORE_ORACLE_SEED where to begin, and
-MODPYTHON_CORE_ORACLE_THREADS how many threads there are.
+MODPYTHON_CORE_ORACLE_SECONDS says for how long, MODPYTHON_CORE_ORACLE_SEED where to begin, and
+MODPYTHON_CORE_ORACLE_THREADS how many threads there are. The trees are the same each time unless a seed says otherwise:
+`make check-long` is what looks for new ones.
 """
 
 import os
@@ -19,7 +20,7 @@ import harness
 from harness import PYTHON2, Directory, case, clock, core, import_module, run, runs, together
 
 SECONDS = float(os.environ.get('MODPYTHON_CORE_ORACLE_SECONDS', 12))
-SEED = int(os.environ.get('MODPYTHON_CORE_ORACLE_SEED', time.time()))
+SEED = int(os.environ.get('MODPYTHON_CORE_ORACLE_SEED', 1))
 THREADS = int(os.environ.get('MODPYTHON_CORE_ORACLE_THREADS', 24))
 
 TEXT = '''import harness
@@ -36,6 +37,14 @@ import sys
 class Facade(object):
     where, number, facade = %(file)r, %(number)d, True
 sys.modules[__name__] = Facade()
+'''
+
+SIBLING = '''try:
+    import tools
+except BaseException:
+    harness.leave(%(file)r)
+    raise
+sibling = tools.where
 '''
 
 NAMES = ['index', 'page', 'shop', 'wave', 'tools']
@@ -158,7 +167,7 @@ class World(object):
             file.kind = 'plain'
         more = {'facade': FACADE % {'file': file.path, 'number': file.number},
                 'failing': 'harness.leave(%r)\nraise harness.Broken(%r)\n' % (file.path, file.path),
-                'sibling': 'import tools\nsibling = tools.where\n'}.get(file.kind, '')
+                'sibling': SIBLING % {'file': file.path}}.get(file.kind, '')
         if where[1] == 'shop.part':
             more = PART
         text = TEXT % {'file': file.path, 'number': file.number, 'more': more}
@@ -173,6 +182,16 @@ class World(object):
     def has_own_tools(self, where):
         tools = self.files[where[0], 'tools']
         return tools.number is not None and tools.kind in ('plain', 'link')
+
+    def broken(self, where, loaded):
+        """The path of the file that makes a load of this one fail: itself, or what it imports, of which the last version
+        that ran would do. None if the load succeeds."""
+        file, tools = self.files[where], self.files.get((where[0], 'tools'))
+        if file.number is not None and file.kind == 'failing':
+            return file.path
+        if file.number is not None and file.kind == 'sibling' and tools.kind == 'failing':
+            return tools.path if loaded[where[0], 'tools'] is None else None
+        return None
 
     def change(self):
         """One change of the tree or of sys.modules, which nobody asks for meanwhile."""
@@ -213,15 +232,16 @@ class Call(object):
         way = [directory] if self.by < 0.6 else (directory,) if self.by < 0.8 else '/' + directory + '/.'
         return import_module(self.where[1], autoreload=self.autoreload, path=way)
 
-    def check(self, result, before, modules):
-        """`before` is what was loaded of the file as the phase began: None, or its (version, module)."""
-        file, error = self.file, result.error
+    def check(self, result, loaded, modules):
+        """`loaded` is what was loaded of each file as the phase began: None, or its (version, module)."""
+        file, error, before = self.file, result.error, loaded[self.where]
         if file.number is None and before is None:
             assert isinstance(error, ImportError), ('no file', self.where, error)
             return
-        if file.kind == 'failing' and file.number is not None and (before is None or before[0] != file.number):
+        broken = self.world.broken(self.where, loaded)
+        if broken is not None and (before is None or before[0] != file.number):
             if self.autoreload or before is None:
-                assert type(error) is Broken and error.args == (file.path,), ('failing', self.where, error)
+                assert type(error) is Broken and error.args == (broken,), ('failing', self.where, error)
             else:
                 assert error is None and result.value is before[1], ('kept', self.where, error)
             return
@@ -265,16 +285,17 @@ def phase(world):
     assert not harness.overlaps, ('two threads in one file', harness.overlaps)
     modules = list(sys.modules.copy().values())
     for call, result in zip(calls, results):
-        call.check(result, before[call.where], modules)
+        call.check(result, before, modules)
     for (path, number), times in runs.items():
         file = [file for file in world.files.values() if file.path == path or file.kind == 'link'
                 and os.path.realpath(file.path) == path][0]
         # What import_module has handed out does not run again but for a change.
-        known = before[[where for where in world.files if world.files[where] is file][0]]
+        where = [where for where in world.files if world.files[where] is file][0]
+        known = before[where]
         limit = 0 if known and known[0] == number and file.answered is known[1] else 1
         if world.link and path == world.link[0].path:
             limit = 2  # Once in the module of the link.
-        if file.kind == 'failing':
+        if world.broken(where, before) is not None:
             limit = THREADS
         assert times <= limit, ('run too often', path, number, times)
     for call, result in zip(calls, results):
