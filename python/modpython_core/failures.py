@@ -11,13 +11,13 @@ import sys
 class Failure(object):
     """A load that has failed: which module and file, and with what."""
 
-    def __init__(self, name, file, error):
+    def __init__(self, name, found, error):
         self.name = name
-        self.file = file
+        self.found = found
         self.error = error
 
     def text(self):
-        return "import of module '%s' (%s) failed: %s" % (self.name, self.file, printable(self.error))
+        return "import of module '%s' (%s) failed: %s" % (self.name, self.found.file, printable(self.error))
 
     def line(self):
         """One line for the error log, with its code (src/messages.rs)."""
@@ -27,7 +27,7 @@ class Failure(object):
         """An exception like the one that the load ended with, to be raised by one who waited."""
         made = copy(self.error)
         if made is None:
-            made = named_import_error(self.text(), self.name, self.file)
+            made = named_import_error(self.text(), self.name, self.found.file)
         return made
 
 

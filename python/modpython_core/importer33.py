@@ -158,7 +158,7 @@ def _guarded(cache, core):
                 running.pop(due.label, None)
 
         def failed(error):
-            failure = Failure(os.path.splitext(os.path.basename(due.file))[0], due.file, error)
+            failure = Failure(os.path.splitext(os.path.basename(due.file))[0], due, error)
             loading.log_line(failure.line(), loading.apache.APLOG_ERR)
             return failure
 

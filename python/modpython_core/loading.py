@@ -7,6 +7,7 @@ back themselves (core.locked, core.run, and core.importing for Python 3): an exc
 from __future__ import absolute_import
 
 import sys
+from functools import partial
 
 from modpython_core import cgihandler, names, others, platform, private, search, siblings, wsgi
 from modpython_core.failures import Failure, printable
@@ -35,6 +36,14 @@ class Request(object):
     def hit(self, name, autoreload):
         return core.hit(self.kind, self.where, name, autoreload)
 
+    def question(self, name):
+        """What all who ask for that name in the same place at once have in common; None for what cannot be told."""
+        places = self.where if self.kind == search.PATH else (self.where,)
+        for place in places:
+            if place is not None and type(place) is not str:
+                return None
+        return repr((self.kind, places, name)).encode('utf-8', 'replace')
+
     def notice(self, name):
         if not self.log:
             return
@@ -61,6 +70,7 @@ def load(name, autoreload, log, path, kind, where, dispatched=False):
 
 
 def _one(request, name, parent, autoreload):
+    question = request.question(name)
     while True:
         # Not a load that asks for it: the first request may need what that load has begun.
         if seconds_alone and request.dispatched:
@@ -68,30 +78,43 @@ def _one(request, name, parent, autoreload):
         module = request.hit(name, autoreload)
         if module is not None:
             return module
-        try:
-            found = search.locate(name, request.kind, request.where, parent)
-        except ImportError:
-            module = _as_before(request, name, sys.exc_info()[1])
-            if module is None:
-                raise
-            return module
-        if isinstance(found, search.Present):
-            return found.module
-        attempt = Attempt(request, name, found, autoreload)
-        module = platform.being_imported_here(found)
-        if module is None:
-            module = core.locked(found.key, found.real_key, attempt.decide, attempt.failed)
+        module = core.ask(question, partial(_look, request, name, parent, autoreload))
         if isinstance(module, Failure):
             # A call that does not ask for a reload is content with what was there before it failed.
-            failure, module = module, None if autoreload else attempt.kept()
-            if module is None and (autoreload or not core.is_running(found.key)):
+            failure, module = module, None if autoreload else _kept(module.found)
+            if module is None and (autoreload or not core.is_running(failure.found.key)):
                 raise failure.another()
-        # None: the attempt that this thread waited on has gone well, or the next one has begun. Look again: the file
-        # may be another by now.
         if module is not None:
-            if parent is not None:
-                setattr(parent, name.rpartition('.')[2], module)
             return module
+        # What this thread waited for has gone well, or the next attempt has begun. Look again: the file may be another
+        # by now. Whoever has waited looks for itself: those who ask for what is nowhere do so side by side.
+        question = None
+
+
+def _look(request, name, parent, autoreload):
+    """The module; None or a Failure from another's attempt that this thread has waited on."""
+    try:
+        found = search.locate(name, request.kind, request.where, parent)
+    except ImportError:
+        module = _as_before(request, name, sys.exc_info()[1])
+        if module is None:
+            raise
+        return module
+    if isinstance(found, search.Present):
+        return found.module
+    module = platform.being_imported_here(found)
+    if module is None:
+        attempt = Attempt(request, name, found, autoreload)
+        module = core.locked(found.key, found.real_key, attempt.decide, attempt.failed)
+    if parent is not None and module is not None and not isinstance(module, Failure):
+        setattr(parent, name.rpartition('.')[2], module)
+    return module
+
+
+def _kept(found):
+    """What there was before an attempt that has failed."""
+    verdict, served = core.verdict(found.key, False)[:2]
+    return served if verdict == 'hit' else None
 
 
 def _as_before(request, name, error):
@@ -124,7 +147,7 @@ class Attempt(object):
 
     def failed(self, error):
         """What is left to those who waited."""
-        failure = Failure(self.name, self.found.file, error)
+        failure = Failure(self.name, self.found, error)
         log_line(failure.line(), apache.APLOG_ERR)
         return failure
 
@@ -153,11 +176,6 @@ class Attempt(object):
         # None if another file's module has come first: its file is looked for again, and gets another name.
         sys_name = names.claim(found)
         return platform.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
-
-    def kept(self):
-        """What there was before an attempt that has failed."""
-        verdict, served = core.verdict(self.found.key, False)[:2]
-        return served if verdict == 'hit' else None
 
     def half_made(self):
         found = self.found

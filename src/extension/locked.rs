@@ -5,6 +5,7 @@ use super::half_made::Load;
 use super::locks::{self, Turn};
 use super::module;
 use super::object::{Owned, Pending, exactly, file_name, none};
+use super::question::Question;
 use crate::pathlock::Key;
 use crate::python::ffi;
 use std::ptr::null_mut;
@@ -30,10 +31,14 @@ pub(super) unsafe extern "C" fn locked(
         };
         let Some(file) = file_name(file) else { return null_mut() };
         let key = Key::new(state.interpreter, file.as_bytes());
+        let question = Question::of_this_load();
         let load = Load::begin();
         let depth = match locks::take(state, &key) {
             Turn::Interrupted => return null_mut(),
-            Turn::Told(failure) => return failure.map_or_else(|| none(), Owned::into_ptr),
+            Turn::Told(failure) => {
+                question.answered(failure.as_ref());
+                return failure.map_or_else(|| none(), Owned::into_ptr);
+            }
             Turn::Mine(depth) => {
                 if depth > 1 {
                     load.is_inside(state, &key);
@@ -64,6 +69,7 @@ pub(super) unsafe extern "C" fn locked(
             }
             error.restore();
         }
+        question.answered(failure.as_ref());
         if depth.is_some() {
             locks::finish(&key, failure);
         }

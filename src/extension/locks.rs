@@ -3,6 +3,7 @@
 use super::files::without_gil;
 use super::module;
 use super::object::{Owned, bytes, number, raise};
+use super::question;
 use super::state::State;
 use crate::log::{self, caught};
 use crate::messages::Message;
@@ -157,7 +158,12 @@ unsafe fn wait(state: &State, key: &Key, mut ticket: Ticket<'static, Outcome>) -
 }
 
 fn say_that_it_takes_long(key: &Key) {
-    let file = String::from_utf8_lossy(&key.file);
+    // Who waits with a question knows no file: it is one of those that the other thread is at.
+    let mut files = if question::is_one(key) { TABLE.held_by_owner(key) } else { vec![key.clone()] };
+    files.retain(|key| !key.file.contains(&0));
+    files.sort_by(|one, other| one.file.cmp(&other.file));
+    let files: Vec<_> = files.iter().map(|key| String::from_utf8_lossy(&key.file)).collect();
+    let file = if files.is_empty() { "a module".to_owned() } else { files.join(" and ") };
     let owner = TABLE.owner(key).map_or_else(|| "nobody".to_owned(), |thread| format!("thread {thread:#x}"));
     let text = format!("a request has waited 10 s for the load of {file}, which {owner} is at");
     log::line(Message::LongWait, &text);
@@ -237,7 +243,7 @@ pub(super) unsafe extern "C" fn locks(_: *mut ffi::PyObject, _: *mut ffi::PyObje
     unsafe { step(|| TABLE.len()).map_or(std::ptr::null_mut(), |held| int(held)) }
 }
 
-/// `waiting(file)`: how many threads wait for the lock of a file (bytes) now.
+/// `waiting(file)`: how many threads wait now for the load of a file (bytes), at its lock or with a question for it.
 ///
 /// # Safety
 /// Called by CPython, as METH_O.
@@ -246,7 +252,7 @@ pub(super) unsafe extern "C" fn waiting(module: *mut ffi::PyObject, file: *mut f
     unsafe {
         let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
         let key = Key::new(state.interpreter, &file);
-        step(|| TABLE.waiting_for(&key))
+        step(|| TABLE.waiting_for_owner(&key, question::is_one))
             .and_then(|threads| number(threads))
             .map_or(std::ptr::null_mut(), Owned::into_ptr)
     }

@@ -45,6 +45,7 @@ mod module;
 mod noting;
 mod object;
 mod pattern;
+mod question;
 mod run;
 mod siblings;
 mod state;

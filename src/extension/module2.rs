@@ -5,7 +5,7 @@
 
 use super::object::{Owned, arguments, raise};
 use super::state::State;
-use super::{files, first, frames, half_made, hit, locked, locks, noting, run, siblings, table};
+use super::{files, first, frames, half_made, hit, locked, locks, noting, question, run, siblings, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int};
 use std::ptr::{addr_of_mut, null_mut};
@@ -62,7 +62,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 32] = [
+static mut METHODS: [ffi::PyMethodDef; 33] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
@@ -83,13 +83,14 @@ static mut METHODS: [ffi::PyMethodDef; 32] = [
     one!(c"run_alone", first::run_alone, 1, c"run_alone(file): others wait for the end of this request"),
     many!(c"await_first", first::await_first, c"await_first(kind, where, name, seconds)"),
     many!(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
+    many!(c"ask", question::ask, c"ask(question, look): look(), unless another thread is at the same question"),
     many!(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
     many!(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),
     one!(c"version", files::version, 1, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
     many!(c"find_module", noting::find_module, c"find_module(name, path): finds nothing, and notes the file's version"),
     one!(c"imported", noting::imported, 1, c"imported(file): the version that an import statement has begun to run"),
     many!(c"runners", frames::runners, c"runners(namespace, file): the threads that run its code: alive, gone"),
-    one!(c"waiting", locks::waiting, 1, c"waiting(file): how many threads wait for its lock"),
+    one!(c"waiting", locks::waiting, 1, c"waiting(file): how many threads wait for its load"),
     one!(c"is_complete", half_made::is_complete, 1, c"is_complete(file): whether no other thread keeps its module back"),
     one!(c"is_inside", half_made::is_inside, 1, c"is_inside(file): this thread runs its code, and has got its module"),
     one!(c"is_reloading", run::is_reloading, 0, c"is_reloading(): whether this thread is running a module's code again"),

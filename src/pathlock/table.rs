@@ -166,6 +166,21 @@ impl<O: Clone> Table<O> {
         self.state().locks.get(key).map_or(0, |lock| lock.queue.len())
     }
 
+    /// The number of threads that wait now for `key`, or for another lock of its owner's that is of that kind.
+    pub fn waiting_for_owner(&self, key: &Key, is_of_kind: impl Fn(&Key) -> bool) -> usize {
+        let state = self.state();
+        let Some(owner) = state.locks.get(key).map(|lock| lock.owner) else { return 0 };
+        let counts = |other: &Key, lock: &Lock| other == key || lock.owner == owner && is_of_kind(other);
+        state.locks.iter().filter(|(other, lock)| counts(other, lock)).map(|(_, lock)| lock.queue.len()).sum()
+    }
+
+    /// The locks that the thread which holds `key` has now, in no order.
+    pub fn held_by_owner(&self, key: &Key) -> Vec<Key> {
+        let state = self.state();
+        let Some(owner) = state.locks.get(key).map(|lock| lock.owner) else { return Vec::new() };
+        state.locks.iter().filter(|(_, lock)| lock.owner == owner).map(|(key, _)| key.clone()).collect()
+    }
+
     /// The thread that holds `key` now.
     pub fn owner(&self, key: &Key) -> Option<ThreadId> {
         self.state().locks.get(key).map(|lock| lock.owner)

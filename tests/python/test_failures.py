@@ -143,7 +143,7 @@ def who_does_not_want_a_reload_does_not_get_its_failure():
         harness.hold.set()
 
     def patient():
-        until(lambda: core.locks() == 1 and runs.get('content'))
+        until(lambda: core.locks() == 2 and runs.get('content'))
         return import_module('content', autoreload=0).value
 
     _, eager, content = together(let_go, lambda: import_module('content'), patient)

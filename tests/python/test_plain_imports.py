@@ -62,7 +62,7 @@ def two_plain_imports_ask_import_module_for_each_other():
     harness.second = threading.Event()
 
     def first():
-        until(lambda: core.locks() == 1)
+        until(lambda: core.locks() == 2)
         return __import__('one').complete
 
     def second():
@@ -84,7 +84,7 @@ def a_generator_that_yields_does_not_hide_who_runs_a_module():
     harness.enough, interval = threading.Event(), sys.getcheckinterval()
 
     def ask():
-        until(lambda: core.locks() == 1 and hasattr(sys.modules.get('yielding'), 'values'))
+        until(lambda: core.locks() == 2 and hasattr(sys.modules.get('yielding'), 'values'))
         try:
             return sum(platform.is_initialising(sys.modules['yielding']) for turn in range(400))
         finally:
@@ -151,7 +151,7 @@ def a_fork_while_another_thread_imports_plainly():
     here.write('plain.py', 'harness.ran("plain")\napache.import_module("held")\ncomplete = True\n')
 
     def plain():
-        until(lambda: core.locks() == 1)
+        until(lambda: core.locks() == 2)
         return __import__('plain').complete
 
     def fork():
@@ -223,7 +223,7 @@ def threads_born_in_the_child_of_a_fork_were_taken_for_gone():
         return results == [True] and runs == {'born': 1}
 
     def fork():
-        until(lambda: core.locks() == 1)
+        until(lambda: core.locks() == 2)
         child = os.fork()
         if child == 0:
             status = 1

@@ -1,5 +1,6 @@
 """Many threads at once: one run per version, nothing half-made handed out, files in parallel (I1, I2, I3, I9)."""
 
+import sys
 import threading
 import time
 
@@ -14,6 +15,34 @@ def thirty_two_first_calls_run_it_once():
     results = together(*[lambda: import_module('slow').ready for _ in range(32)])
     assert [result.get() for result in results] == [True] * 32
     assert runs == {'slow': 1}
+
+
+@case
+def who_asks_for_what_is_being_loaded_does_not_look_for_it():
+    # A look at the disk gives up the GIL, and 31 threads that look hold up the one that loads.
+    search = sys.modules['modpython_core.search']
+    here, looks, locate = Directory(False), [], search.locate
+    here.write('wanted.py', 'import harness\nharness.ran("wanted")\nharness.hold()\n')
+    harness.hold = lambda: until(lambda: core.waiting(here.key('wanted.py')) == 31)
+
+    def look(*args):
+        looks.append(args)
+        return locate(*args)
+
+    def late():
+        until(lambda: runs.get('wanted'))
+        return ask()
+
+    def ask():
+        return import_module('wanted', path=[here.path])
+
+    search.locate = look
+    try:
+        results = together(ask, *[late] * 31)
+    finally:
+        search.locate = locate
+    assert len(set(id(result.get()) for result in results)) == 1
+    assert len(looks) == 1, looks
 
 
 @case
@@ -95,7 +124,7 @@ def locks_are_not_held_while_a_module_waits_for_input():
     here.write('free.py', 'value = 1\n')
 
     def other():
-        until(lambda: core.locks() == 1)
+        until(lambda: core.locks() == 2)
         try:
             return import_module('free').value
         finally:
@@ -118,7 +147,7 @@ def a_fork_while_another_thread_loads():
     here.write('forked.py', 'import harness\nharness.until(lambda: harness.released)\nvalue = 1\n')
 
     def fork():
-        until(lambda: core.locks() == 1)
+        until(lambda: core.locks() == 2)
         child = os.fork()
         harness.released.append(True)
         if child == 0:

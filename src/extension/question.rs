@@ -1,0 +1,92 @@
+//! One thread looks for what several ask for at once (I6): whoever asks for the same name in the same place meanwhile
+//! waits for the answer, and has nothing to find.
+//!
+//! A server that starts gets the same request from many clients. Each look at the disk gives up the GIL, and so 32
+//! threads that look hold up the one that loads.
+
+use super::locks::{self, Turn};
+use super::module;
+use super::object::{Owned, bytes, exactly, none};
+use crate::pathlock::Key;
+use crate::python::ffi;
+use std::cell::RefCell;
+use std::ptr::null_mut;
+
+/// What the names of these locks begin with. No file has a name with a NUL in it.
+const PREFIX: &[u8] = b"question\0";
+
+/// Whether the lock stands for a question.
+pub(super) fn is_one(key: &Key) -> bool {
+    key.file.starts_with(PREFIX)
+}
+
+thread_local! {
+    /// The questions that this thread looks into, innermost last; None for one that it holds no lock of (any more).
+    static ASKED: RefCell<Vec<Option<Key>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// `ask(question, look)`: what `look()` answers, unless another thread is at the same question (bytes; None for one that
+/// nobody else asks). Then, when that one is done, as `locked` has it: None to look again, or the failure.
+///
+/// # Safety
+/// Called by CPython, as METH_FASTCALL.
+pub(super) unsafe extern "C" fn ask(
+    core: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let (Some(state), Some([question, look])) = (module::of(core), exactly("ask", args, nargs)) else {
+            return null_mut();
+        };
+        let mut held = None;
+        if question != ffi::Py_None() {
+            let Some(question) = bytes(question) else { return null_mut() };
+            let key = Key::new(state.interpreter, &[PREFIX, &question].concat());
+            match locks::take(state, &key) {
+                Turn::Interrupted => return null_mut(),
+                Turn::Told(failure) => return failure.map_or_else(|| none(), Owned::into_ptr),
+                Turn::Mine(_) => held = Some(key),
+                // Its thread waits for this one, which will meet it again at the lock of the file.
+                Turn::Cycle => {}
+            }
+        }
+        ASKED.with_borrow_mut(|asked| asked.push(held));
+        let answer = ffi::PyObject_CallFunctionObjArgs(look, null_mut::<ffi::PyObject>());
+        // Where nothing was found, those who waited look themselves: there may be something by now.
+        drop(Question(ASKED.with_borrow_mut(Vec::pop).flatten()));
+        answer
+    }
+}
+
+/// The question that a load answers: those who have asked it too are told when this goes.
+pub(super) struct Question(Option<Key>);
+
+impl Question {
+    /// The innermost one of this thread, unless a load has it already.
+    pub(super) fn of_this_load() -> Self {
+        Self(ASKED.with_borrow_mut(|asked| asked.last_mut().and_then(Option::take)))
+    }
+
+    /// The load is over: well, or with this failure. To be called before the thread waits for what others are at, who may
+    /// have asked the same.
+    ///
+    /// # Safety
+    /// The GIL is held; an exception may be pending, and stays.
+    pub(super) unsafe fn answered(mut self, failure: Option<&Owned>) {
+        if let Some(key) = self.0.take() {
+            // SAFETY: as the caller promises.
+            unsafe { locks::finish(&key, failure.and_then(|failure| Owned::from_borrowed(failure.as_ptr()))) };
+        }
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        if let Some(key) = self.0.take() {
+            // SAFETY: it is dropped in calls of CPython, which hold the GIL.
+            unsafe { locks::finish(&key, None) };
+        }
+    }
+}
