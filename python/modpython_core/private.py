@@ -142,6 +142,8 @@ class Finder(object):
 
     def load_module(self, name):
         """The protocol of Python 2; the extension module finds."""
+        if name == sessions.NAME:
+            return sessions.load()
         known = sys.modules.get(name)
         found = finding.found_for(known, name) if platform.is_plain(known) else None
         if found is not None:

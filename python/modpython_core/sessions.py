@@ -30,6 +30,19 @@ def mend_when_imported():
         mend(sys.modules[NAME])
 
 
+def load():
+    """mod_python.Session, for Python 2: mended under the lock of all imports, before anybody gets it."""
+    import imp
+    opened, file, kind = imp.find_module('Session', sys.modules['mod_python'].__path__)
+    try:
+        module = imp.load_module(NAME, opened, file, kind)
+    finally:
+        if opened is not None:
+            opened.close()
+    mend(module)
+    return module
+
+
 def spec(path):
     """Of mod_python.Session, for Python 3: mended before anybody gets it."""
     from importlib.machinery import PathFinder

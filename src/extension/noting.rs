@@ -12,7 +12,11 @@ use crate::python::ffi;
 use std::ffi::CString;
 use std::ptr::null_mut;
 
-/// `find_module(name, path)`: what loads a module by its private name; None for all others.
+/// The module that the shim mends when it is imported (sessions.py).
+const SESSIONS: &[u8] = b"mod_python.Session";
+
+/// `find_module(name, path)`: what loads a module by its private name, and that of mod_python's sessions; None for all
+/// others.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -26,11 +30,11 @@ pub(super) unsafe extern "C" fn find_module(
         let (Some(state), Some([name, path])) = (module::of(core), exactly("find_module", args, nargs)) else {
             return null_mut();
         };
-        let is_private = Owned::from_borrowed(name).and_then(|name| encoded(name)).is_some_and(|name| {
+        let is_ours = Owned::from_borrowed(name).and_then(|name| encoded(name)).is_some_and(|name| {
             // A package that has the private name itself has its parts found as any other.
-            name.starts_with(b"_mp_") && (path == ffi::Py_None() || is_alias(&name))
+            name.starts_with(b"_mp_") && (path == ffi::Py_None() || is_alias(&name)) || name == SESSIONS
         });
-        if is_private {
+        if is_ours {
             let loader = state.private_names.borrow();
             return loader
                 .as_ref()
