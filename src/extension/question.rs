@@ -25,8 +25,8 @@ thread_local! {
     static ASKED: RefCell<Vec<Option<Key>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// `ask(question, look)`: what `look()` answers, unless another thread is at the same question (bytes; None for one that
-/// nobody else asks). Then, when that one is done, as `locked` has it: None to look again, or the failure.
+/// `ask(question, look)`: what `look()` answers, unless another thread is at the same question (bytes; None for one
+/// that nobody else asks). Then, when that one is done, as `locked` has it: None to look again, or the failure.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -69,8 +69,8 @@ impl Question {
         Self(ASKED.with_borrow_mut(|asked| asked.last_mut().and_then(Option::take)))
     }
 
-    /// The load is over: well, or with this failure. To be called before the thread waits for what others are at, who may
-    /// have asked the same.
+    /// The load is over: well, or with this failure. To be called before the thread waits for what others are at, who
+    /// may have asked the same.
     ///
     /// # Safety
     /// The GIL is held; an exception may be pending, and stays.
