@@ -1,6 +1,6 @@
 //! What can go wrong when an interpreter is asked for, in words for the administrator who reads the error log.
 
-use crate::messages::Message;
+use crate::server::messages::Message;
 
 /// Why a request for an interpreter got none.
 ///

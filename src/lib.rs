@@ -8,41 +8,33 @@
 //! |---|---|
 //! | [`abi`] | mod_python.c's own functions, for a build that is linked with this library |
 //! | [`rebind`] | the calls of a relinked, finished mod_python.so arrive here |
+//! | [`embedding`] | what mod_python.c's core did, for both: starts, acquisitions, what is kept per thread |
 //! | [`registry`] | name to interpreter: who creates, who waits, what a failure leaves. Knows no CPython |
 //! | [`python`] | CPython by version: interpreters, thread states, the GIL |
-//! | [`process`] | the one registry of a process, and its forks |
-//! | [`extension`] | the Python extension module behind `import_module`, and the shim in it |
-//! | [`importer`] | is this module fresh? the cache behind `import_module` |
+//! | [`import_module`] | the Python extension module behind `import_module`, and the shim in it |
+//! | [`module_cache`] | is this module fresh? the cache behind `import_module`. Knows no CPython |
 //! | [`pathlock`] | a lock per interpreter and file: owners, waiters, deadlocks. Knows no CPython |
-//! | [`settings`] | the environment variables an administrator can set |
-//! | [`log`], [`messages`] | lines in Apache's error log, and their codes |
-//! | [`error`], [`stats`], [`sync`] | refusals, counters, and the locks of std or of a model checker |
+//! | [`server`] | Apache's error log and functions, the environment variables of an administrator, counters |
+//! | [`error`], [`sync`] | refusals, and the locks of std or of a model checker |
 //!
 //! What Apache and C have to give (its log, APR, a variadic function, fields of CPython's structures) comes in through
 //! `capi/glue.c`. docs/architecture.md follows a request through the rooms, and docs/promises.md has the promises that
 //! comments cite, as (R4).
 
 pub mod error;
-pub mod importer;
-pub mod messages;
+pub mod module_cache;
 pub mod pathlock;
 pub mod registry;
+pub mod server;
 pub mod sync;
 
 #[cfg(not(any(loom, shuttle)))]
 pub mod abi;
 #[cfg(not(any(loom, shuttle)))]
-pub mod extension;
+pub mod embedding;
 #[cfg(not(any(loom, shuttle)))]
-pub mod log;
-
-#[cfg(not(any(loom, shuttle)))]
-pub mod process;
+pub mod import_module;
 #[cfg(not(any(loom, shuttle)))]
 pub mod python;
 #[cfg(not(any(loom, shuttle)))]
 pub mod rebind;
-#[cfg(not(any(loom, shuttle)))]
-pub mod settings;
-#[cfg(not(any(loom, shuttle)))]
-pub mod stats;

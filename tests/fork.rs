@@ -5,7 +5,7 @@
 //! on the mutex of a thread that it does not have, or waits for an attempt that nobody makes any more.
 
 use modpython_core::{
-    process::{guard_forks, registry, this_thread},
+    embedding::process::{guard_forks, registry, this_thread},
     python::{Callback, Interpreter},
     registry::Claim,
 };

@@ -1,15 +1,15 @@
-//! The C header is what cbindgen makes of src/abi, committed so that a build needs no cbindgen.
+//! The C header is what cbindgen makes of the C face, committed so that a build needs no cbindgen.
 
 use std::{env, fs, path::Path};
 
 /// The sources with the functions and structures that C sees, in the order of the header.
-const SOURCES: [&str; 6] = ["data", "v31", "v32", "v33", "v35", "host_calls"];
+const SOURCES: [&str; 6] = ["embedding/interpreterdata", "abi/v31", "abi/v32", "abi/v33", "abi/v35", "abi/host_calls"];
 
 const HEADER: &str = "capi/include/modpython-core/modpython_core.h";
 
 fn generated(root: &Path) -> String {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
-    let sources = SOURCES.iter().map(|name| root.join(format!("src/abi/{name}.rs")));
+    let sources = SOURCES.iter().map(|name| root.join(format!("src/{name}.rs")));
     let builder = sources.fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::with_src);
     let mut text = Vec::new();
     builder.generate().expect("a header").write(&mut text);

@@ -6,7 +6,7 @@
 #![cfg(loom)]
 
 use loom::thread;
-use modpython_core::importer::{Modules, Place, Verdict, Version};
+use modpython_core::module_cache::{Modules, Place, Verdict, Version};
 use modpython_core::pathlock::{Begin, Key, Table, ThreadId, Waited};
 use modpython_core::sync::{Arc, Mutex, MutexGuard};
 use std::ffi::CStr;

@@ -20,7 +20,7 @@ class Failure(object):
         return "import of module '%s' (%s) failed: %s" % (self.name, self.found.file, printable(self.error))
 
     def line(self):
-        """One line for the error log, with its code (src/messages.rs)."""
+        """One line for the error log, with its code (src/server/messages.rs)."""
         return 'MPC0024: mod_python: ' + in_one_line(self.text())
 
     def another(self):

@@ -9,17 +9,17 @@
 //! - No panic leaves: what could panic is pure, and caught step by step, since CPython may end a thread inside a call
 //!   that takes the GIL, and no `catch_unwind` may stand around that.
 
-use super::{
-    acquire::{self, Made},
-    data::Block,
-    start,
-    thread::here,
-};
 use crate::{
-    extension, log,
-    messages::Message,
-    process::{self, MAIN_INTERPRETER},
+    embedding::{
+        acquire::{self, Made},
+        interpreterdata::Block,
+        process::{self, MAIN_INTERPRETER},
+        start,
+        thread::here,
+    },
+    import_module,
     python::{Callback, Cpython, Interpreter, Python, ThreadState, ffi, threads::Kept},
+    server::{log, messages::Message, settings},
 };
 use std::{
     ffi::{CStr, c_char},
@@ -60,7 +60,7 @@ impl<H> Registered<H> {
     /// As for [`get`](Self::get).
     pub unsafe fn switched_off(&self) -> Option<&H> {
         // SAFETY: the caller's promise.
-        if process::settings().off { unsafe { self.get() } } else { None }
+        if settings::of_process().off { unsafe { self.get() } } else { None }
     }
 }
 
@@ -114,7 +114,7 @@ pub unsafe fn with_shim(callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: as the caller promises; the module is borrowed from sys.modules.
     let installed = unsafe {
         let apache = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"mod_python.apache".as_ptr());
-        apache.is_null() || extension::is_installed(apache)
+        apache.is_null() || import_module::is_installed(apache)
     };
     if !installed {
         LINES.line(
@@ -258,7 +258,7 @@ pub unsafe fn after_fork_alone(generation: &str) {
     // SAFETY: the caller's promise; the GIL is held all the time.
     unsafe {
         after_fork();
-        if before.is_none() || !process::settings().off {
+        if before.is_none() || !settings::of_process().off {
             Python::swap_out();
         }
     }
@@ -267,7 +267,7 @@ pub unsafe fn after_fork_alone(generation: &str) {
 
 /// Says what runs, in the child's start.
 pub fn announce(generation: &str) {
-    start::announce(generation, if process::settings().off { start::OFF } else { start::ACTIVE });
+    start::announce(generation, if settings::of_process().off { start::OFF } else { start::ACTIVE });
 }
 
 /// The arguments of `init` from generation 3.2 on: the name, and None for the server.

@@ -1,9 +1,9 @@
 //! Calls of a host that the include header sends here, because the originals take no heed of threads or restarts.
 
-use super::{inittab, references, start};
 use crate::{
-    process,
+    embedding::{builtins, start, unlocked},
     python::{Cpython, Python, ffi},
+    server::settings,
 };
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -16,7 +16,7 @@ pub type MaybeInit = Option<unsafe extern "C" fn() -> *mut c_void>;
 /// Whether `MODPYTHON_CORE=off` is set, so that every call is to do what the stock module does.
 #[unsafe(no_mangle)]
 pub extern "C" fn modpython_core_switched_off() -> c_int {
-    process::settings().off.into()
+    settings::of_process().off.into()
 }
 
 /// Whether the remedy of that name is to be used: it is one of those that `MODPYTHON_CORE_DISABLE` can leave out, and
@@ -29,7 +29,7 @@ pub extern "C" fn modpython_core_switched_off() -> c_int {
 pub unsafe extern "C" fn modpython_core_cures(remedy: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
     let remedy = unsafe { CStr::from_ptr(remedy) };
-    remedy.to_str().is_ok_and(|remedy| process::settings().cures(remedy)).into()
+    remedy.to_str().is_ok_and(|remedy| settings::of_process().cures(remedy)).into()
 }
 
 /// `Py_Initialize`. Where Python runs already (after a graceful restart), the GIL is taken back.
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn modpython_core_initialize() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn modpython_core_append_inittab(name: *const c_char, init: MaybeInit) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { inittab::append(name, init) }
+    unsafe { builtins::append(name, init) }
 }
 
 /// `PyEval_ReleaseLock`, in python_init of generations 3.2 and 3.3: no thread state stays current in a thread that has
@@ -87,15 +87,15 @@ pub unsafe extern "C" fn modpython_core_cleanup_register(
     unlocked: c_int,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { references::register(pool, data, plain, child, unlocked != 0 && process::settings().cures("filters")) }
+    unsafe { unlocked::register(pool, data, plain, child, unlocked != 0 && settings::of_process().cures("filters")) }
 }
 
 /// Writes up to `room` counters of this process to `counters` and returns how many there are; their order is that of
-/// the `counters!` list in src/stats.rs.
+/// the `counters!` list in src/server/stats.rs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn modpython_core_stats(counters: *mut u64, room: usize) -> usize {
     let mut number = 0;
-    for value in crate::stats::STATS.read() {
+    for value in crate::server::stats::STATS.read() {
         if number < room && !counters.is_null() {
             // SAFETY: the caller says that there is room for that many.
             unsafe { counters.add(number).write(value) };
@@ -109,9 +109,9 @@ pub unsafe extern "C" fn modpython_core_stats(counters: *mut u64, room: usize) -
 /// reference that goes to the host.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc_method_dispatched(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    if result.is_null() || process::settings().off {
+    if result.is_null() || settings::of_process().off {
         return result;
     }
     // SAFETY: the glue has called a method of that name; the host holds the GIL, and the reference is ours.
-    unsafe { references::dispatched(name, result) }
+    unsafe { unlocked::dispatched(name, result) }
 }

@@ -1,7 +1,10 @@
 //! Generation 3.3, under a prefix. What each function does with its arguments is said in `boundary`.
 
-use super::{acquire, boundary, data::InterpreterData31};
-use crate::python::ffi;
+use super::boundary;
+use crate::{
+    embedding::{acquire, interpreterdata::InterpreterData31},
+    python::ffi,
+};
 use std::{
     ffi::{c_char, c_void},
     ptr,

@@ -2,10 +2,9 @@
 //! its generation does. Only then is the path taken over ([`armed`]); a module that behaves otherwise is left alone.
 
 use crate::{
-    log,
-    messages::Message,
-    process::{self, MAIN_INTERPRETER},
+    embedding::process::{self, MAIN_INTERPRETER},
     python::{Cpython, Python},
+    server::{log, messages::Message, settings},
 };
 use std::{
     ffi::c_void,
@@ -62,7 +61,7 @@ pub fn arm() {
 pub fn warn_not_recognised() {
     static WARNED: AtomicBool = AtomicBool::new(false);
     let generation = generation();
-    if !process::settings().off && !WARNED.swap(true, Ordering::Relaxed) {
+    if !settings::of_process().off && !WARNED.swap(true, Ordering::Relaxed) {
         log::line(
             Message::NotRecognised,
             &format!(

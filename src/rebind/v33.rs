@@ -12,14 +12,14 @@
 //! 3.2.9 and later enter Python's main interpreter into their dict in the child's start; it is never asked for it.
 
 use crate::{
-    abi::{
-        host::Cleanup,
-        references, start,
+    embedding::{
+        start,
         thread::{Start, here},
+        unlocked,
     },
-    process,
     python::{Cpython, Python, ThreadState, ffi},
     rebind::learn,
+    server::{apache::Cleanup, settings},
 };
 use std::{
     ffi::{c_int, c_uint, c_void},
@@ -134,7 +134,7 @@ unsafe extern "C" fn mpc33_release_lock() {
         }
     }
     if reached == Start::MainEntered {
-        if process::settings().off {
+        if settings::of_process().off {
             Start::None.reach();
             start::announce(learn::generation(), start::OFF);
         } else {
@@ -174,10 +174,10 @@ unsafe extern "C" fn mpc33_cleanup_register(
 ) {
     if Start::reached() == Start::ChildReady && data.is_null() {
         Start::None.reach();
-        if process::settings().cures("end") {
+        if settings::of_process().cures("end") {
             return;
         }
     }
     // SAFETY: as the module called it.
-    unsafe { references::register_of_module(pool, data, plain, child) }
+    unsafe { unlocked::register_of_module(pool, data, plain, child) }
 }

@@ -1,7 +1,7 @@
 //! The messages of the error log: what the sources write is what the man page explains.
 
 use crate::sources;
-use modpython_core::messages::Message;
+use modpython_core::server::messages::Message;
 use std::{collections::BTreeMap, fs, path::Path};
 
 const PAGE: &str = "docs/modpython-core.7";
@@ -50,7 +50,7 @@ fn every_code_is_written_somewhere_and_what_is_written_has_a_code() {
         for (at, _) in text.match_indices("MPC") {
             let code = &text[at..at + 7];
             let known = Message::ALL.iter().any(|(_, message)| message.code() == code);
-            assert!(known, "{code} in {} is not in src/messages.rs", path.display());
+            assert!(known, "{code} in {} is not in src/server/messages.rs", path.display());
         }
         // mod_python's own notice is the one line of the shim without a code.
         for line in text.lines().filter(|line| line.contains("mod_python: ") && !line.contains("(Re)importing")) {

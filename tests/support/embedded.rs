@@ -1,6 +1,6 @@
 //! An embedded Python with a stand-in for mod_python, for tests and benchmarks of `import_module`.
 
-use modpython_core::{extension, python::ffi};
+use modpython_core::{import_module, python::ffi};
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
@@ -88,7 +88,7 @@ unsafe fn run_here(script: &Path) -> bool {
             return false;
         }
         let apache = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"mod_python.apache".as_ptr());
-        if let Err(reason) = extension::install(apache) {
+        if let Err(reason) = import_module::install(apache) {
             eprintln!("{reason}");
             return false;
         }
@@ -109,14 +109,14 @@ unsafe fn execute(source: &str) -> bool {
 /// What follows a start of an interpreter.
 extern "C" fn guard_importer() {
     // SAFETY: called by ctypes with the GIL held.
-    unsafe { extension::guard_importer() }
+    unsafe { import_module::guard_importer() }
 }
 
 /// Installs once more, and returns the reason of a failure as a string, or False.
 extern "C" fn install_again(apache: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by ctypes with the GIL held, with a live module; the answer is a new reference, as it wants.
     unsafe {
-        match extension::install(apache) {
+        match import_module::install(apache) {
             Ok(()) => ffi::PyBool_FromLong(0),
             Err(reason) => {
                 let reason = CString::new(reason).expect("no NUL in a reason");

@@ -10,7 +10,7 @@ use crate::files;
 /// So much of a log's end is read.
 const TAIL: u64 = 8 << 20;
 
-/// The codes of a child's start (src/messages.rs of the library).
+/// The codes of a child's start (src/server/messages.rs of the library).
 const ACTIVE: &str = "MPC0001";
 const SWITCHED_OFF: &str = "MPC0002";
 

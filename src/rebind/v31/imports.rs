@@ -4,14 +4,15 @@
 //! the original's failure value; no panic leaves (what could panic is pure, and caught in `abi::acquire`).
 
 use crate::{
-    abi::{
+    embedding::{
         acquire::{self, Choice},
-        references, start,
+        start,
         thread::{Start, Step, Thread, here},
+        unlocked,
     },
-    process,
     python::{Callback, Cpython, Python, ThreadState, ffi, threads::Outer},
     rebind::learn,
+    server::settings,
 };
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -52,7 +53,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_New() -> *mut ffi::PyObject {
 /// `PyOS_AfterFork`; the child's start calls it, between PyEval_AcquireLock and PyEval_ReleaseLock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
-    if process::settings().off || Start::reached() != Start::TableMade {
+    if settings::of_process().off || Start::reached() != Start::TableMade {
         // Python 2.7 crashes without a state, and no child would live to serve anything.
         let before = Python::attached();
         // SAFETY: as the module called it.
@@ -62,7 +63,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
                 Python::swap_out();
             }
         }
-        if process::settings().off {
+        if settings::of_process().off {
             start::announce(GENERATION, start::OFF);
         }
         return;
@@ -281,5 +282,5 @@ unsafe extern "C" fn mpc31_method_returned(name: *const c_char, result: *mut ffi
         return result;
     }
     // SAFETY: the glue has called a method of that name; the module holds the GIL, and the reference is ours.
-    unsafe { references::method_returned(name, result) }
+    unsafe { unlocked::method_returned(name, result) }
 }

@@ -18,7 +18,7 @@
 //!
 //! After a graceful restart stock finds Python initialised and never makes its dict: get_interpreter then returns NULL
 //! with the GIL held, and the child hangs. So the module is told that Python is not initialised; see
-//! [`start::initialize`](crate::abi::start::initialize).
+//! [`start::initialize`](crate::embedding::start::initialize).
 
 mod imports;
 mod pools;

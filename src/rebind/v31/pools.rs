@@ -1,13 +1,12 @@
 //! The module's pool cleanups, and the merging of its configuration.
 
 use crate::{
-    abi::{
-        host::{self, Cleanup},
-        references,
-        thread::Start,
-    },
-    process,
+    embedding::{thread::Start, unlocked},
     rebind::learn,
+    server::{
+        apache::{self, Cleanup},
+        settings,
+    },
 };
 use std::ffi::{c_char, c_int, c_void};
 
@@ -24,7 +23,7 @@ unsafe extern "C" {
 pub unsafe extern "C" fn mpc31_rebind_apr_table_overlap(table: *mut c_void, other: *const c_void, flags: c_int) {
     // SAFETY: as the module called it.
     unsafe {
-        if process::settings().cures("sections") {
+        if settings::of_process().cures("sections") {
             mpc_host_table_overlap_copy(table, other, flags);
         } else {
             mpc_host_table_overlap(table, other, flags);
@@ -48,7 +47,7 @@ struct CleanupInfo {
 ///   which the interrupted thread may hold: the child would hang (MODPYTHON-109).
 /// - server.register_cleanup keeps the interpreter's name in the pool of the request that calls it, and runs after that
 ///   is gone: the name is copied. The process keeps the copy, as it keeps the cleanup.
-/// - python_decref gives an object up without the GIL; see [`references::register`].
+/// - python_decref gives an object up without the GIL; see [`unlocked::register`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_apr_pool_cleanup_register(
     pool: *mut c_void,
@@ -58,22 +57,22 @@ pub unsafe extern "C" fn mpc31_rebind_apr_pool_cleanup_register(
 ) {
     if Start::reached() == Start::ChildReady && data.is_null() {
         Start::None.reach();
-        if process::settings().cures("end") {
+        if settings::of_process().cures("end") {
             return;
         }
     }
     // SAFETY: as the module called it; python_cleanup's data is a `cleanup_info` of its own.
     unsafe {
         if !learn::armed() {
-            return host::mpc_host_pool_cleanup_register(pool, data, plain, child);
+            return apache::mpc_host_pool_cleanup_register(pool, data, plain, child);
         }
-        let is_cleanup = plain.is_some_and(|plain| plain as usize == host::symbol(c"python_cleanup") as usize);
-        if is_cleanup && process::settings().cures("server-cleanups") {
+        let is_cleanup = plain.is_some_and(|plain| plain as usize == apache::symbol(c"python_cleanup") as usize);
+        if is_cleanup && settings::of_process().cures("server-cleanups") {
             let info = data.cast_mut().cast::<CleanupInfo>();
             if (*info).request.is_null() && !(*info).interpreter.is_null() {
                 (*info).interpreter = libc::strdup((*info).interpreter);
             }
         }
-        references::register_of_module(pool, data, plain, child);
+        unlocked::register_of_module(pool, data, plain, child);
     }
 }

@@ -5,20 +5,23 @@
 
 use super::global;
 use crate::{
-    abi::{
+    embedding::{
         acquire::{self, Choice},
-        data::Block,
-        host::{self, Cleanup},
-        inittab::{self, InitFunction},
-        lifetime, references, start,
+        builtins::{self, InitFunction},
+        interpreterdata::Block,
+        lifetime, process, start,
         thread::{Start, Step, Thread, here},
+        unlocked,
     },
-    process,
     python::{
         Callback, Cpython, Python, ThreadState, ffi,
         threads::{Kept, Outer},
     },
     rebind::learn,
+    server::{
+        apache::{self, Cleanup},
+        settings,
+    },
 };
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -37,11 +40,11 @@ pub unsafe extern "C" fn mpc35_rebind_Py_Initialize() {
     Start::Initialized.reach();
 }
 
-/// `PyImport_AppendInittab`; see [`inittab::append`].
+/// `PyImport_AppendInittab`; see [`builtins::append`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyImport_AppendInittab(name: *const c_char, init: Option<InitFunction>) -> c_int {
     // SAFETY: as the module called it.
-    unsafe { inittab::append(name, init) }
+    unsafe { builtins::append(name, init) }
 }
 
 /// `apr_hash_make`; the first after Py_Initialize in python_init is the hash of the interpreters.
@@ -50,7 +53,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c
     if learn::armed() {
         // A request's own.
         // SAFETY: as the module called it.
-        return unsafe { host::mpc_host_hash_make(pool) };
+        return unsafe { apache::mpc_host_hash_make(pool) };
     }
     // SAFETY: as the module called it.
     unsafe { make_table(pool) }
@@ -62,7 +65,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c
 #[cold]
 unsafe fn make_table(pool: *mut c_void) -> *mut c_void {
     // SAFETY: the caller's promise.
-    let hash = unsafe { host::mpc_host_hash_make(pool) };
+    let hash = unsafe { apache::mpc_host_hash_make(pool) };
     if Start::reached() == Start::Initialized {
         learn::interpreters_are(hash);
         // SAFETY: the pool of the configuration, in which the module has just made its table.
@@ -87,7 +90,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
             lifetime::stay_if_python_stays();
         }
         Start::ChildEntered | Start::MainEntered if global::state() == Some(state) => {
-            if process::settings().off {
+            if settings::of_process().off {
                 start::announce(GENERATION, start::OFF);
             } else if start == Start::MainEntered {
                 learn::arm();
@@ -132,7 +135,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
 ) -> *mut c_void {
     if !learn::is_interpreters(hash) {
         // SAFETY: as the module called it.
-        return unsafe { host::mpc_host_hash_get(hash, key, length) };
+        return unsafe { apache::mpc_host_hash_get(hash, key, length) };
     }
     // SAFETY: as the module called it.
     unsafe { look_up(hash, key, length) }
@@ -149,7 +152,7 @@ unsafe fn look_up(hash: *mut c_void, key: *const c_void, length: isize) -> *mut 
     match unsafe { find_interpreter(key.cast()) } {
         Some(data) => data,
         // SAFETY: as the module called it.
-        None => unsafe { host::mpc_host_hash_get(hash, key, length) },
+        None => unsafe { apache::mpc_host_hash_get(hash, key, length) },
     }
 }
 
@@ -207,7 +210,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_set(
     value: *const c_void,
 ) {
     // SAFETY: as the module called it.
-    unsafe { host::mpc_host_hash_set(hash, key, length, value) };
+    unsafe { apache::mpc_host_hash_set(hash, key, length, value) };
     if learn::is_interpreters(hash) && !learn::armed() {
         // SAFETY: the module enters names, with APR_HASH_KEY_STRING.
         let name = unsafe { CStr::from_ptr(key.cast()) };
@@ -254,7 +257,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_array_pop(array: *mut c_void) -> *mut 
     match slot {
         Some(Some(slot)) => slot,
         // SAFETY: as the module called it.
-        _ => unsafe { host::mpc_host_array_pop(array) },
+        _ => unsafe { apache::mpc_host_array_pop(array) },
     }
 }
 
@@ -292,7 +295,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_array_push(array: *mut c_void) -> *mut
     match slot {
         Some(Some(Some(slot))) => slot,
         // SAFETY: as the module called it.
-        _ => unsafe { host::mpc_host_array_push(array) },
+        _ => unsafe { apache::mpc_host_array_push(array) },
     }
 }
 
@@ -353,10 +356,10 @@ unsafe extern "C" fn mpc35_method_returned(name: *const c_char, result: *mut ffi
         return result;
     }
     // SAFETY: the glue has called a method of that name; the module holds the GIL, and the reference is ours.
-    unsafe { references::method_returned(name, result) }
+    unsafe { unlocked::method_returned(name, result) }
 }
 
-/// `apr_pool_cleanup_register`; see [`references::register`].
+/// `apr_pool_cleanup_register`; see [`unlocked::register`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_pool_cleanup_register(
     pool: *mut c_void,
@@ -366,9 +369,9 @@ pub unsafe extern "C" fn mpc35_rebind_apr_pool_cleanup_register(
 ) {
     if learn::armed() {
         // SAFETY: as the module called it.
-        unsafe { references::register_of_module(pool, data, plain, child) }
+        unsafe { unlocked::register_of_module(pool, data, plain, child) }
     } else {
         // SAFETY: as the module called it.
-        unsafe { host::mpc_host_pool_cleanup_register(pool, data, plain, child) }
+        unsafe { apache::mpc_host_pool_cleanup_register(pool, data, plain, child) }
     }
 }

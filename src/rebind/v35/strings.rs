@@ -3,17 +3,17 @@
 //! run than the page has, or the child crashes.
 
 use crate::{
-    abi::{data::Block, thread::here},
-    process,
+    embedding::{interpreterdata::Block, thread::here},
     python::{Cpython, Python, ffi},
     rebind::learn,
+    server::settings,
 };
 use std::ffi::c_char;
 
 /// `PyUnicode_FromString`; with the GIL, whoever calls.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyUnicode_FromString(text: *const c_char) -> *mut ffi::PyObject {
-    if !learn::armed() || holds_gil() || !process::settings().cures("ssi") {
+    if !learn::armed() || holds_gil() || !settings::of_process().cures("ssi") {
         // SAFETY: as the module called it.
         return unsafe { ffi::PyUnicode_FromString(text) };
     }

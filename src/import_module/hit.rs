@@ -6,7 +6,7 @@ use super::files::{version_of, without_gil};
 use super::object::{Owned, as_number, raise, truth};
 use super::state::{Loaded, State};
 use super::text::{self, is_text};
-use crate::importer::{Entry, EntryId, Place, Verdict, Version};
+use crate::module_cache::{Entry, EntryId, Place, Verdict, Version};
 use crate::python::ffi;
 
 /// The arguments of one call, borrowed for its time.

@@ -1,7 +1,7 @@
 //! Lines in Apache's error log. Each begins with its code and the name of this project, as httpd's own begin with a
 //! code and a name, so that an administrator finds them.
 
-use crate::{abi::host, messages::Message};
+use super::{apache, messages::Message};
 use std::{
     any::Any,
     ffi::{CString, c_int},
@@ -16,7 +16,7 @@ pub fn line(message: Message, text: &str) {
     let text = format!("{}: modpython-core: {text}", message.code()).replace('\0', "?");
     let text = CString::new(text).expect("no NUL is left");
     // Apache's levels are syslog's.
-    host::log(message.severity() as c_int, &text);
+    apache::log(message.severity() as c_int, &text);
 }
 
 /// Does one step of pure decision, `what` says which. A panic in it is a bug of ours: it gets a line, and does not

@@ -1,7 +1,7 @@
 //! The environment variables an administrator can set (on Debian in /etc/apache2/envvars), read once a process.
 
-use crate::messages::Message;
-use std::{env, ffi::OsString};
+use super::messages::Message;
+use std::{env, ffi::OsString, sync::LazyLock};
 
 /// `MODPYTHON_CORE=off`: every call goes to CPython and APR as if the module had not been relinked.
 pub const SWITCH: &str = "MODPYTHON_CORE";
@@ -40,12 +40,13 @@ pub const REMEDIES: &[&str] = &[
 const PREFIX: &str = "MODPYTHON_CORE_";
 
 /// Variables that are read elsewhere: by the shim, the build and the tests.
-const ELSEWHERE: [&str; 8] = [
+const ELSEWHERE: [&str; 9] = [
     "MODPYTHON_CORE_FIRST_REQUEST_ALONE",
     "MODPYTHON_CORE_INTERPRETER",
     "MODPYTHON_CORE_LIBDIR",
     "MODPYTHON_CORE_LIBRARY",
     "MODPYTHON_CORE_ORACLE_SECONDS",
+    "MODPYTHON_CORE_ORACLE_SEED",
     "MODPYTHON_CORE_ORACLE_THREADS",
     "MODPYTHON_CORE_PYTHON",
     "MODPYTHON_CORE_WRITE_HEADER",
@@ -62,6 +63,12 @@ pub struct Settings {
     pub max_interpreters: Option<usize>,
     /// A sentence for the error log on each value that is not understood, and is not followed.
     pub complaints: Vec<(Message, String)>,
+}
+
+/// The settings of this process, read at the first call.
+pub fn of_process() -> &'static Settings {
+    static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::from_env);
+    &SETTINGS
 }
 
 impl Settings {

@@ -2,7 +2,7 @@
 
 use super::object::Owned;
 use super::text::interned;
-use crate::importer::Modules;
+use crate::module_cache::Modules;
 use crate::python::ffi;
 use std::cell::{Cell, RefCell};
 

@@ -1,7 +1,7 @@
 //! What the system says of a file: its version, and where it lives.
 
 use super::object::{Owned, file_name, is_int};
-use crate::importer::{Place, Version};
+use crate::module_cache::{Place, Version};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_longlong, c_ulonglong};
 use std::mem::MaybeUninit;

@@ -9,7 +9,7 @@ use super::object::{Owned, exactly, file_name, none, number, raise, truth};
 use super::run;
 use super::state::{Loaded, Shim, State};
 use super::text;
-use crate::importer::{EntryId, Modules, Verdict, Version};
+use crate::module_cache::{EntryId, Modules, Verdict, Version};
 use crate::python::ffi;
 use std::cell::RefMut;
 use std::ffi::CStr;

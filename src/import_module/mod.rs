@@ -52,8 +52,8 @@ mod state;
 mod table;
 mod text;
 
-use crate::messages::Message;
 use crate::python::ffi;
+use crate::server::messages::Message;
 pub use compiled::prepare;
 use object::{Owned, take_error};
 use text::interned;
@@ -194,7 +194,7 @@ pub unsafe fn guard_importer() {
         });
         if guarded.is_none() {
             let text = format!("mod_python's importer is left as it is, with its races: {}", take_error());
-            crate::log::line(Message::ImporterUnguarded, &text);
+            crate::server::log::line(Message::ImporterUnguarded, &text);
         }
     }
 }
@@ -225,7 +225,10 @@ pub unsafe fn offer() {
     // SAFETY: as the caller promises; a failure has left an exception.
     unsafe {
         if core().is_none() {
-            crate::log::line(Message::ShimFailed, &format!("import_module stays mod_python's own: {}", take_error()));
+            crate::server::log::line(
+                Message::ShimFailed,
+                &format!("import_module stays mod_python's own: {}", take_error()),
+            );
         }
     }
 }
@@ -244,7 +247,7 @@ unsafe extern "C" fn install_named(_: *mut ffi::PyObject, name: *mut ffi::PyObje
             None => Err("import_module stays mod_python's own: install() wants the name of a module".to_owned()),
         };
         if let Err(reason) = done {
-            crate::log::line(Message::ShimFailed, &reason);
+            crate::server::log::line(Message::ShimFailed, &reason);
         }
         object::none()
     }

@@ -1,17 +1,20 @@
 //! The start of Python in the server, and of a child.
 
-use super::{data::Block, lifetime};
-use crate::{
-    extension, log,
-    messages::Message,
+use super::{
+    interpreterdata::Block,
+    lifetime,
     process::{self, MAIN_INTERPRETER},
+};
+use crate::{
+    import_module,
     python::{Cpython, Python, ThreadState, threads::Threads},
+    server::{log, messages::Message, settings},
 };
 
 /// What the notice at child start says of a path that has been taken over.
 pub const ACTIVE: (Message, &str) = (Message::Active, "active");
 
-/// What it says where [`Settings::off`](crate::settings::Settings::off) is set.
+/// What it says where [`Settings::off`](crate::server::settings::Settings::off) is set.
 pub const OFF: (Message, &str) =
     (Message::SwitchedOff, "is switched off by MODPYTHON_CORE=off: every call passes through");
 
@@ -37,9 +40,9 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
         // SAFETY: as the caller called it.
         unsafe { crate::python::ffi::Py_Initialize() };
     }
-    if !process::settings().off {
+    if !settings::of_process().off {
         // SAFETY: the GIL is held since Python's start, or has been taken back above.
-        unsafe { extension::prepare() };
+        unsafe { import_module::prepare() };
     }
     guard_forks();
     lifetime::stay_if_python_stays();
@@ -80,7 +83,7 @@ pub unsafe fn after_fork() {
 pub fn announce(generation: &str, (message, state): (Message, &str)) {
     guard_forks();
     process::registry().adopt(MAIN_INTERPRETER, Python::main_interpreter());
-    for (message, complaint) in &process::settings().complaints {
+    for (message, complaint) in &settings::of_process().complaints {
         log::line(*message, complaint);
     }
     let version = env!("CARGO_PKG_VERSION");

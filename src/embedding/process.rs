@@ -6,7 +6,7 @@ use crate::{
         threads::{Requests, Table},
     },
     registry::{Registry, Slow, ThreadKey},
-    settings::Settings,
+    server::settings,
 };
 use std::{
     cell::Cell,
@@ -17,16 +17,10 @@ use std::{
 /// The name under which mod_python asks for Python's main interpreter.
 pub const MAIN_INTERPRETER: &[u8] = b"main_interpreter";
 
-static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::from_env);
 static REGISTRY: LazyLock<Registry<Interpreter, Callback>> =
-    LazyLock::new(|| Registry::new(settings().max_interpreters));
+    LazyLock::new(|| Registry::new(settings::of_process().max_interpreters));
 
 static REQUESTS: Requests<Luggage> = Requests::new();
-
-/// The settings of this process.
-pub fn settings() -> &'static Settings {
-    &SETTINGS
-}
 
 /// The registry of this process.
 #[inline]

@@ -3,15 +3,17 @@
 
 use super::{
     acquire,
-    data::Block,
-    host::{self, Cleanup},
+    interpreterdata::Block,
     thread::{Thread, here},
 };
 use crate::{
-    process,
     python::{
         Callback, Interpreter, ffi,
         threads::{Record, Request},
+    },
+    server::{
+        apache::{self, Cleanup},
+        settings,
     },
 };
 #[cfg(not(feature = "python3"))]
@@ -65,7 +67,7 @@ pub unsafe fn dispatched(name: *const c_char, result: *mut ffi::PyObject) -> *mu
     // SAFETY: the caller's promise.
     unsafe {
         let is_handlers = is_named(name, c"HandlerDispatch") || is_named(name, c"ConnectionDispatch");
-        if !is_handlers || !process::settings().cures("results") {
+        if !is_handlers || !settings::of_process().cures("results") {
             return result;
         }
         here(|thread| make_private(thread, result)).unwrap_or(result)
@@ -158,8 +160,8 @@ pub unsafe fn register_of_module(
     plain: Option<Cleanup>,
     child: Option<Cleanup>,
 ) {
-    let unlocked =
-        plain.is_some_and(|plain| plain as usize == python_decref() as usize) && process::settings().cures("filters");
+    let unlocked = plain.is_some_and(|plain| plain as usize == python_decref() as usize)
+        && settings::of_process().cures("filters");
     // SAFETY: the caller's promise.
     unsafe { register(pool, data, plain, child, unlocked) }
 }
@@ -183,21 +185,21 @@ pub unsafe fn register(
             if let Some(kept) = here(|thread| thread.threads.innermost()).flatten() {
                 let given = Given { object: data.cast_mut(), interpreter: kept.interpreter() };
                 let given = Box::into_raw(Box::new(given));
-                return host::mpc_host_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
+                return apache::mpc_host_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
             }
         } else if let (Some(plain), false) = (plain, data.is_null()) {
             let data = data.cast_mut();
             if let Some(request) = here(|thread| thread.threads.open_request(|| record_of(pool, data))).flatten() {
                 let cleaning = Cleaning { request, plain, data };
                 let ending = Box::into_raw(Box::new(Ending { cleaning, pool, child }));
-                return host::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
+                return apache::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
             }
             if let Some(request) = here(|thread| thread.threads.running_request()).flatten() {
                 let cleaning = Box::into_raw(Box::new(Cleaning { request, plain, data }));
-                return host::mpc_host_pool_cleanup_register(pool, cleaning.cast(), Some(clean), child);
+                return apache::mpc_host_pool_cleanup_register(pool, cleaning.cast(), Some(clean), child);
             }
         }
-        host::mpc_host_pool_cleanup_register(pool, data, plain, child);
+        apache::mpc_host_pool_cleanup_register(pool, data, plain, child);
     }
 }
 
@@ -276,7 +278,7 @@ unsafe extern "C" fn end(data: *mut c_void) -> c_int {
     // whose cleanups run.
     unsafe {
         let ending = &*data.cast::<Ending>();
-        host::mpc_host_pool_cleanup_register(ending.pool, data, Some(close), ending.child);
+        apache::mpc_host_pool_cleanup_register(ending.pool, data, Some(close), ending.child);
         ending.cleaning.run()
     }
 }
@@ -323,7 +325,7 @@ fn python_decref() -> *mut c_void {
     static ADDRESS: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
     let mut address = ADDRESS.load(Ordering::Relaxed);
     if address.is_null() {
-        address = host::symbol(c"python_decref");
+        address = apache::symbol(c"python_decref");
         ADDRESS.store(address, Ordering::Relaxed);
     }
     address

@@ -5,7 +5,7 @@
 
 use super::files::{place_of, version_of_open, without_gil};
 use super::state::State;
-use crate::importer::{Content, EntryId, Place, Version};
+use crate::module_cache::{Content, EntryId, Place, Version};
 use std::ffi::{CStr, OsStr};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;

@@ -5,8 +5,10 @@
 //! libpython with both. Where libpython stays, the library has to stay too, since Python's table of built-in modules
 //! leads to it; then the parent ends Python at a restart, so that whichever module comes next starts it.
 
-use super::host::{self, Cleanup};
-use crate::python::{Cpython, Python};
+use crate::{
+    python::{Cpython, Python},
+    server::apache::{self, Cleanup},
+};
 use std::{
     ffi::{CStr, OsStr, c_char, c_int, c_void},
     fs,
@@ -67,7 +69,7 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
         return 0;
     }
     let library = file_of(before_unloading as *const c_void).filter(|file| !file.exists());
-    let module = library.and_then(|_| file_of(host::symbol(c"python_decref")));
+    let module = library.and_then(|_| file_of(apache::symbol(c"python_decref")));
     if module.and_then(|module| fs::read(module).ok()).is_some_and(|module| contains(&module, LIBRARY)) {
         stay();
     }
@@ -110,7 +112,7 @@ pub unsafe fn register(pool: *mut c_void) {
     let (plain, child): (Cleanup, Cleanup) = (before_unloading, nothing);
     // SAFETY: the module passes a pool that lives as long as its configuration; before this library is unloaded, it has
     // run.
-    unsafe { host::mpc_host_pool_cleanup_register(pool, ptr::null(), Some(plain), Some(child)) }
+    unsafe { apache::mpc_host_pool_cleanup_register(pool, ptr::null(), Some(plain), Some(child)) }
 }
 
 /// The file that holds the code at `address`.

@@ -1,7 +1,9 @@
 //! The built-in module `_apache` of generation 3.5, in Python's table of built-in modules.
 
-use super::host;
-use crate::python::{Cpython, Python};
+use crate::{
+    python::{Cpython, Python},
+    server::apache,
+};
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
     ptr,
@@ -27,7 +29,7 @@ pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
     static NEWEST: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
     unsafe extern "C" fn call_newest() -> *mut c_void {
         // The stock module, where it has taken the relinked one's place, is not told apart by any call to us.
-        let exported = host::symbol(if cfg!(feature = "python3") { c"PyInit_apache" } else { c"init_apache" });
+        let exported = apache::symbol(if cfg!(feature = "python3") { c"PyInit_apache" } else { c"init_apache" });
         let newest = if exported.is_null() { NEWEST.load(Ordering::Relaxed) } else { exported };
         // SAFETY: a function of that type, of the module that is loaded: by its exported name, or as it has passed it.
         unsafe { std::mem::transmute::<*mut c_void, InitFunction>(newest)() }

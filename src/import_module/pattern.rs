@@ -4,7 +4,7 @@
 
 use super::object::Owned;
 use super::text;
-use crate::process;
+use crate::server::settings;
 use std::os::unix::ffi::OsStrExt;
 use std::{ffi::OsStr, path::Path};
 
@@ -18,7 +18,7 @@ const EXPRESSION: &[u8] = b"^$(|\\";
 /// The GIL is held, and `directory` is text.
 pub(super) unsafe fn resolve(directory: Owned, file: impl FnOnce() -> Option<Owned>) -> Option<Owned> {
     // SAFETY: as the caller promises.
-    if !unsafe { text::any_of(&directory, &[SHELL, EXPRESSION]) } || !process::settings().cures("section-patterns") {
+    if !unsafe { text::any_of(&directory, &[SHELL, EXPRESSION]) } || !settings::of_process().cures("section-patterns") {
         return Some(directory);
     }
     // SAFETY: as the caller promises; what is no text leaves the pattern as it is.

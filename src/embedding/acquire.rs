@@ -2,20 +2,24 @@
 //! and for a relinked module, whose calls arrive one by one (`rebind`).
 
 use super::{
-    data::{self, Block},
+    interpreterdata::{self, Block},
+    process,
     thread::{Step, Thread},
 };
 use crate::{
     error::Refusal,
-    extension, log,
-    messages::Message,
-    process,
+    import_module,
     python::{
         Callback, Cpython, Interpreter, Python, ThreadState, ffi,
         threads::{Kept, Outer},
     },
     registry::{Attempt, Claim},
-    stats::{STATS, count},
+    server::{
+        log,
+        messages::Message,
+        settings,
+        stats::{STATS, count},
+    },
 };
 use std::rc::Rc;
 
@@ -71,7 +75,7 @@ fn claim(thread: &Thread, name: &[u8]) -> Claim<'static, Interpreter, Callback> 
 #[inline]
 fn directory_name(name: &[u8]) -> &[u8] {
     match name {
-        [b'/', rest @ .., b'/'] if process::settings().cures("directory-names") => {
+        [b'/', rest @ .., b'/'] if settings::of_process().cures("directory-names") => {
             let kept = rest.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 2);
             &name[..kept]
         }
@@ -182,7 +186,7 @@ pub fn enter(thread: &Thread, kept: Rc<Kept<Block>>, attached: bool, outer: Oute
         unsafe { thread.threads.enter(kept, outer) };
     }
     // SAFETY: the GIL is held.
-    unsafe { data::free_orphans() };
+    unsafe { interpreterdata::free_orphans() };
 }
 
 /// Enters the state that the step before has chosen.
@@ -221,7 +225,7 @@ pub fn acquire(
             enter(thread, Rc::clone(&kept), attached, outer);
             // SAFETY: the GIL is held in the interpreter; what `callback` returns is a reference that is ours.
             unsafe {
-                extension::offer();
+                import_module::offer();
                 match Callback::new(callback()) {
                     Some(callback) => {
                         publish(thread, callback);
@@ -249,7 +253,7 @@ pub unsafe fn install_shim(thread: &Thread, apache: *mut ffi::PyObject) {
         return;
     }
     // SAFETY: the caller's promise.
-    if let Err(reason) = unsafe { extension::install(apache) } {
+    if let Err(reason) = unsafe { import_module::install(apache) } {
         log::line(Message::ShimFailed, &reason);
     }
 }
@@ -262,7 +266,7 @@ pub fn publish(thread: &Thread, callback: Callback) {
         return;
     }
     // SAFETY: this thread has just been given an object of Python's, so that it holds the GIL.
-    unsafe { extension::guard_importer() };
+    unsafe { import_module::guard_importer() };
     let Some(attempt) = kept.data.attempt.take() else { return };
     process::registry().publish(attempt, kept.interpreter(), callback);
     count(&STATS.callbacks);

@@ -132,7 +132,7 @@ unsafe fn still_there(modules: *mut ffi::PyObject, name: *mut ffi::PyObject) -> 
 ///
 /// # Safety
 /// The GIL is held and no exception is pending.
-pub(super) unsafe fn set_mtime(module: &Owned, version: Option<crate::importer::Version>) {
+pub(super) unsafe fn set_mtime(module: &Owned, version: Option<crate::module_cache::Version>) {
     let time = version.map_or(0.0, |version| version.seconds as f64 + version.nanoseconds as f64 * 1e-9);
     // SAFETY: live objects; an exception of the module's own __setattr__ is cleared.
     unsafe {

@@ -1,13 +1,10 @@
 //! What is kept per thread: its states and acquisitions; and, of a relinked module, how far it is in the sequence of
 //! calls that acquires an interpreter, or that starts the module.
 
-use super::data::Block;
-use crate::{
-    process,
-    python::{
-        Python,
-        threads::{Kept, Outer, Threads},
-    },
+use super::{interpreterdata::Block, process};
+use crate::python::{
+    Python,
+    threads::{Kept, Outer, Threads},
 };
 use std::{
     cell::{Cell, RefCell},

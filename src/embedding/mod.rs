@@ -1,0 +1,20 @@
+//! What mod_python.c's core did, for both doors: Python in the server, interpreters, acquisitions, threads.
+//!
+//! | file | its job |
+//! |---|---|
+//! | `start`, `builtins` | the start of Python in the server, and of a child; the table of built-in modules |
+//! | `process` | the one registry of a process, and its forks |
+//! | `acquire` | an acquisition and its release: what the registry says, carried out |
+//! | `thread` | what is kept per thread |
+//! | `interpreterdata` | mod_python's structure, by generation, and what else is kept beside a thread's state |
+//! | `unlocked` | references that mod_python gives up without the GIL |
+//! | `lifetime` | how long the library stays in memory |
+
+pub mod acquire;
+pub mod builtins;
+pub mod interpreterdata;
+pub mod lifetime;
+pub mod process;
+pub mod start;
+pub mod thread;
+pub mod unlocked;
