@@ -6,20 +6,15 @@
 //! when the state is cleared.
 
 use super::caller::Where;
-use super::files::without_gil;
 use super::hit;
 use super::locks::{self, TABLE};
 use super::module;
 use super::object::{Owned, exactly, file_name, none};
 use super::state::State;
-use crate::pathlock::{Begin, Checked, Key, ThreadId, Waited};
+use crate::pathlock::{Begin, Key, ThreadId};
 use crate::python::ffi;
 use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
-use std::time::Duration;
-
-/// How often the end of the request is looked for in a second.
-const ROUNDS: i64 = 10;
 
 /// A request that runs alone: the lock that stands for it, and its thread.
 struct Alone {
@@ -135,51 +130,12 @@ pub(super) unsafe extern "C" fn await_first(
             entry.filter(|entry| entry.is_for_another(locks::me())).map(|entry| entry.file().to_owned())
         };
         let Some(file) = file else { return none() };
-        if !wait(state, &key(state, &file), seconds) {
+        if !locks::wait_for_end(state, &key(state, &file), seconds) {
             return null_mut();
         }
         if let Some(entry) = state.modules.borrow().of(&file) {
             entry.run_alone_by(0);
         }
         none()
-    }
-}
-
-/// Waits until nobody holds that lock, for at most so many seconds; not where that would close a cycle. False with an
-/// exception set: it came to this thread while it waited.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn wait(state: &State, key: &Key, seconds: i64) -> bool {
-    // SAFETY: as the caller promises; `without_gil` gets code that calls no Python.
-    unsafe {
-        let me = locks::me();
-        let mut ticket = match TABLE.try_begin(key, me) {
-            Begin::Acquired(_) => {
-                locks::end(key);
-                return true;
-            }
-            Begin::Cycle(_) => return true,
-            Begin::MustWait(ticket) => ticket,
-        };
-        let mut import_lock = locks::ImportLock::held_still();
-        for _ in 0..seconds * ROUNDS {
-            let edges = (ffi::PyErr_CheckSignals() == 0).then(|| locks::import_lock_edges(state)).flatten();
-            let Some(edges) = edges else { return import_lock.retaken(false) };
-            ticket = match ticket.check(&edges) {
-                Checked::Cycle(_) => return import_lock.retaken(true),
-                Checked::Clear(ticket) => ticket,
-            };
-            ticket = match without_gil(|| ticket.wait(Duration::from_millis(1000 / ROUNDS as u64))) {
-                Waited::Acquired => {
-                    locks::end(key);
-                    return import_lock.retaken(true);
-                }
-                Waited::Told(_) => return import_lock.retaken(true),
-                Waited::StillWaiting(ticket) => ticket,
-            };
-            import_lock.give_up();
-        }
-        import_lock.retaken(true)
     }
 }

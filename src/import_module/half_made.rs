@@ -4,7 +4,6 @@
 //! own code has run to its end; and before the outermost load of a thread ends, it waits for what other threads are
 //! at: nobody waits for this thread any more then. No request goes on with a module that is not complete (I2).
 
-use super::first;
 use super::locks::{self, TABLE};
 use super::object::none;
 #[cfg(feature = "python3")]
@@ -216,7 +215,7 @@ unsafe fn wait_for(state: &State, taken: Taken, is_wanted: bool) -> bool {
 /// The GIL is held.
 unsafe fn pass(state: &State, key: &Key) -> bool {
     // SAFETY: as the caller promises.
-    unsafe { first::wait(state, key, SECONDS) }
+    unsafe { locks::wait_for_end(state, key, SECONDS) }
 }
 
 /// `half_made(wait, name)`: an import statement of this thread has been given the module of that name half-made, and

@@ -2,7 +2,8 @@
 //!
 //! It is written in Python, so that an exception that is thrown at this thread can come out of its middle.
 
-use super::object::{Owned, Pending, exactly};
+use super::errors::Pending;
+use super::object::{Owned, exactly};
 use crate::python::ffi;
 use std::ptr::{null, null_mut};
 

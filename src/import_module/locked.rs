@@ -1,10 +1,11 @@
 //! The calls that take something, run the shim's code and give it back, with no bytecode between (I13): an exception
 //! that a signal handler or a watchdog throws at any point leaves no lock behind.
 
+use super::errors::Pending;
 use super::half_made::Load;
 use super::locks::{self, Turn};
 use super::module;
-use super::object::{Owned, Pending, exactly, file_name, none};
+use super::object::{Owned, exactly, file_name, none};
 use super::question::Question;
 use crate::pathlock::Key;
 use crate::python::ffi;

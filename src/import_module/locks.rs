@@ -1,16 +1,15 @@
 //! The process's one lock table, and the functions through which the shim takes and gives up locks.
 
+use super::epoch;
 use super::files::without_gil;
 use super::module;
 use super::object::{Owned, bytes, number, raise};
-use super::question;
 use super::state::State;
 use crate::pathlock::{Begin, Checked, Frozen, Key, Table, ThreadId, Ticket, Waited};
 use crate::python::ffi;
 use crate::server::log::{self, caught};
 use crate::server::messages::Message;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
@@ -20,6 +19,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How many such waits there are before a line in the log says so (I15): 10 s.
 const LONG: u32 = 100;
+
+/// How often in a second [`wait_for_end`] looks for a cycle.
+const ROUNDS: i64 = 10;
 
 /// What an attempt leaves to those who waited on it: nothing if it went well, else a Python object of the shim's.
 #[derive(Clone)]
@@ -47,6 +49,13 @@ pub(super) enum Turn {
 
 /// Static because a thread can be in several interpreters at once (a nested request), and because `fork` copies it.
 pub(super) static TABLE: LazyLock<Table<Outcome>> = LazyLock::new(Table::new);
+
+/// What the names of locks begin with that stand for a question (`question.rs`). No file has a name with a NUL in it.
+pub(super) const QUESTION: &[u8] = b"question\0";
+
+fn is_question(key: &Key) -> bool {
+    key.file.starts_with(QUESTION)
+}
 
 /// What the lines on its bugs call the lock table.
 const LOCKS: &str = "the lock table";
@@ -157,9 +166,48 @@ unsafe fn wait(state: &State, key: &Key, mut ticket: Ticket<'static, Outcome>) -
     }
 }
 
+/// Waits until nobody holds that lock, for at most so many seconds; not where that would close a cycle. False with an
+/// exception set: it came to this thread while it waited.
+///
+/// # Safety
+/// The GIL is held.
+pub(super) unsafe fn wait_for_end(state: &State, key: &Key, seconds: i64) -> bool {
+    // SAFETY: as the caller promises; `without_gil` gets code that calls no Python.
+    unsafe {
+        let me = me();
+        let mut ticket = match TABLE.try_begin(key, me) {
+            Begin::Acquired(_) => {
+                end(key);
+                return true;
+            }
+            Begin::Cycle(_) => return true,
+            Begin::MustWait(ticket) => ticket,
+        };
+        let mut import_lock = ImportLock::held_still();
+        for _ in 0..seconds * ROUNDS {
+            let edges = (ffi::PyErr_CheckSignals() == 0).then(|| import_lock_edges(state)).flatten();
+            let Some(edges) = edges else { return import_lock.retaken(false) };
+            ticket = match ticket.check(&edges) {
+                Checked::Cycle(_) => return import_lock.retaken(true),
+                Checked::Clear(ticket) => ticket,
+            };
+            ticket = match without_gil(|| ticket.wait(Duration::from_millis(1000 / ROUNDS as u64))) {
+                Waited::Acquired => {
+                    end(key);
+                    return import_lock.retaken(true);
+                }
+                Waited::Told(_) => return import_lock.retaken(true),
+                Waited::StillWaiting(ticket) => ticket,
+            };
+            import_lock.give_up();
+        }
+        import_lock.retaken(true)
+    }
+}
+
 fn say_that_it_takes_long(key: &Key) {
     // Who waits with a question knows no file: it is one of those that the other thread is at.
-    let mut files = if question::is_one(key) { TABLE.held_by_owner(key) } else { vec![key.clone()] };
+    let mut files = if is_question(key) { TABLE.held_by_owner(key) } else { vec![key.clone()] };
     files.retain(|key| !key.file.contains(&0));
     files.sort_by(|one, other| one.file.cmp(&other.file));
     let files: Vec<_> = files.iter().map(|key| String::from_utf8_lossy(&key.file)).collect();
@@ -252,7 +300,7 @@ pub(super) unsafe extern "C" fn waiting(module: *mut ffi::PyObject, file: *mut f
     unsafe {
         let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
         let key = Key::new(state.interpreter, &file);
-        step(|| TABLE.waiting_for_owner(&key, question::is_one))
+        step(|| TABLE.waiting_for(&key, is_question))
             .and_then(|threads| number(threads))
             .map_or(std::ptr::null_mut(), Owned::into_ptr)
     }
@@ -271,16 +319,8 @@ extern "C" fn after_fork_in_parent() {
     FROZEN.set(None);
 }
 
-/// How often this process or one that it comes from has forked.
-static FORKS: AtomicUsize = AtomicUsize::new(0);
-
-/// A number that is another in the child of a fork.
-pub(super) fn forks() -> usize {
-    FORKS.load(Ordering::Relaxed)
-}
-
 extern "C" fn after_fork_in_child() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
+    epoch::begin_another();
     #[cfg(not(feature = "python3"))]
     super::frames::after_fork_in_child();
     if let Some(mut frozen) = FROZEN.take() {

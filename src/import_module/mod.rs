@@ -9,15 +9,19 @@
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
 //! | `caller` | where the caller wants its module from |
 //! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
+//! | `question` | one thread looks for what several ask for at once |
+//! | `half_made` | modules that a cycle of imports has been given before they were done |
 //! | `first` | the first request of a module, alone |
 //! | `siblings` | what import statements in modules of handlers' directories mean |
 //! | `content` | what was run, and whether a file still has it where only its inode has changed |
 //! | `table`, `locks`, `files` | what the shim calls: the importer's table, the lock table, `stat` and `statfs` |
 //! | `frames`, `noting` | which threads run a module's code, and which version of it: Python 2 does not say |
 //! | `compiled` | the shim's code, compiled once a process |
-//! | `state` | what is kept per interpreter |
+//! | `state`, `epoch` | what is kept per interpreter, and the number of its process among forks |
+//! | `writing` | what every change of the importer's table needs |
 //! | `module2`, `module3` | the definition, for Python 2 and 3 |
-//! | `object`, `text` | references, arguments, errors; Python's text |
+//! | `pattern` | sections whose directory is a pattern |
+//! | `object`, `errors`, `text` | references and arguments; pending exceptions; Python's text |
 //!
 //! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks`, the system calls on remote
 //! files in `files` and the reading of files in `content`, which give the GIL up.
@@ -25,6 +29,8 @@
 mod caller;
 mod compiled;
 mod content;
+mod epoch;
+mod errors;
 mod files;
 mod first;
 #[cfg(not(feature = "python3"))]
@@ -51,11 +57,13 @@ mod siblings;
 mod state;
 mod table;
 mod text;
+mod writing;
 
 use crate::python::ffi;
 use crate::server::messages::Message;
 pub use compiled::prepare;
-use object::{Owned, take_error};
+use errors::take_error;
+use object::Owned;
 use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state

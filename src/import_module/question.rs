@@ -12,14 +12,6 @@ use crate::python::ffi;
 use std::cell::RefCell;
 use std::ptr::null_mut;
 
-/// What the names of these locks begin with. No file has a name with a NUL in it.
-const PREFIX: &[u8] = b"question\0";
-
-/// Whether the lock stands for a question.
-pub(super) fn is_one(key: &Key) -> bool {
-    key.file.starts_with(PREFIX)
-}
-
 thread_local! {
     /// The questions that this thread looks into, innermost last; None for one that it holds no lock of (any more).
     static ASKED: RefCell<Vec<Option<Key>>> = const { RefCell::new(Vec::new()) };
@@ -43,7 +35,7 @@ pub(super) unsafe extern "C" fn ask(
         let mut held = None;
         if question != ffi::Py_None() {
             let Some(question) = bytes(question) else { return null_mut() };
-            let key = Key::new(state.interpreter, &[PREFIX, &question].concat());
+            let key = Key::new(state.interpreter, &[locks::QUESTION, &question].concat());
             match locks::take(state, &key) {
                 Turn::Interrupted => return null_mut(),
                 Turn::Told(failure) => return failure.map_or_else(|| none(), Owned::into_ptr),

@@ -3,12 +3,13 @@
 
 use super::caller::Where;
 use super::content::{content_of, look};
+use super::errors::Pending;
 use super::files::from_tuple;
 use super::module;
-use super::object::{Owned, Pending, exactly, file_name, none, raise, truth};
-use super::state::{Loaded, State};
-use super::table::{drop_all, remember, writable};
+use super::object::{Owned, exactly, file_name, none, raise, truth};
+use super::state::Loaded;
 use super::text;
+use super::writing::{drop_all, remember, set_mtime, writable};
 use crate::python::ffi;
 use std::cell::Cell;
 use std::ptr::null_mut;
@@ -125,21 +126,6 @@ unsafe fn still_there(modules: *mut ffi::PyObject, name: *mut ffi::PyObject) -> 
             raise(ffi::PyExc_ImportError, &text);
         }
         served
-    }
-}
-
-/// `__mtime__`, as 3.1.x sets it. What takes no attributes, or minds this one, goes without.
-///
-/// # Safety
-/// The GIL is held and no exception is pending.
-pub(super) unsafe fn set_mtime(module: &Owned, version: Option<crate::module_cache::Version>) {
-    let time = version.map_or(0.0, |version| version.seconds as f64 + version.nanoseconds as f64 * 1e-9);
-    // SAFETY: live objects; an exception of the module's own __setattr__ is cleared.
-    unsafe {
-        if let Some(time) = Owned::from_new(ffi::PyFloat_FromDouble(time)) {
-            ffi::PyObject_SetAttrString(module.as_ptr(), c"__mtime__".as_ptr(), time.as_ptr());
-        }
-        ffi::PyErr_Clear();
     }
 }
 
@@ -271,16 +257,6 @@ impl Loaded {
                 ran: Owned::from_borrowed(ran)?,
                 name: Owned::from_borrowed(name)?,
             })
-        }
-    }
-}
-
-/// The table of an interpreter whose thread has forked: names that other threads had claimed are free.
-pub(super) fn after_fork(state: &State) {
-    let forks = super::locks::forks();
-    if state.forks.replace(forks) != forks {
-        if let Ok(mut table) = state.modules.try_borrow_mut() {
-            table.forget_claims();
         }
     }
 }

@@ -59,7 +59,7 @@ pub(super) struct State {
     /// Whether one look at a file is enough for a tick of the coarse clock, as with stock that looks once a second.
     pub(super) once_a_tick: Cell<bool>,
     /// How often the process had forked when names were last claimed.
-    pub(super) forks: Cell<usize>,
+    pub(super) epoch: Cell<usize>,
     pub(super) shim: RefCell<Option<Shim>>,
     pub(super) names: Names,
     /// Where a module was asked for, name by name: dicts of (name: number of the entry). `plain` is one such dict; the
@@ -92,7 +92,7 @@ impl State {
                 interpreter: interpreter(),
                 modules: RefCell::default(),
                 once_a_tick: Cell::new(false),
-                forks: Cell::new(super::locks::forks()),
+                epoch: Cell::new(super::epoch::current()),
                 shim: RefCell::default(),
                 names: Names {
                     module_name: interned(c"module_name")?,

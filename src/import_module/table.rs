@@ -5,13 +5,12 @@ use super::content::{compare, content_of, look};
 use super::files::{from_tuple, version_of, without_gil};
 use super::hit;
 use super::module;
-use super::object::{Owned, exactly, file_name, none, number, raise, truth};
-use super::run;
+use super::object::{Owned, exactly, file_name, none, raise, truth};
 use super::state::{Loaded, Shim, State};
 use super::text;
-use crate::module_cache::{EntryId, Modules, Verdict, Version};
+use super::writing::{after_fork, drop_all, remember, set_mtime, writable};
+use crate::module_cache::{EntryId, Verdict, Version};
 use crate::python::ffi;
-use std::cell::RefMut;
 use std::ffi::CStr;
 use std::ptr::null_mut;
 
@@ -154,7 +153,7 @@ pub(super) unsafe extern "C" fn adopt(
         };
         let (lives, seen) = look(&file);
         let Some(handle) = Loaded::new(loaded, loaded, sys_name) else { return null_mut() };
-        run::set_mtime(&handle.module, version);
+        set_mtime(&handle.module, version);
         let content = content_of(version, seen);
         let Some(mut table) = writable(state) else { return null_mut() };
         let (id, before) = table.publish(&file, handle, version, content, lives);
@@ -296,7 +295,7 @@ pub(super) unsafe extern "C" fn claim(
         };
         let (Some(name), Some(file)) = (Owned::from_borrowed(name), file_name(file)) else { return null_mut() };
         let Some(name) = text::encoded(name) else { return null_mut() };
-        run::after_fork(state);
+        after_fork(state);
         let Some(mut table) = writable(state) else { return null_mut() };
         ffi::PyBool_FromLong(table.claim(&name, &file).into())
     }
@@ -314,35 +313,5 @@ impl Loaded {
         unsafe {
             ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), self.name.as_ptr()) == self.module.as_ptr()
         }
-    }
-}
-
-/// The table, to be written. None with an exception set while it is being read, which takes a module name in
-/// `sys.modules` that is no string and runs Python code when it is compared: to panic would end the process.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn writable(state: &State) -> Option<RefMut<'_, Modules<Loaded>>> {
-    state.modules.try_borrow_mut().ok().or_else(|| {
-        // SAFETY: the GIL is held.
-        unsafe { raise(ffi::PyExc_RuntimeError, "modpython-core: import_module called from within its own lookup") };
-        None
-    })
-}
-
-/// Gives handles up, with the GIL held and the table not borrowed: that may run Python code which comes back here.
-pub(super) fn drop_all(handles: [Option<Loaded>; 2]) {
-    drop(handles);
-}
-
-/// From now on `name`, asked for there, means that entry. False with an exception set on failure.
-///
-/// # Safety
-/// The GIL is held and `name` is alive.
-pub(super) unsafe fn remember(state: &State, from: &Where, name: *mut ffi::PyObject, id: EntryId) -> bool {
-    // SAFETY: as the caller promises; the dict is kept alive by the state.
-    unsafe {
-        let (Some(number), Some(names)) = (number(id.number()), from.names_or_new(state)) else { return false };
-        ffi::PyDict_SetItem(names, name, number.as_ptr()) == 0
     }
 }

@@ -1,6 +1,8 @@
 //! What becomes of the table in a forked child, where only the thread that forked lives on.
 
-use super::table::{State, Table, ThreadId};
+use super::key::ThreadId;
+use super::state::State;
+use super::table::Table;
 use crate::sync::MutexGuard;
 
 /// The table, held still across a fork: made before it, dropped after it in the parent and in the child.

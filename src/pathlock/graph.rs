@@ -1,6 +1,6 @@
 //! The wait graph: who waits for whom, and whether waiting would close a cycle.
 
-use super::table::ThreadId;
+use super::key::ThreadId;
 use std::collections::HashSet;
 
 /// One edge of the wait graph: the first thread cannot go on before the second has given something up.

@@ -22,11 +22,15 @@
 
 mod fork;
 mod graph;
+mod key;
+mod state;
 mod table;
 mod ticket;
 
 pub use fork::Frozen;
-pub use table::{Begin, Ended, Key, NotOwner, Table, ThreadId};
+pub use key::{Key, ThreadId};
+pub use state::{Ended, NotOwner};
+pub use table::{Begin, Table};
 pub use ticket::{Checked, Ticket, Waited};
 
 #[cfg(all(test, not(any(loom, shuttle))))]

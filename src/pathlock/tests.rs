@@ -32,7 +32,7 @@ fn a_cycle_in_a_foreign_graph_is_found_by_the_next_check() {
     let Checked::Clear(ticket) = ticket.check(&[(1, 9), (9, 1)]) else { panic!("that cycle is not ours") };
     let Checked::Cycle(threads) = ticket.check(&[(1, 9), (9, 2)]) else { panic!("there is a cycle") };
     assert_eq!(threads, [2, 1, 9]);
-    assert_eq!(table.waiting_for(&key("a")), 0);
+    assert_eq!(table.waiting_for(&key("a"), |_| false), 0);
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! A place in the queue of one lock: how a thread waits for it, asks about cycles meanwhile, and leaves.
 
 use super::graph::{self, Edge};
-use super::table::{Answer, State, Table, ThreadId};
-use crate::sync::{Arc, Condvar};
+use super::key::ThreadId;
+use super::state::{Answer, State};
+use crate::sync::{self, Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// A place in the queue of one lock. Dropping it leaves the queue; if the lock had been handed to this thread by
 /// then, it goes on to the next.
 #[must_use = "dropping the ticket gives up this thread's place in the queue"]
 pub struct Ticket<'t, O: Clone> {
-    table: &'t Table<O>,
+    state: &'t Mutex<State<O>>,
     number: u64,
     wake: Arc<Condvar>,
 }
@@ -33,14 +34,14 @@ pub enum Checked<'t, O: Clone> {
 }
 
 impl<'t, O: Clone> Ticket<'t, O> {
-    pub(super) fn new(table: &'t Table<O>, number: u64, wake: Arc<Condvar>) -> Self {
-        Self { table, number, wake }
+    pub(super) fn new(state: &'t Mutex<State<O>>, number: u64, wake: Arc<Condvar>) -> Self {
+        Self { state, number, wake }
     }
 
     /// Blocks for at most `timeout` (`Duration::MAX`: without an end). The caller must not hold the GIL.
     pub fn wait(self, timeout: Duration) -> Waited<'t, O> {
         let deadline = Instant::now().checked_add(timeout);
-        let mut state = self.table.state();
+        let mut state = sync::lock(self.state);
         loop {
             if let Some(answer) = self.take_answer(&mut state) {
                 return match answer {
@@ -54,7 +55,7 @@ impl<'t, O: Clone> Ticket<'t, O> {
                     return Waited::StillWaiting(self);
                 }
                 Some(left) => self.wake.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0,
-                None => crate::sync::wait(&self.wake, state),
+                None => sync::wait(&self.wake, state),
             };
         }
     }
@@ -63,7 +64,7 @@ impl<'t, O: Clone> Ticket<'t, O> {
     /// are not in this table, importlib's for one. If there is one, this thread leaves the queue in the same section,
     /// so that of several threads in one cycle exactly one leaves it.
     pub fn check(self, foreign: &[Edge]) -> Checked<'t, O> {
-        let mut state = self.table.state();
+        let mut state = sync::lock(self.state);
         let waits_for = match state.waits.get(&self.number) {
             Some(wait) if wait.answer.is_none() => state.locks.get(&wait.key).map(|lock| (wait.thread, lock.owner)),
             _ => None,
@@ -92,7 +93,7 @@ impl<'t, O: Clone> Ticket<'t, O> {
 
 impl<O: Clone> Drop for Ticket<'_, O> {
     fn drop(&mut self) {
-        let left = self.table.state().withdraw(self.number);
+        let left = sync::lock(self.state).withdraw(self.number);
         // An outcome nobody picked up is dropped here, outside the mutex: to drop one may mean to call Python.
         drop(left);
     }

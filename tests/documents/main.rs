@@ -3,5 +3,6 @@
 mod links;
 mod messages;
 mod promises;
+mod rooms;
 mod sources;
 mod versions;

@@ -1,0 +1,22 @@
+//! What the locks are for, and whose they are.
+
+/// A thread, named by the number that Python's `threading.get_ident()` has for it, so that the edges of importlib's
+/// own locks can be followed together with ours.
+pub type ThreadId = u64;
+
+/// What a lock is for: one file in one interpreter. Interpreters share no modules, so the same file in two of them
+/// is two locks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The interpreter, by `PyInterpreterState_GetID`.
+    pub interpreter: i64,
+    /// The path of the file, as bytes: a name of the file system need not be UTF-8.
+    pub file: std::sync::Arc<[u8]>,
+}
+
+impl Key {
+    /// A key for `file` in `interpreter`.
+    pub fn new(interpreter: i64, file: &[u8]) -> Self {
+        Self { interpreter, file: file.into() }
+    }
+}
