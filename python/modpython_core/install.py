@@ -5,8 +5,8 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, first_use, importer33, loading, names, platform, private, queries, search, sessions
-from modpython_core import siblings, ssi
+from modpython_core import finding, first_use, importer33, loading, names, others, platform, private, queries, search
+from modpython_core import sessions, siblings, ssi
 from modpython_core import wsgi as mended_wsgi
 from modpython_core.remedies import cures
 
@@ -17,7 +17,7 @@ _stock = []
 def install(apache, core):
     """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
     loading.apache = apache
-    loading.core = platform.core = names.core = search.core = siblings.core = private.core = core
+    loading.core = others.core = platform.core = names.core = search.core = siblings.core = private.core = core
     private.load = siblings.load = loading.load
     loading.seconds_alone = _seconds_alone()
     if not _prepared:

@@ -1,7 +1,10 @@
 """What is no hit: the load of one file under its lock.
 
-What is taken, marked or entered around the run of a module's code is so by the extension module, in calls that give it
-back themselves (core.locked, core.run, and core.importing for Python 3): an exception can come between any two bytecodes.
+What is taken, marked or entered around the run of a module's code is so by the extension module, in steps that give it
+back themselves ('locked', 'run', and 'importing' for Python 3): an exception can come between any two bytecodes.
+
+What has a yield in it is a generator that the extension module drives (src/import_module/steps.rs): it yields what is to be
+called, gets the result, and gives its last one. It is off the stack meanwhile.
 """
 
 from __future__ import absolute_import
@@ -65,8 +68,8 @@ def load(name, autoreload, log, path, kind, where, dispatched=False):
     parent = None
     for depth in range(1, len(parts)):
         # The packages on the way need to be there, and are not looked at for changes.
-        parent = _one(request, '.'.join(parts[:depth]), parent, False)
-    return _one(request, name, parent, autoreload)
+        parent = yield _one(request, '.'.join(parts[:depth]), parent, False)
+    yield _one(request, name, parent, autoreload)
 
 
 def _one(request, name, parent, autoreload):
@@ -77,15 +80,17 @@ def _one(request, name, parent, autoreload):
             core.await_first(request.kind, request.where, name, seconds_alone)
         module = request.hit(name, autoreload)
         if module is not None:
-            return module
-        module = core.ask(question, partial(_look, request, name, parent, autoreload))
+            yield None, module
+            return
+        module = yield 'ask', question, partial(_look, request, name, parent, autoreload)
         if isinstance(module, Failure):
             # A call that does not ask for a reload is content with what was there before it failed.
             failure, module = module, None if autoreload else _kept(module.found)
             if module is None and (autoreload or not core.is_running(failure.found.key)):
                 raise failure.another()
         if module is not None:
-            return module
+            yield None, module
+            return
         # What this thread waited for has gone well, or the next attempt has begun. Look again: the file may be another
         # by now. Whoever has waited looks for itself: those who ask for what is nowhere do so side by side.
         question = None
@@ -99,16 +104,18 @@ def _look(request, name, parent, autoreload):
         module = _as_before(request, name, sys.exc_info()[1])
         if module is None:
             raise
-        return module
+        yield None, module
+        return
     if isinstance(found, search.Present):
-        return found.module
+        yield None, found.module
+        return
     module = platform.being_imported_here(found)
     if module is None:
         attempt = Attempt(request, name, found, autoreload)
-        module = core.locked(found.key, found.real_key, attempt.decide, attempt.failed)
+        module = yield 'locked', found.key, found.real_key, attempt.decide, attempt.failed
     if parent is not None and module is not None and not isinstance(module, Failure):
         setattr(parent, name.rpartition('.')[2], module)
-    return module
+    yield None, module
 
 
 def _kept(found):
@@ -165,17 +172,22 @@ class Attempt(object):
         if verdict == 'hit':
             core.link(request.kind, request.where, self.name, found.key)
             return served
-        if verdict == 'reload':
-            if request.dispatched:
-                others.await_end(apache.__dict__)
-            module = platform.under_import_lock(sys_name, lambda from_outside: self.again(sys_name, served, ran))
+        if verdict == 'reload' and request.dispatched:
+            others.await_end(apache.__dict__)
+        return self.load(verdict == 'reload', sys_name, served, ran)
+
+    def load(self, again, sys_name, served, ran):
+        if again:
+            module = yield platform.under_import_lock(sys_name, lambda _: self.again(sys_name, served, ran))
             if module is not None:
-                return module
+                yield None, module
+                return
+        found = self.found
         if found.directory:
             private.forget(found)
         # None if another file's module has come first: its file is looked for again, and gets another name.
         sys_name = names.claim(found)
-        return platform.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
+        yield platform.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
 
     def half_made(self):
         found = self.found
@@ -195,16 +207,20 @@ class Attempt(object):
             core.link(self.request.kind, self.request.where, self.name, self.found.key)
             return _as_before(self.request, self.name, unreadable)
         version = core.version(self.found.key)
-        try:
-            if ran is served:
-                # The same module object, where applications keep their connections, say.
-                return self.run(sys_name, ran, served, True)
+        if ran is served:
+            # The same module object, where applications keep their connections, say.
+            run = self.run(sys_name, ran, served, True)
+        else:
             # The module has put something else in its place (a facade, a lazy module), which knows nothing of its code.
-            return self.run(sys_name, platform.new_module(self.found, sys_name), served, False)
+            run = self.run(sys_name, platform.new_module(self.found, sys_name), served, False)
+        return run if stock_reloads or version is None else self.unless_it_fails(run, version)
+
+    def unless_it_fails(self, run, version):
+        try:
+            module = yield run
         except Exception:
-            if stock_reloads or version is None:
-                raise
-            return self.stays(version, sys.exc_info()[1])
+            module = self.stays(version, sys.exc_info()[1])
+        yield None, module
 
     def stays(self, version, error):
         """That version of the file has failed, in a mod_python whose stock core reloads nothing, where the site would
@@ -269,17 +285,18 @@ class Attempt(object):
         def run(module):
             if again:
                 platform.complete(found, module, sys_name)
-            version = platform.run(found, module, again)
+            version = yield platform.run(found, module, again)
             if before is not None:
                 private.give(found, sys_name, before)
             self.mend(sys_name, module)
-            return version
+            yield None, version
 
         first = seconds_alone and request.dispatched and not again and core.running(found.key) is None
-        served = core.run(request.kind, request.where, self.name, found.key, sys_name, module, previous, again, run)
+        where = request.kind, request.where, self.name
+        served = yield ('run',) + where + (found.key, sys_name, module, previous, again, run)
         if first and served is not None:
             core.run_alone(found.key)
-        return served
+        yield None, served
 
 
 def log_line(text, level):

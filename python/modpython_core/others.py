@@ -16,6 +16,8 @@ try:
 except ImportError:
     from thread import get_ident  # Python 2
 
+core = None
+
 clock = getattr(time, 'monotonic', time.time)
 
 # For how long it is waited at most: a download to a slow client must not keep an edit from being seen.
@@ -31,12 +33,14 @@ def await_end(dispatcher):
 
 def _some_run(dispatcher):
     me = get_ident()
-    return any(thread != me and _runs(frame, dispatcher) for thread, frame in sys._current_frames().items())
+    # Not one that waits for a load, and for this one perhaps.
+    return any(thread != me and not core.waits(thread) and _runs(frame, dispatcher)
+               for thread, frame in sys._current_frames().items())
 
 
 def _runs(frame, dispatcher):
     if frame.f_globals.get('__package__') == __package__:
-        return False  # It waits for a load, and for this one perhaps.
+        return False  # It looks for what to load, or waits for a plain import.
     while frame is not None:
         if frame.f_globals is dispatcher:
             return True

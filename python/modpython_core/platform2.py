@@ -90,8 +90,10 @@ _waiting = {}
 
 def under_import_lock(name, function):
     """What function(from_outside) gives once no plain import of that module is under way; see module_lock."""
+    # It holds nothing, and so needs no end that is sure to come.
     with module_lock(name) as from_outside:
-        return function(from_outside)
+        pass
+    yield None, function(from_outside)
 
 
 class module_lock(object):
@@ -220,16 +222,17 @@ def complete(found, module, name):
 
 
 def run(found, module, again):
-    """Runs the code of the file in the module. Returns the version of what was run, None for what cannot change."""
+    """Runs the code of the file in the module. Gives the version of what was run, None for what cannot change."""
     if found.kind == imp.C_EXTENSION:
         _load_dynamic(found, module)
-        return None
+        return
     if not found.is_source:
         data, version = read(found.file)
         if data[:4] != imp.get_magic():
             raise ImportError('Bad magic number in %s' % found.file)
-        exec(marshal.loads(data[8:]), module.__dict__)
-        return version
+        yield 'execute', marshal.loads(data[8:]), module.__dict__
+        yield None, version
+        return
     version = core.version(found.key)
     # At a reload bytecode of the same second is stale, and is not told from fresh one.
     code = None if again else _from_bytecode(found.file, version)
@@ -239,8 +242,8 @@ def run(found, module, again):
         code = compile(source, found.file, 'exec', 0, True)
         if not again:
             _write_bytecode(found.file, code, version)
-    exec(code, module.__dict__)
-    return version
+    yield 'execute', code, module.__dict__
+    yield None, version
 
 
 def _load_dynamic(found, module):

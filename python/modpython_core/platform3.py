@@ -99,8 +99,8 @@ def not_found(name):
 
 
 def under_import_lock(name, function):
-    """What function(from_outside) gives under importlib's own lock of that module; see core.importing."""
-    return core.importing(_bootstrap._get_module_lock, name, function)
+    """What function(from_outside) gives under importlib's own lock of that module; see src/import_module/import_lock.rs."""
+    yield 'importing', _bootstrap._get_module_lock, name, function
 
 
 class _StandingDeadlocks(_bootstrap._ModuleLockManager):
@@ -124,7 +124,7 @@ class _StandingDeadlocks(_bootstrap._ModuleLockManager):
 
 class _DeadlockError(_bootstrap._DeadlockError):
     """Raised where importlib sees a deadlock coming, by the lock of the module that it then gives out half-made. Its own
-    has this name, by which core.importing knows it."""
+    has this name, by which the extension module knows it."""
 
     def __init__(self, *args):
         super(_DeadlockError, self).__init__(*args)
@@ -288,23 +288,25 @@ def _copy(loader):
 
 
 def run(found, module, again):
-    """Runs the code of the file in the module. Returns the version of what was run, None for what cannot change."""
+    """Runs the code of the file in the module. Gives the version of what was run, None for what cannot change."""
     spec = found.spec
     if spec.loader is None or not spec.has_location:
-        return None  # A namespace package.
+        return  # A namespace package.
     if isinstance(spec.loader, ExtensionFileLoader):
-        spec.loader.exec_module(module)
-        return None
+        yield spec.loader.exec_module, module
+        yield None, None
+        return
     version = core.version(found.key)
     if isinstance(spec.loader, zipimporter):
         # It finds the code by the module's name, and before Python 3.10 has no exec_module.
-        exec(spec.loader.get_code(spec.name), module.__dict__)
-        return version
+        yield exec, spec.loader.get_code(spec.name), module.__dict__
+        yield None, version
+        return
     observer = _Observer(found.file, module.__name__)
     first = observer.from_source if _is_doubtful(spec, version) else observer.noting
     loader = observer.of(spec.loader, observer.again if again else first)
-    loader.exec_module(module)
-    return observer.version or version
+    yield loader.exec_module, module
+    yield None, observer.version or version
 
 
 def _is_doubtful(spec, version):

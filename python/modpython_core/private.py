@@ -113,7 +113,7 @@ def place_of(file):
 def import_from(place):
     """The module of that directory and name."""
     directory, name = place
-    return load(name, False, 0, None, search.DIRECTORY, directory)
+    return core.drive(load(name, False, 0, None, search.DIRECTORY, directory))
 
 
 class Finder(object):
@@ -148,7 +148,7 @@ class Finder(object):
         found = finding.found_for(known, name) if platform.is_plain(known) else None
         if found is not None:
             # reload() is to run it again.
-            platform.run(found, known, True)
+            core.drive(platform.run(found, known, True))
             return known
         parent, _, last = name.rpartition('.')
         if parent:

@@ -72,8 +72,12 @@ def sibling(top, directory, importer):
     if own is not None and core.is_running(found.key) and sys.modules.get(own) is None:
         # It has taken itself out of the way of another of its name, to which it hands over.
         return None
-    load(top, reloading, 0, None, search.DIRECTORY, directory)
+    return _loaded(top, directory, reloading, found)
+
+
+def _loaded(top, directory, reloading, found):
+    yield load(top, reloading, 0, None, search.DIRECTORY, directory)
     sys_name = core.name_of(found.key)
     if sys_name is not None:
         _known[top, directory] = sys_name, found.key
-    return sys_name
+    yield None, sys_name

@@ -4,6 +4,7 @@ use super::object::Owned;
 use super::text;
 use crate::python::ffi;
 use std::ffi::CStr;
+use std::ptr::null_mut;
 
 /// The pending exception as one line, "Type: text", and cleared.
 ///
@@ -12,7 +13,7 @@ use std::ffi::CStr;
 pub(super) unsafe fn take_error() -> String {
     // SAFETY: each call gets live objects and gives new references or NULL, which `Owned` takes.
     unsafe {
-        let Some(error) = Pending::take().value else { return "no reason given".to_owned() };
+        let Some(error) = Pending::take().into_value() else { return "no reason given".to_owned() };
         let kind = CStr::from_ptr((*ffi::Py_TYPE(error.as_ptr())).tp_name).to_string_lossy().into_owned();
         // Python 2 names the module of its own exceptions too.
         let kind = kind.strip_prefix("exceptions.").map_or(kind.clone(), str::to_owned);
@@ -46,7 +47,7 @@ impl Pending {
     /// The GIL is held.
     #[cfg(not(Py_3_12))]
     pub(super) unsafe fn take() -> Self {
-        let (mut kind, mut value, mut traceback) = (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+        let (mut kind, mut value, mut traceback) = (null_mut(), null_mut(), null_mut());
         // SAFETY: three valid outputs, each a new reference or NULL afterwards.
         unsafe {
             ffi::PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback);
@@ -60,12 +61,97 @@ impl Pending {
         self.value.as_ref()
     }
 
+    /// Whether it is of that class.
+    ///
+    /// # Safety
+    /// The GIL is held, and `class` is one of exceptions.
+    pub(super) unsafe fn is_of(&self, class: *mut ffi::PyObject) -> bool {
+        // SAFETY: live objects.
+        self.value().is_some_and(|value| unsafe { ffi::PyErr_GivenExceptionMatches(value.as_ptr(), class) != 0 })
+    }
+
+    /// Its traceback, if it has one.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub(super) unsafe fn traceback(&self) -> Option<Owned> {
+        #[cfg(Py_3_12)]
+        // SAFETY: a live exception; a new reference or NULL.
+        return unsafe { Owned::from_new(ffi::PyException_GetTraceback(self.value()?.as_ptr())) };
+        #[cfg(not(Py_3_12))]
+        // SAFETY: a live object.
+        return unsafe { Owned::from_borrowed(self.traceback.as_ref()?.as_ptr()) };
+    }
+
+    /// The exception itself.
+    pub(super) fn into_value(self) -> Option<Owned> {
+        self.value
+    }
+
+    /// Gives it another traceback, or none.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub(super) unsafe fn set_traceback(&mut self, traceback: Option<Owned>) {
+        #[cfg(Py_3_12)]
+        if let Some(value) = self.value() {
+            // SAFETY: a live exception; None stands for no traceback.
+            unsafe {
+                let traceback = traceback.as_ref().map_or(ffi::Py_None(), Owned::as_ptr);
+                ffi::PyException_SetTraceback(value.as_ptr(), traceback);
+            }
+        }
+        // The exception itself gets it from here when it is caught.
+        #[cfg(not(Py_3_12))]
+        {
+            self.traceback = traceback;
+        }
+    }
+
+    /// Raises it in a generator, of whose method `throw` the name is given. What that gives: a new reference or NULL.
+    ///
+    /// # Safety
+    /// The GIL is held, and no exception is pending.
+    pub(super) unsafe fn throw_into(&self, generator: &Owned, throw: &Owned) -> *mut ffi::PyObject {
+        let given = |object: &Option<Owned>| object.as_ref().map_or(null_mut(), Owned::as_ptr);
+        let (generator, throw, end) = (generator.as_ptr(), throw.as_ptr(), null_mut::<ffi::PyObject>());
+        // SAFETY: live objects.
+        #[cfg(Py_3_12)]
+        return unsafe { ffi::PyObject_CallMethodObjArgs(generator, throw, given(&self.value), end) };
+        // SAFETY: live objects; what is not there ends the arguments.
+        #[cfg(not(Py_3_12))]
+        unsafe {
+            let (kind, value, traceback) = (given(&self.kind), given(&self.value), given(&self.traceback));
+            ffi::PyObject_CallMethodObjArgs(generator, throw, kind, value, traceback, end)
+        }
+    }
+
+    /// Whether this is that exception; or what a generator of Python 3 makes of it, if it is a StopIteration.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub(super) unsafe fn comes_of(&self, other: &Self) -> bool {
+        let (Some(value), Some(other)) = (self.value(), other.value()) else { return false };
+        if value.as_ptr() == other.as_ptr() {
+            return true;
+        }
+        #[cfg(feature = "python3")]
+        // SAFETY: live objects; every exception has a cause, or NULL for one.
+        unsafe {
+            ffi::PyErr_GivenExceptionMatches(other.as_ptr(), ffi::PyExc_StopIteration) != 0
+                && Owned::from_new(ffi::PyException_GetCause(value.as_ptr()))
+                    .is_some_and(|cause| cause.as_ptr() == other.as_ptr())
+        }
+        #[cfg(not(feature = "python3"))]
+        false
+    }
+
     /// Makes it pending again, in the place of any that has come meanwhile.
     ///
     /// # Safety
     /// The GIL is held.
     pub(super) unsafe fn restore(self) {
-        let given = |object: Option<Owned>| object.map_or(std::ptr::null_mut(), Owned::into_ptr);
+        let given = |object: Option<Owned>| object.map_or(null_mut(), Owned::into_ptr);
         // SAFETY: the references are given away, as the calls want.
         #[cfg(Py_3_12)]
         unsafe {

@@ -5,6 +5,7 @@ use super::content::compare;
 use super::files::{version_of, without_gil};
 use super::object::{Owned, as_number, raise, truth};
 use super::state::{Loaded, State};
+use super::steps;
 use super::text::{self, is_text};
 use crate::module_cache::{Entry, EntryId, Place, Verdict, Version};
 use crate::python::ffi;
@@ -175,7 +176,7 @@ unsafe fn load(state: &State, from: &Where, asked: &Asked, autoreload: bool) -> 
             return std::ptr::null_mut();
         };
         let place = from.object().map_or(ffi::Py_None(), Owned::as_ptr);
-        ffi::PyObject_CallFunctionObjArgs(
+        let loaded = ffi::PyObject_CallFunctionObjArgs(
             shim.as_ptr(),
             asked.name,
             reload.as_ptr(),
@@ -185,7 +186,8 @@ unsafe fn load(state: &State, from: &Where, asked: &Asked, autoreload: bool) -> 
             place,
             dispatched.as_ptr(),
             std::ptr::null_mut::<ffi::PyObject>(),
-        )
+        );
+        steps::finish(state, Owned::from_new(loaded)).map_or(std::ptr::null_mut(), Owned::into_ptr)
     }
 }
 

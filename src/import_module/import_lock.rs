@@ -3,31 +3,34 @@
 //! It is written in Python, so that an exception that is thrown at this thread can come out of its middle.
 
 use super::errors::Pending;
-use super::object::{Owned, exactly};
+use super::object::Owned;
+use super::state::State;
+use super::steps;
 use crate::python::ffi;
 use std::ptr::{null, null_mut};
 
-/// `importing(get_lock, name, function)`: `function(from_outside)` under importlib's own lock of the module of that
-/// name, which `get_lock` gives, so that a plain import of it waits for our load, and ours for its. False means that
-/// this thread is inside already, with a plain import of the module; or that importlib has seen a deadlock coming,
+/// The step `'importing', get_lock, name, function`: `function(from_outside)` under importlib's own lock of the module
+/// of that name, which `get_lock` gives, so that a plain import of it waits for our load, and ours for its. False means
+/// that this thread is inside already, with a plain import of the module; or that importlib has seen a deadlock coming,
 /// which is to say that the owner of the lock waits for this thread. It then goes on without the lock, as an import
 /// does.
 ///
 /// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn importing(
-    _: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
+/// The GIL is held; the arguments live through the call.
+#[inline(never)]
+pub(super) unsafe fn import_under_lock(
+    state: &State,
+    get_lock: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    function: *mut ffi::PyObject,
+) -> Option<Owned> {
+    // SAFETY: as the caller promises.
     unsafe {
-        let Some([get_lock, name, function]) = exactly("importing", args, nargs) else { return null_mut() };
         let inside = global_lock(c"release_lock");
         if inside {
             global_lock(c"acquire_lock");
         }
-        let answer = under_lock(get_lock, name, function);
+        let answer = under_lock(state, get_lock, name, function);
         // importlib takes its global lock for a moment when it makes a module's lock and when one goes. An exception
         // can come meanwhile; in the second place, a weak reference's callback, nobody ever sees it. Kept, the lock
         // would stop every import of all other threads for good.
@@ -45,18 +48,16 @@ pub(super) unsafe extern "C" fn importing(
 /// # Safety
 /// The GIL is held; the arguments live through the call.
 unsafe fn under_lock(
+    state: &State,
     get_lock: *mut ffi::PyObject,
     name: *mut ffi::PyObject,
     function: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
+) -> Option<Owned> {
     // SAFETY: as the caller promises.
     unsafe {
         let end = null_mut::<ffi::PyObject>();
-        let Some(lock) = Owned::from_new(ffi::PyObject_CallFunctionObjArgs(get_lock, name, end)) else {
-            return null_mut();
-        };
-        let lock = ModuleLock(lock);
-        let Some(before) = lock.held() else { return null_mut() };
+        let lock = ModuleLock(Owned::from_new(ffi::PyObject_CallFunctionObjArgs(get_lock, name, end))?);
+        let before = lock.held()?;
         let taken = lock.call(c"acquire");
         let deadlock = !taken && ModuleLock::foresees_a_deadlock();
         if deadlock {
@@ -65,12 +66,13 @@ unsafe fn under_lock(
         let answer = if taken || deadlock {
             let from_outside = Owned::from_new(ffi::PyBool_FromLong((before == 0 && !deadlock).into()));
             from_outside.and_then(|from_outside| {
-                Owned::from_new(ffi::PyObject_CallFunctionObjArgs(function, from_outside.as_ptr(), end))
+                let answer = ffi::PyObject_CallFunctionObjArgs(function, from_outside.as_ptr(), end);
+                steps::finish(state, Owned::from_new(answer))
             })
         } else {
             None
         };
-        lock.give_back(before, answer).map_or(null_mut(), Owned::into_ptr)
+        lock.give_back(before, answer)
     }
 }
 

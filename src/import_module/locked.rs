@@ -7,6 +7,8 @@ use super::locks::{self, Turn};
 use super::module;
 use super::object::{Owned, exactly, file_name, none};
 use super::question::Question;
+use super::state::State;
+use super::steps;
 use crate::pathlock::Key;
 use crate::python::ffi;
 use std::ptr::null_mut;
@@ -26,19 +28,31 @@ pub(super) unsafe extern "C" fn locked(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some([file, real, decide, failed])) = (module::of(module), exactly("locked", args, nargs))
-        else {
+        let (Some(state), Some(given)) = (module::of(module), exactly("locked", args, nargs)) else {
             return null_mut();
         };
-        let Some(file) = file_name(file) else { return null_mut() };
+        locked_by(state, given).map_or(null_mut(), Owned::into_ptr)
+    }
+}
+
+/// The same, for [`steps`], with its arguments in their order.
+///
+/// # Safety
+/// The GIL is held and the arguments are alive.
+#[inline(never)]
+pub(super) unsafe fn locked_by(state: &State, given: [*mut ffi::PyObject; 4]) -> Option<Owned> {
+    let [file, real, decide, failed] = given;
+    // SAFETY: as the caller promises.
+    unsafe {
+        let file = file_name(file)?;
         let key = Key::new(state.interpreter, file.as_bytes());
         let question = Question::of_this_load();
         let load = Load::begin();
         let depth = match locks::take(state, &key) {
-            Turn::Interrupted => return null_mut(),
+            Turn::Interrupted => return None,
             Turn::Told(failure) => {
                 question.answered(failure.as_ref());
-                return failure.map_or_else(|| none(), Owned::into_ptr);
+                return failure.or_else(|| Owned::from_new(none()));
             }
             Turn::Mine(depth) => {
                 if depth > 1 {
@@ -54,7 +68,8 @@ pub(super) unsafe extern "C" fn locked(
         let answer = with_real_file(state, real, &load, || {
             let nested = Owned::from_new(ffi::PyBool_FromLong((depth != Some(1)).into()))?;
             let none = null_mut::<ffi::PyObject>();
-            Owned::from_new(ffi::PyObject_CallFunctionObjArgs(decide, nested.as_ptr(), none))
+            let decided = ffi::PyObject_CallFunctionObjArgs(decide, nested.as_ptr(), none);
+            steps::finish(state, Owned::from_new(decided))
         });
         if depth == Some(1) {
             give_names_back(state, &file);
@@ -75,14 +90,14 @@ pub(super) unsafe extern "C" fn locked(
             locks::finish(&key, failure);
         }
         if !load.end(state, &file, answer.is_some()) {
-            return null_mut();
+            return None;
         }
-        answer.map_or(null_mut(), Owned::into_ptr)
+        answer
     }
 }
 
 /// The names that the load had claimed are `sys.modules`' to give now. An exception may be pending, and stays.
-fn give_names_back(state: &super::state::State, file: &std::ffi::CStr) {
+fn give_names_back(state: &State, file: &std::ffi::CStr) {
     if let Ok(mut modules) = state.modules.try_borrow_mut() {
         modules.give_back(file);
     }
@@ -93,7 +108,7 @@ fn give_names_back(state: &super::state::State, file: &std::ffi::CStr) {
 /// # Safety
 /// The GIL is held and `real` is alive.
 unsafe fn with_real_file(
-    state: &super::state::State,
+    state: &State,
     real: *mut ffi::PyObject,
     load: &Load,
     run: impl FnOnce() -> Option<Owned>,

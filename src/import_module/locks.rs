@@ -306,6 +306,21 @@ pub(super) unsafe extern "C" fn waiting(module: *mut ffi::PyObject, file: *mut f
     }
 }
 
+/// `waits(thread)`: whether the thread (an int) waits for a lock of the table now.
+///
+/// # Safety
+/// Called by CPython, as METH_O.
+pub(super) unsafe extern "C" fn waits(_: *mut ffi::PyObject, thread: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives a live object and holds the GIL.
+    unsafe {
+        let thread = ffi::PyLong_AsLong(thread) as ThreadId;
+        if !ffi::PyErr_Occurred().is_null() {
+            return std::ptr::null_mut();
+        }
+        step(|| TABLE.is_waiting(thread)).map_or(std::ptr::null_mut(), |waits| ffi::PyBool_FromLong(waits.into()))
+    }
+}
+
 thread_local! {
     /// The table, held still by this thread between the two handlers around its fork.
     static FROZEN: Cell<Option<Frozen<'static, Outcome>>> = const { Cell::new(None) };

@@ -11,6 +11,7 @@
 //! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
 //! | `question` | one thread looks for what several ask for at once |
 //! | `half_made` | modules that a cycle of imports has been given before they were done |
+//! | `steps`, `operations` | how the shim has that called while its own functions are off the stack |
 //! | `first` | the first request of a module, alone |
 //! | `siblings` | what import statements in modules of handlers' directories mean |
 //! | `content` | what was run, and whether a file still has it where only its inode has changed |
@@ -50,11 +51,13 @@ mod module;
 #[cfg(not(feature = "python3"))]
 mod noting;
 mod object;
+mod operations;
 mod pattern;
 mod question;
 mod run;
 mod siblings;
 mod state;
+mod steps;
 mod table;
 mod text;
 mod writing;

@@ -5,7 +5,7 @@
 
 use super::object::{Owned, arguments, raise};
 use super::state::State;
-use super::{files, first, frames, half_made, hit, locked, locks, noting, question, run, siblings, table};
+use super::{files, first, frames, half_made, hit, locked, locks, noting, operations, run, siblings, steps, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int};
 use std::ptr::{addr_of_mut, null_mut};
@@ -83,9 +83,7 @@ static mut METHODS: [ffi::PyMethodDef; 33] = [
     one!(c"run_alone", first::run_alone, 1, c"run_alone(file): others wait for the end of this request"),
     many!(c"await_first", first::await_first, c"await_first(kind, where, name, seconds)"),
     many!(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
-    many!(c"ask", question::ask, c"ask(question, look): look(), unless another thread is at the same question"),
     many!(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
-    many!(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),
     one!(c"version", files::version, 1, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
     many!(c"find_module", noting::find_module, c"find_module(name, path): finds nothing, and notes the file's version"),
     one!(c"imported", noting::imported, 1, c"imported(file): the version that an import statement has begun to run"),
@@ -93,6 +91,8 @@ static mut METHODS: [ffi::PyMethodDef; 33] = [
     one!(c"waiting", locks::waiting, 1, c"waiting(file): how many threads wait for its load"),
     one!(c"is_complete", half_made::is_complete, 1, c"is_complete(file): whether no other thread keeps its module back"),
     one!(c"is_inside", half_made::is_inside, 1, c"is_inside(file): this thread runs its code, and has got its module"),
+    one!(c"drive", steps::drive_to_the_end, 1, c"drive(answer): what a function of the shim gives in the end, that has returned this"),
+    one!(c"waits", locks::waits, 1, c"waits(thread): whether it waits for a lock"),
     one!(c"is_reloading", run::is_reloading, 0, c"is_reloading(): whether this thread is running a module's code again"),
     one!(c"locks", locks::locks, 0, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef { ml_name: std::ptr::null(), ml_meth: None, ml_flags: 0, ml_doc: std::ptr::null() },
@@ -105,7 +105,7 @@ static mut METHODS: [ffi::PyMethodDef; 33] = [
 pub(super) unsafe fn create() -> Option<Owned> {
     // SAFETY: the GIL is held; the table and its texts live for ever, and so does the state.
     unsafe {
-        let state = Box::into_raw(Box::new(State::new()?));
+        let state = Box::into_raw(Box::new(State::new(operations::perform)?));
         let holder = Owned::from_new(ffi::PyCObject_FromVoidPtr(state.cast(), None))?;
         let doc = c"Locks and modules behind mod_python.apache.import_module; see modpython_core.";
         Owned::from_borrowed(ffi::Py_InitModule4(

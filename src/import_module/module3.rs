@@ -3,7 +3,7 @@
 
 use super::object::{Owned, arguments};
 use super::state::State;
-use super::{files, first, half_made, hit, import_lock, locked, locks, question, run, siblings, table};
+use super::{files, first, half_made, hit, locked, locks, operations, run, siblings, steps, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
@@ -30,7 +30,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 30] = [
+static mut METHODS: [ffi::PyMethodDef; 29] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -61,14 +61,13 @@ static mut METHODS: [ffi::PyMethodDef; 30] = [
     one(c"run_alone", first::run_alone, ffi::METH_O, c"run_alone(file): others wait for the end of this request"),
     many(c"await_first", first::await_first, c"await_first(kind, where, name, seconds)"),
     many(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
-    many(c"ask", question::ask, c"ask(question, look): look(), unless another thread is at the same question"),
     many(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
     many(c"half_made", half_made::half_made, c"half_made(wait, name): an import statement got that one, and wait(name) waits for it"),
-    many(c"importing", import_lock::importing, c"importing(get_lock, name, function): function(from_outside) under importlib's lock"),
-    many(c"run", run::run, c"run(kind, where, name, file, sys_name, module, previous, again, runner): runner(module), and what comes of it"),
     one(c"version", files::version, ffi::METH_O, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
     one(c"waiting", locks::waiting, ffi::METH_O, c"waiting(file): how many threads wait for its load"),
     one(c"is_complete", half_made::is_complete, ffi::METH_O, c"is_complete(file): whether no other thread keeps its module back"),
+    one(c"drive", steps::drive_to_the_end, ffi::METH_O, c"drive(answer): what a function of the shim gives in the end, that has returned this"),
+    one(c"waits", locks::waits, ffi::METH_O, c"waits(thread): whether it waits for a lock"),
     one(c"is_reloading", run::is_reloading, ffi::METH_NOARGS, c"is_reloading(): whether this thread is running a module's code again"),
     one(c"locks", locks::locks, ffi::METH_NOARGS, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef::zeroed(),
@@ -184,7 +183,7 @@ const SIZE: ffi::Py_ssize_t = size_of::<Slot>() as ffi::Py_ssize_t;
 unsafe extern "C" fn execute(module: *mut ffi::PyObject) -> c_int {
     // SAFETY: the GIL is held; the room is ours alone while the module is being made.
     unsafe {
-        let Some(state) = State::new() else { return -1 };
+        let Some(state) = State::new(operations::perform) else { return -1 };
         *ffi::PyModule_GetState(module).cast::<Slot>() = Some(Box::new(state));
     }
     0

@@ -64,6 +64,19 @@ pub(super) unsafe fn arguments<'a>(
     unsafe { std::slice::from_raw_parts(args, nargs.unsigned_abs()) }
 }
 
+/// Where the items of a tuple lie, one after the other.
+///
+/// # Safety
+/// `tuple` is a tuple that is alive as long as the items are used.
+pub(super) unsafe fn tuple_items(tuple: *mut ffi::PyObject) -> *const *mut ffi::PyObject {
+    // SAFETY: as the caller promises.
+    #[cfg(feature = "python3")]
+    return unsafe { (&raw const (*tuple.cast::<ffi::PyTupleObject>()).ob_item).cast() };
+    // SAFETY: as above.
+    #[cfg(not(feature = "python3"))]
+    return unsafe { ffi::tuple_items(tuple) };
+}
+
 /// Exactly `N` arguments, or None with a TypeError that names `function`.
 ///
 /// # Safety

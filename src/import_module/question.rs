@@ -5,8 +5,9 @@
 //! threads that look hold up the one that loads.
 
 use super::locks::{self, Turn};
-use super::module;
-use super::object::{Owned, bytes, exactly, none};
+use super::object::{Owned, bytes, none};
+use super::state::State;
+use super::steps;
 use crate::pathlock::Key;
 use crate::python::ffi;
 use std::cell::RefCell;
@@ -17,28 +18,22 @@ thread_local! {
     static ASKED: RefCell<Vec<Option<Key>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// `ask(question, look)`: what `look()` answers, unless another thread is at the same question (bytes; None for one
-/// that nobody else asks). Then, when that one is done, as `locked` has it: None to look again, or the failure.
+/// The step `'ask', question, look`: what `look()` gives, unless another thread is at the same question (bytes; None
+/// for one that nobody else asks). Then, when that one is done, as `'locked'` has it: None to look again, or the
+/// failure.
 ///
 /// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn ask(
-    core: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
+/// The GIL is held and the arguments are alive.
+#[inline(never)]
+pub(super) unsafe fn ask(state: &State, question: *mut ffi::PyObject, look: *mut ffi::PyObject) -> Option<Owned> {
+    // SAFETY: as the caller promises.
     unsafe {
-        let (Some(state), Some([question, look])) = (module::of(core), exactly("ask", args, nargs)) else {
-            return null_mut();
-        };
         let mut held = None;
         if question != ffi::Py_None() {
-            let Some(question) = bytes(question) else { return null_mut() };
-            let key = Key::new(state.interpreter, &[locks::QUESTION, &question].concat());
+            let key = Key::new(state.interpreter, &[locks::QUESTION, &bytes(question)?].concat());
             match locks::take(state, &key) {
-                Turn::Interrupted => return null_mut(),
-                Turn::Told(failure) => return failure.map_or_else(|| none(), Owned::into_ptr),
+                Turn::Interrupted => return None,
+                Turn::Told(failure) => return failure.or_else(|| Owned::from_new(none())),
                 Turn::Mine(_) => held = Some(key),
                 // Its thread waits for this one, which will meet it again at the lock of the file.
                 Turn::Cycle => {}
@@ -46,6 +41,7 @@ pub(super) unsafe extern "C" fn ask(
         }
         ASKED.with_borrow_mut(|asked| asked.push(held));
         let answer = ffi::PyObject_CallFunctionObjArgs(look, null_mut::<ffi::PyObject>());
+        let answer = steps::finish(state, Owned::from_new(answer));
         // Where nothing was found, those who waited look themselves: there may be something by now.
         drop(Question(ASKED.with_borrow_mut(Vec::pop).flatten()));
         answer

@@ -5,9 +5,9 @@ use super::caller::Where;
 use super::content::{content_of, look};
 use super::errors::Pending;
 use super::files::from_tuple;
-use super::module;
-use super::object::{Owned, exactly, file_name, none, raise, truth};
-use super::state::Loaded;
+use super::object::{Owned, file_name, none, raise, truth};
+use super::state::{Loaded, State};
+use super::steps;
 use super::text;
 use super::writing::{drop_all, remember, set_mtime, writable};
 use crate::python::ffi;
@@ -28,49 +28,43 @@ pub(super) unsafe extern "C" fn is_reloading(_: *mut ffi::PyObject, _: *mut ffi:
     unsafe { ffi::PyBool_FromLong((RELOADS.get() > 0).into()) }
 }
 
-/// `run(kind, where, name, file, sys_name, module, previous, again, runner)`: `runner(module)` runs the code of a file
-/// (bytes), and answers its version. From then on `name`, asked for there, gives what the code has left in
+/// The step `'run', kind, where, name, file, sys_name, module, previous, again, runner`: `runner(module)` runs the code
+/// of a file (bytes), and answers its version. From then on `name`, asked for there, gives what the code has left in
 /// `sys.modules` under `sys_name`, which is also the answer. None if another module than `previous` (None: none) is
 /// there at the start.
 ///
 /// A failure puts everything back: `sys.modules`, and, `again`, the names in the module.
 ///
 /// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn run(
-    core: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
+/// The GIL is held and the arguments are alive.
+#[inline(never)]
+pub(super) unsafe fn run_module(state: &State, given: [*mut ffi::PyObject; 9]) -> Option<Owned> {
+    let [kind, place, asked, file, name, module, previous, again, runner] = given;
+    // SAFETY: as the caller promises.
     unsafe {
-        let Some([kind, place, asked, file, name, module, previous, again, runner]) = exactly("run", args, nargs)
-        else {
-            return null_mut();
-        };
-        let (Some(state), Some(from)) = (module::of(core), Where::of(ffi::PyLong_AsLongLong(kind), place)) else {
+        let Some(from) = Where::of(ffi::PyLong_AsLongLong(kind), place) else {
             raise(ffi::PyExc_ValueError, "run() got a place that is none");
-            return null_mut();
+            return None;
         };
-        let (Some(file), Some(again)) = (file_name(file), truth(again)) else { return null_mut() };
+        let (file, again) = (file_name(file)?, truth(again)?);
         let (lives, seen) = look(&file);
         let modules = ffi::PyImport_GetModuleDict();
         let there = ffi::PyDict_GetItemWithError(modules, name);
         // None there stands for a module that an import statement has not found.
         let or_none = |object: *mut ffi::PyObject| if object.is_null() { ffi::Py_None() } else { object };
         if or_none(there) != previous {
-            return none();
+            return Owned::from_new(none());
         }
-        let Some(before) = Before::note(modules, module, there, again) else { return null_mut() };
-        let Some(handle) = Loaded::new(module, module, name) else { return null_mut() };
-        let Some(mut table) = writable(state) else { return null_mut() };
+        let before = Before::note(modules, module, there, again)?;
+        let handle = Loaded::new(module, module, name)?;
+        let mut table = writable(state)?;
         let left = table.start(&file, handle);
         drop(table);
         drop(left);
         before.mark(true);
         let entered = ffi::PyDict_SetItem(modules, name, module) == 0;
         RELOADS.set(RELOADS.get() + u32::from(again));
-        let ran = if entered { call(runner, module) } else { None };
+        let ran = if entered { call(state, runner, module) } else { None };
         RELOADS.set(RELOADS.get() - u32::from(again));
         before.mark(false);
         let version = match ran.as_ref().map(Owned::as_ptr) {
@@ -91,24 +85,27 @@ pub(super) unsafe extern "C" fn run(
             before.put_back(modules, name, module);
             ffi::PyErr_Clear();
             error.restore();
-            return null_mut();
+            return None;
         };
         set_mtime(&served, version);
         let content = content_of(version, seen);
-        let Some(handle) = Loaded::new(served.as_ptr(), module, name) else { return null_mut() };
-        let Some(mut table) = writable(state) else { return null_mut() };
+        let handle = Loaded::new(served.as_ptr(), module, name)?;
+        let mut table = writable(state)?;
         let (id, left) = table.publish(&file, handle, version, content, lives);
         drop(table);
         drop_all(left);
-        if remember(state, &from, asked, id) { served.into_ptr() } else { null_mut() }
+        remember(state, &from, asked, id).then_some(served)
     }
 }
 
 /// # Safety
 /// The GIL is held and the objects are alive.
-unsafe fn call(runner: *mut ffi::PyObject, module: *mut ffi::PyObject) -> Option<Owned> {
+unsafe fn call(state: &State, runner: *mut ffi::PyObject, module: *mut ffi::PyObject) -> Option<Owned> {
     // SAFETY: as the caller promises; a new reference or NULL.
-    unsafe { Owned::from_new(ffi::PyObject_CallFunctionObjArgs(runner, module, null_mut::<ffi::PyObject>())) }
+    unsafe {
+        let version = ffi::PyObject_CallFunctionObjArgs(runner, module, null_mut::<ffi::PyObject>());
+        steps::finish(state, Owned::from_new(version))
+    }
 }
 
 /// What `sys.modules` has under the name after the run: a module may have put something else in its place.

@@ -2,8 +2,9 @@
 //! directory may mean that directory's file. All others are handed on as they are.
 
 use super::module;
-use super::object::{Owned, arguments, exactly, none, raise};
+use super::object::{Owned, arguments, exactly, none, raise, tuple_items};
 use super::state::State;
+use super::steps;
 use super::text;
 use crate::python::ffi;
 use std::ptr::null_mut;
@@ -104,7 +105,7 @@ pub(super) unsafe fn import(
             raise(ffi::PyExc_ImportError, "modpython-core: __import__ called after its interpreter's end");
             return null_mut();
         };
-        let given = arguments(args_of(args), ffi::PyTuple_Size(args));
+        let given = arguments(tuple_items(args), ffi::PyTuple_Size(args));
         let meant = if keywords.is_null() || ffi::PyDict_Size(keywords) == 0 {
             match meant(state, given, &sibling) {
                 Ok(meant) => meant,
@@ -124,17 +125,6 @@ pub(super) unsafe fn import(
         }
         ffi::PyObject_Call(before.as_ptr(), changed.as_ptr(), null_mut())
     }
-}
-
-/// # Safety
-/// `args` is a live tuple.
-unsafe fn args_of(args: *mut ffi::PyObject) -> *const *mut ffi::PyObject {
-    // SAFETY: the items of a tuple lie in it one after the other.
-    #[cfg(feature = "python3")]
-    return unsafe { (&raw const (*args.cast::<ffi::PyTupleObject>()).ob_item).cast() };
-    // SAFETY: as above.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { ffi::tuple_items(args) };
 }
 
 /// The name in `sys.modules` that the import statement means, if it is another than it says.
@@ -177,7 +167,7 @@ unsafe fn meant(state: &State, given: &[*mut ffi::PyObject], sibling: &Owned) ->
         let none = null_mut::<ffi::PyObject>();
         let function = sibling.as_ptr();
         let answer = ffi::PyObject_CallFunctionObjArgs(function, top.as_ptr(), directory, importer, none);
-        let answer = Owned::from_new(answer).ok_or(())?;
+        let answer = steps::finish(state, Owned::from_new(answer)).ok_or(())?;
         if answer.as_ptr() == ffi::Py_None() {
             return Ok(None);
         }

@@ -49,11 +49,20 @@ pub(super) struct Names {
     pub(super) dir: Owned,
     pub(super) filename: Owned,
     pub(super) dunder_name: Owned,
+    /// What the shim's generators are driven by.
+    pub(super) send: Owned,
+    pub(super) throw: Owned,
+    pub(super) gi_code: Owned,
+    pub(super) co_filename: Owned,
 }
+
+/// Does what a step of the shim names, with these arguments.
+pub(super) type Operations = unsafe fn(&State, &[u8], &[*mut ffi::PyObject]) -> Option<Owned>;
 
 /// The state of the module in one interpreter. All of it is used with that interpreter's GIL held.
 pub(super) struct State {
     pub(super) interpreter: i64,
+    pub(super) operations: Operations,
     /// Borrowed only for steps that cannot call Python: a collection may visit it between any two bytecodes.
     pub(super) modules: RefCell<Modules<Loaded>>,
     /// Whether one look at a file is enough for a tick of the coarse clock, as with stock that looks once a second.
@@ -85,11 +94,12 @@ pub(super) struct State {
 impl State {
     /// # Safety
     /// The GIL is held.
-    pub(super) unsafe fn new() -> Option<Self> {
+    pub(super) unsafe fn new(operations: Operations) -> Option<Self> {
         // SAFETY: the GIL is held; each call gives a new reference or NULL.
         unsafe {
             Some(Self {
                 interpreter: interpreter(),
+                operations,
                 modules: RefCell::default(),
                 once_a_tick: Cell::new(false),
                 epoch: Cell::new(super::epoch::current()),
@@ -111,6 +121,10 @@ impl State {
                     dir: interned(c"dir")?,
                     filename: interned(c"filename")?,
                     dunder_name: interned(c"__name__")?,
+                    send: interned(c"send")?,
+                    throw: interned(c"throw")?,
+                    gi_code: interned(c"gi_code")?,
+                    co_filename: interned(c"co_filename")?,
                 },
                 plain: Owned::from_new(ffi::PyDict_New())?,
                 directories: Owned::from_new(ffi::PyDict_New())?,

@@ -108,6 +108,11 @@ impl<O: Clone> Table<O> {
         state.locks.iter().filter(|(_, lock)| lock.owner == owner).map(|(key, _)| key.clone()).collect()
     }
 
+    /// Whether the thread waits for a key, or has not yet taken notice that it no longer has to.
+    pub fn is_waiting(&self, thread: ThreadId) -> bool {
+        self.state().waits.values().any(|wait| wait.thread == thread)
+    }
+
     /// The thread that holds `key` now.
     pub fn owner(&self, key: &Key) -> Option<ThreadId> {
         self.state().locks.get(key).map(|lock| lock.owner)

@@ -15,6 +15,7 @@ unsafe extern "C" {
     pub fn PyObject_CallMethod(object: *mut PyObject, name: *const c_char, format: *const c_char, ...)
     -> *mut PyObject;
     pub fn PyObject_CallFunctionObjArgs(callable: *mut PyObject, ...) -> *mut PyObject;
+    pub fn PyObject_CallMethodObjArgs(object: *mut PyObject, name: *mut PyObject, ...) -> *mut PyObject;
     pub fn PySequence_GetItem(object: *mut PyObject, at: Py_ssize_t) -> *mut PyObject;
     pub fn PySequence_Tuple(object: *mut PyObject) -> *mut PyObject;
 }
