@@ -239,7 +239,7 @@ def run(found, module, again):
     if code is None:
         source, version = read(found.file)
         _check_encoding(source, found.file)
-        code = compile(source, found.file, 'exec', 0, True)
+        code = yield compile, source, found.file, 'exec', 0, True
         if not again:
             _write_bytecode(found.file, code, version)
     yield 'execute', code, module.__dict__

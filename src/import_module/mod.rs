@@ -12,6 +12,7 @@
 //! | `question` | one thread looks for what several ask for at once |
 //! | `half_made` | modules that a cycle of imports has been given before they were done |
 //! | `steps`, `operations` | how the shim has that called while its own functions are off the stack |
+//! | `traceback` | what importlib takes out of tracebacks |
 //! | `first` | the first request of a module, alone |
 //! | `siblings` | what import statements in modules of handlers' directories mean |
 //! | `content` | what was run, and whether a file still has it where only its inode has changed |
@@ -60,6 +61,8 @@ mod state;
 mod steps;
 mod table;
 mod text;
+#[cfg(feature = "python3")]
+mod traceback;
 mod writing;
 
 use crate::python::ffi;

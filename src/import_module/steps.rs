@@ -208,7 +208,12 @@ unsafe fn called(function: *mut ffi::PyObject, step: &Owned) -> Option<Owned> {
     // SAFETY: live objects.
     unsafe {
         let given = Owned::from_new(ffi::PyTuple_GetSlice(step.as_ptr(), 1, ffi::PyTuple_Size(step.as_ptr())))?;
-        Owned::from_new(ffi::PyObject_CallObject(function, given.as_ptr()))
+        let answer = Owned::from_new(ffi::PyObject_CallObject(function, given.as_ptr()));
+        #[cfg(feature = "python3")]
+        if answer.is_none() {
+            super::traceback::cut_importlib_off();
+        }
+        answer
     }
 }
 

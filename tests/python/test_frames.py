@@ -3,6 +3,8 @@ ours."""
 
 import sys
 import threading
+import traceback
+import warnings
 
 import harness
 from harness import Directory, case, import_module, raises, together
@@ -50,6 +52,56 @@ def chains_of_import_module_ended_early():
         here.write('called%d.py' % number, text % (number, number + 1))
     ours = reached(lambda: import_module('called0'))
     assert ours >= 110, ours
+
+
+@case
+def warnings_named_a_file_of_ours():
+    here = Directory(False)
+    here.write('page.py', 'import warns\n')
+    text = 'import warnings\nwarnings.warn("old", stacklevel=2)\n'
+    for name, file in ('page', here.file('page.py')), ('warns', __file__):
+        here.write('warns.py', text)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            import_module(name, path=[here.path])
+        assert [warning.filename for warning in caught] == [file], (name, list(map(str, caught)))
+
+
+def files(kind, name, here):
+    """The files of the traceback, the page's first, without their directory."""
+    try:
+        import_module(name, path=[here.path])
+    except kind:
+        entries = traceback.extract_tb(sys.exc_info()[2])
+    assert entries[0][0] == __file__, entries
+    return [entry[0].replace(here.path + '/', '') for entry in entries[1:]]
+
+
+@case
+def tracebacks_showed_the_shim_between_page_and_sibling():
+    here = Directory(False)
+    here.write('page.py', 'import middle\n')
+    here.write('middle.py', 'import last\n')
+    for text, kind, end in (('1 / 0\n', ZeroDivisionError, ['last.py']), ('import nowhere\n', ImportError, ['last.py']),
+                            ('def f():\n  raise StopIteration\nf()\n', StopIteration, ['last.py', 'last.py']),
+                            ('1 +\n', SyntaxError, []), ('raise ImportError\n', ImportError, ['last.py'])):
+        here.write('last.py', text)
+        seen = files(kind, 'page', here)
+        assert seen == ['page.py', 'middle.py'] + end, (kind, seen)
+
+
+@case
+def a_bug_of_ours_is_seen():
+    names = sys.modules['modpython_core.names']
+    here = Directory(False)
+    here.write('page.py', 'import sibling\n')
+    here.write('sibling.py', '')
+    kept, names.claim = names.claim, lambda found: kept(found) if found.name == 'page' else found.nonsense
+    try:
+        seen = files(AttributeError, 'page', here)
+    finally:
+        names.claim = kept
+    assert seen[0] == 'page.py' and seen[-2:] == ['modpython_core/loading.py', __file__], seen
 
 
 @case
