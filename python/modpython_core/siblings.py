@@ -42,6 +42,11 @@ def knows(directory):
     return directory in _directories
 
 
+def _is_on_path(directory):
+    # The dispatchers put theirs there with a slash at its end.
+    return any(isinstance(entry, str) and entry.rstrip('/') == directory for entry in list(sys.path))
+
+
 def _before_path_finder():
     return sys.meta_path.index(finding.PathFinder) if finding.PathFinder in sys.meta_path else len(sys.meta_path)
 
@@ -65,7 +70,7 @@ def sibling(top, directory, importer):
             and core.is_complete(found.key) and not (reloading and core.name_of(found.key) is not None)):
         # One that runs is waited for: an import statement of Python 2 would hand it out half-made.
         return None
-    if present is None and directory not in sys.path and finding.server_file(top) is not None:
+    if present is None and not _is_on_path(directory) and finding.server_file(top) is not None:
         # A directory that no import statement looks into does not hide what is Python's.
         return None
     own = core.name_of(found.key)

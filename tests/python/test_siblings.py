@@ -4,11 +4,12 @@ import os
 import pickle
 import sys
 
-from harness import PYTHON2, Directory, case, import_module, raises, run, runs, together
+from harness import PYTHON2, Directory, Request, apache, case, import_module, raises, run, runs, together
 
 if PYTHON2:
     import cPickle
 
+CallBack = apache.CallBack
 SOURCE = 'import harness\nharness.ran(__file__)\nwhere = __file__\n'
 
 
@@ -111,6 +112,29 @@ def one_file_is_one_module_for_a_plain_import_too():
     import twice
     assert twice is modules[1] and runs[south.file('twice.py')] == 1
     assert twice.__spec__.name == twice.__name__ != 'twice'
+
+
+def site(where, files):
+    """A handler's directory, asked as a dispatcher asks, and its page."""
+    here = Directory(False)
+    for name, text in files.items():
+        here.write(name, text % {'site': where})
+    return here, lambda: CallBack().HandlerDispatch(Request('page', here.path + '/'))
+
+
+@case
+def a_directory_that_sys_path_has_with_a_slash_did_not_count():
+    files = {'page.py': 'def later():\n  import of_server\n  return of_server.got\n', 'of_server.py': 'got = %(site)r\n'}
+    (_, ask_north), (_, ask_south) = site('north', files), site('south', files)
+    server, finding = Directory(False), sys.modules['modpython_core.finding']
+    server.write('of_server.py', 'got = "server"\n')
+    finding.original_path.append(server.path)
+    try:
+        # The dispatchers give their directories a slash. South's comes first in sys.path now.
+        north, south = ask_north(), ask_south()
+        assert (north.later(), south.later()) == ('north', 'south')
+    finally:
+        finding.original_path.remove(server.path)
 
 
 @case
