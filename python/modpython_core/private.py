@@ -91,7 +91,7 @@ def source(private):
     if not file or '\0' in file:
         return None
     directory, name = place = place_of(file)
-    if siblings.knows(directory):
+    if siblings.knows(directory) or siblings.is_put_first(directory):
         return place if os.path.exists(file) else None
     page = sys._getframe()
     while page is not None:

@@ -46,6 +46,11 @@ def locate(name, kind, where, parent):
     return _plainly(name)
 
 
+def is_of_expression(entry):
+    """Whether a PythonPath expression names that directory."""
+    return any(entry in entries for entries in list(_lists.values()))
+
+
 def _directories(kind, where):
     if kind == DIRECTORY:
         return [normal(where)]

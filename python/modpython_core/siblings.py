@@ -21,6 +21,8 @@ except ImportError:
     import __builtin__ as builtins
 
 _directories = set()
+# Those among them that a page has put before its own in sys.path.
+_put_first = set()
 # (name, directory) -> the name in sys.modules, and the file.
 _known = {}
 
@@ -30,6 +32,8 @@ def belongs(found, sys_name):
     core.scope(sys_name, found.name, found.directory)
     if found.directory in _directories:
         return
+    if is_put_first(found.directory):
+        _put_first.add(found.directory)
     _directories.add(found.directory)
     if len(_directories) == 1:
         builtins.__import__ = core.watch_imports(builtins.__import__, sibling)
@@ -40,6 +44,33 @@ def belongs(found, sys_name):
 def knows(directory):
     """Whether handlers' modules have been loaded from there."""
     return directory in _directories
+
+
+def is_put_first(directory):
+    """Whether it lies below a handler's directory, and a page there has put it before that one in sys.path."""
+    return any(directory in _before(own) for own in _directories - _put_first)
+
+
+def _before(directory):
+    """The entries of sys.path before that directory which pages of it have put there: of those that lie below it, the
+    ones that nobody else has. What lies elsewhere may have come from another application."""
+    inside, entries = directory + '/', []
+    for entry in list(sys.path):
+        if not isinstance(entry, str):
+            continue
+        if entry.rstrip('/') == directory:
+            return entries
+        if entry.startswith(inside) and _is_of(entry, directory):
+            entries.append(entry)
+    return []
+
+
+def _is_of(entry, directory):
+    # One that has a slash at its end may be a dispatcher's, of which nothing has been loaded yet.
+    if search.normal(entry) != entry or entry in finding.original_path or search.is_of_expression(entry):
+        return False
+    owners = (_directories - _put_first) | set([directory])
+    return max([own for own in owners if (entry + '/').startswith(own + '/')], key=len) == directory
 
 
 def _is_on_path(directory):
@@ -65,6 +96,9 @@ def sibling(top, directory, importer):
     found = finding.find(top, [directory])
     if found is None or found.directory is None:
         return None
+    before = _before(directory)
+    if before:
+        found = finding.find(top, before + [directory]) or found
     present = sys.modules.get(top)
     if (present is not None and platform.file_of(present) == found.file and not core.is_running(found.key)
             and core.is_complete(found.key) and not (reloading and core.name_of(found.key) is not None)):
@@ -81,7 +115,7 @@ def sibling(top, directory, importer):
 
 
 def _loaded(top, directory, reloading, found):
-    yield load(top, reloading, 0, None, search.DIRECTORY, directory)
+    yield load(top, reloading, 0, None, search.DIRECTORY, found.directory)
     sys_name = core.name_of(found.key)
     if sys_name is not None:
         _known[top, directory] = sys_name, found.key

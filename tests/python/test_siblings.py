@@ -122,6 +122,59 @@ def site(where, files):
     return here, lambda: CallBack().HandlerDispatch(Request('page', here.path + '/'))
 
 
+PUTS_FIRST = ('import os, sys\nfirst = os.path.join(os.path.dirname(__file__), "lib")\n'
+              'if first not in sys.path:\n  sys.path.insert(0, first)\nimport tool\ngot = tool.got\n'
+              'def later():\n  import tool\n  return tool.got\n')
+
+
+@case
+def what_a_page_had_put_first_into_sys_path_came_last():
+    files = {'page.py': PUTS_FIRST, 'tool.py': 'got = "beside"\n', 'lib/tool.py': 'got = %(site)r\n'}
+    for where, (here, ask) in [(where, site(where, files)) for where in ('north', 'south')]:
+        assert (ask().got, ask().later()) == (where, where), where
+
+
+@case
+def pickles_of_what_was_put_first():
+    here, ask = site('north', {'page.py': PUTS_FIRST, 'tool.py': '', 'lib/tool.py': 'got = 1\nclass Item(object):\n  pass\n'})
+    data = pickle.dumps(ask().tool.Item(), 2)
+    # In another process, where the page has been asked for and the class has not.
+    siblings = sys.modules['modpython_core.siblings']
+    for known in siblings._directories, siblings._put_first:
+        known.remove(here.file('lib'))
+    for name in [name for name, module in sys.modules.items()
+                 if (getattr(module, '__file__', None) or '').startswith(here.path)]:
+        del sys.modules[name]
+    here.write('page.py', PUTS_FIRST.replace('import tool\ngot = tool.got\n', 'import pickle\n')
+               + 'def read(data):\n  return pickle.loads(data)\n')
+    page = ask()
+    module = sys.modules[type(page.read(data)).__module__]
+    assert module.__file__.startswith(here.file('lib/')) and page.later() == 1
+
+
+@case
+def a_handlers_directory_below_another_is_not_put_first():
+    here, ask = site('north', {'page.py': 'def later():\n  import tool\n  return tool.got\n', 'tool.py': 'got = %(site)r\n',
+                               'sub/page.py': 'import tool\ngot = tool.got\n', 'sub/tool.py': 'got = "below"\n'})
+    page = ask()
+    # As the dispatcher of another thread has just put it there, and we have not heard of it.
+    sys.path.insert(0, here.file('sub') + '/')
+    assert page.later() == 'north'
+    assert CallBack().HandlerDispatch(Request('page', here.file('sub') + '/')).got == 'below'
+    assert (page.later(), ask().later()) == ('north', 'north')
+
+
+@case
+def what_one_site_has_put_first_is_not_the_others():
+    files = {'page.py': 'def later():\n  import tool\n  return tool.got\n', 'tool.py': 'got = %(site)r\n'}
+    (south, ask_south), (north, ask_north) = site('south', files), site('north', files)
+    page = ask_south()
+    north.write('lib/tool.py', 'got = "lib of north"\n')
+    ask_north()
+    sys.path.insert(0, north.file('lib'))
+    assert page.later() == 'south'
+
+
 @case
 def a_directory_that_sys_path_has_with_a_slash_did_not_count():
     files = {'page.py': 'def later():\n  import of_server\n  return of_server.got\n', 'of_server.py': 'got = %(site)r\n'}
