@@ -113,6 +113,7 @@ static apr_status_t python_filter(int is_input, ap_filter_t *f, apr_bucket_briga
     const char *interp_name;
     interpreterdata *idata;
     filterobject *filter;
+    PyObject *resultobject;
 
     if (f->ctx == NULL)
         f->ctx = apr_pcalloc(req->pool, sizeof(python_filter_ctx));
@@ -127,7 +128,9 @@ static apr_status_t python_filter(int is_input, ap_filter_t *f, apr_bucket_briga
     filter = (filterobject *)MpFilter_FromFilter(f, bb, is_input, mode, readbytes, fh->handler, fh->dir);
     filter->request_obj = get_request_object(req, interp_name, is_input ? "PythonInputFilter" : "PythonOutputFilter");
     Py_INCREF(filter->request_obj);
-    Py_XDECREF(PyObject_CallMethod(idata->obcallback, "FilterDispatch", "O", filter));
+    resultobject = PyObject_CallMethod(idata->obcallback, "FilterDispatch", "O", filter);
+    /* Python 2's macro looks at its argument several times. */
+    Py_XDECREF(resultobject);
     LEAVE(idata);
 
     return filter->rc;
