@@ -15,6 +15,8 @@ original_path = []
 class Found(object):
     """A file that holds the module of that name; `kind` is that of the module imp."""
 
+    is_namespace = False
+
     def __init__(self, name, file, kind, directory=None):
         self.name = native(name)
         self.file = file

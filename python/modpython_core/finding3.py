@@ -36,6 +36,10 @@ class Found(object):
         return self.spec.submodule_search_locations is not None
 
     @property
+    def is_namespace(self):
+        return self.is_package and not self.spec.has_location
+
+    @property
     def package_directory(self):
         return os.path.dirname(self.file) if self.spec.has_location else self.file
 

@@ -25,6 +25,11 @@ stock_reloads = True
 seconds_alone = 0
 
 
+# How often a call looks again for what has changed meanwhile; more would be a bug of ours, which is not to take a
+# processor for ever.
+_MOST_LOOKS = 1000
+
+
 class Request(object):
     """One call of import_module."""
 
@@ -74,7 +79,7 @@ def load(name, autoreload, log, path, kind, where, dispatched=False):
 
 def _one(request, name, parent, autoreload):
     question = request.question(name)
-    while True:
+    for _ in range(_MOST_LOOKS):
         # Not a load that asks for it: the first request may need what that load has begun.
         if seconds_alone and request.dispatched:
             core.await_first(request.kind, request.where, name, seconds_alone)
@@ -94,6 +99,8 @@ def _one(request, name, parent, autoreload):
         # What this thread waited for has gone well, or the next attempt has begun. Look again: the file may be another
         # by now. Whoever has waited looks for itself: those who ask for what is nowhere do so side by side.
         question = None
+    raise ImportError("modpython-core: module '%s' was another each of %d times that it was looked for"
+                      % (name, _MOST_LOOKS))
 
 
 def _look(request, name, parent, autoreload):
@@ -172,6 +179,11 @@ class Attempt(object):
         if verdict == 'hit':
             core.link(request.kind, request.where, self.name, found.key)
             return served
+        gave = core.name_of(found.key)
+        # Not of a part: whether that is its package's own is decided where it is looked for.
+        if gave is not None and '.' not in gave and not core.is_running(found.key):
+            if siblings.is_replaced(gave, found.key):
+                return self.replacement(gave)
         if verdict == 'reload' and request.dispatched:
             others.await_end(apache.__dict__)
         return self.load(verdict == 'reload', sys_name, served, ran)
@@ -207,7 +219,7 @@ class Attempt(object):
             core.link(self.request.kind, self.request.where, self.name, self.found.key)
             return _as_before(self.request, self.name, unreadable)
         version = core.version(self.found.key)
-        if ran is served:
+        if ran is served and platform.is_plain(served) and platform.file_of(served) == self.found.file:
             # The same module object, where applications keep their connections, say.
             run = self.run(sys_name, ran, served, True)
         else:
@@ -238,8 +250,9 @@ class Attempt(object):
         found = self.found
         current = sys.modules.get(sys_name)
         if current is not None and platform.file_of(current) != found.file and not found.replaces(current):
-            # A plain import of another file has come first: it has the name.
-            return None
+            # A plain import of another file has come first: it has the name. A private one it does not get.
+            is_replaced = sys_name != found.name and siblings.is_replaced(sys_name, found.key)
+            return self.replacement(sys_name) if is_replaced else None
         if current is None or found.replaces(current) or from_outside and self.is_wreck(current):
             names.make_room(found, sys_name)
             return self.run(sys_name, platform.new_module(found, sys_name), current, False)
@@ -254,14 +267,24 @@ class Attempt(object):
                 if platform.is_plain(current):
                     return self.run(sys_name, current, current, True)
                 return self.run(sys_name, platform.new_module(found, sys_name), current, False)
-        request = self.request
         if found.directory:
             siblings.belongs(found, sys_name)
             private.give(found, sys_name, sys.modules)
         self.mend(sys_name, current)
-        core.adopt(request.kind, request.where, self.name, found.key, current, sys_name,
-                   version or platform.watched(found))
+        self.adopt(sys_name, current, version or platform.watched(found))
         return current
+
+    def replacement(self, sys_name):
+        """What code of the site has put into the place of the file's module."""
+        current = sys.modules.get(sys_name)
+        if current is None:
+            raise platform.not_found(self.name)
+        self.adopt(sys_name, current, platform.watched(self.found))
+        return current
+
+    def adopt(self, sys_name, module, version):
+        request = self.request
+        core.adopt(request.kind, request.where, self.name, self.found.key, module, sys_name, version)
 
     def mend(self, sys_name, module):
         """Before anybody gets the module."""

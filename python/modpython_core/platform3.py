@@ -315,9 +315,14 @@ def _is_doubtful(spec, version):
     if version is None or not spec.cached:
         return False
     try:
-        return os.stat(spec.cached).st_mtime < version[0] + 1
+        if os.stat(spec.cached).st_mtime >= version[0] + 1:
+            return False
+        with open(spec.cached, 'rb') as bytecode:
+            header = bytecode.read(8)
     except OSError:
         return False
+    # Bytecode may also name a hash of its source, or say that the source is of no concern (PEP 552).
+    return header[4:] == bytes(4)
 
 
 def unreadable(found):

@@ -73,6 +73,31 @@ def _is_of(entry, directory):
     return max([own for own in owners if (entry + '/').startswith(own + '/')], key=len) == directory
 
 
+def _own_path(directory):
+    """That directory, and the entries of sys.path which are no other handlers'."""
+    others = set(other for other in _directories if not other.startswith(directory + '/'))
+    entries = [entry for entry in list(sys.path) if isinstance(entry, str)]
+    return (directory,) + tuple(entry for entry in entries if search.normal(entry) not in others)
+
+
+def is_replaced(sys_name, key):
+    """Whether code of the site has put something else in the place of the module that the file gave under that name:
+    that is what an import statement gives then, as ever."""
+    if sys_name not in sys.modules:
+        return False
+    present = sys.modules[sys_name]
+    if present is core.running(key):
+        return False
+    file = None if present is None else platform.file_of(present)
+    if file is None:
+        return True
+    try:
+        # What has been imported under that name is of this file, or of another one that has got the name since.
+        return platform.path_bytes(file) != key and present.__name__ != sys_name
+    except Exception:
+        return True
+
+
 def _is_on_path(directory):
     # The dispatchers put theirs there with a slash at its end.
     return any(isinstance(entry, str) and entry.rstrip('/') == directory for entry in list(sys.path))
@@ -91,6 +116,8 @@ def sibling(top, directory, importer):
     module = sys.modules.get(sys_name)
     if module is not None and core.running(key) is module and not reloading and core.is_complete(key):
         return sys_name
+    if sys_name is not None and is_replaced(sys_name, key):
+        return sys_name
     if platform.is_relative(top, importer):
         return None
     found = finding.find(top, [directory])
@@ -99,6 +126,13 @@ def sibling(top, directory, importer):
     before = _before(directory)
     if before:
         found = finding.find(top, before + [directory]) or found
+    kind, where = search.DIRECTORY, found.directory
+    if found.is_namespace:
+        # What has no code gives way to a module of any entry of sys.path, or is one package with those of its name.
+        kind, where = search.PATH, _own_path(directory)
+        found = finding.find(top, where)
+        if not found.is_namespace:
+            return None
     present = sys.modules.get(top)
     if (present is not None and platform.file_of(present) == found.file and not core.is_running(found.key)
             and core.is_complete(found.key) and not (reloading and core.name_of(found.key) is not None)):
@@ -111,11 +145,11 @@ def sibling(top, directory, importer):
     if own is not None and core.is_running(found.key) and sys.modules.get(own) is None:
         # It has taken itself out of the way of another of its name, to which it hands over.
         return None
-    return _loaded(top, directory, reloading, found)
+    return _loaded(top, directory, reloading, found, kind, where)
 
 
-def _loaded(top, directory, reloading, found):
-    yield load(top, reloading, 0, None, search.DIRECTORY, found.directory)
+def _loaded(top, directory, reloading, found, kind, where):
+    yield load(top, reloading, 0, None, kind, where)
     sys_name = core.name_of(found.key)
     if sys_name is not None:
         _known[top, directory] = sys_name, found.key
