@@ -1,11 +1,11 @@
-"""What code of a site has put into sys.modules in the place of a module is what an import gives, as ever; and what has no
-code hides nothing that has some."""
+"""What code of a site, or the module's own, has put into sys.modules in the place of a module is what an import gives, as
+ever; and what has no code hides nothing that has some."""
 
 import os
 import sys
 import types
 
-from harness import PYTHON2, Directory, Request, apache, case, import_module, run, together
+from harness import PYTHON2, Directory, Request, apache, case, import_module, raises, run, runs, together
 
 SELF = 'import sys\nclass Other(object):\n    value = "other"\nvalue = "file"\ndef setup():\n    sys.modules[__name__] = Other()\n'
 PAGE = 'import %(name)s\ndef handler():\n    import %(name)s\n    return %(name)s.value\n' \
@@ -143,6 +143,84 @@ def bytecode_that_is_to_be_used_unchecked_is_used():
     with open(here.file('unchecked.py'), 'w') as source:
         source.write('value = "source"\n')
     assert page(here).value == 'bytecode'
+
+
+FACADE = '''
+import harness, sys
+harness.ran(__name__)
+class Facade(object):
+    %s
+    version = %d
+sys.modules[__name__] = Facade()
+'''
+
+
+@case
+def a_facade_was_run_in_as_if_it_were_the_module():
+    here = Directory()
+    for body in ('pass', '__slots__ = ()', 'def __getattr__(self, name):\n        raise AttributeError(name)'):
+        runs.clear()
+        here.write('facade.py', FACADE % (body, 1))
+        first = import_module('facade')
+        assert first.version == 1 and import_module('facade') is first
+        builtins = sys.modules['__builtin__' if PYTHON2 else 'builtins']
+        here.write('facade.py', FACADE % (body, 2))
+        second = import_module('facade')
+        assert second.version == 2 and second is not first, body
+        assert import_module('facade') is second and sys.modules['facade'] is second
+        assert sys.modules['__builtin__' if PYTHON2 else 'builtins'] is builtins and builtins.__dict__.get('len')
+        assert runs == {'facade': 2}
+        del sys.modules['facade']
+
+
+@case
+def a_failed_reload_left_sys_modules_changed():
+    here = Directory()
+    here.write('facade.py', FACADE % ('pass', 1))
+    first = import_module('facade')
+    here.write('facade.py', FACADE % ('pass', 2) + 'raise ValueError\n')
+    for _ in range(2):
+        raises(ValueError, import_module, 'facade')
+        assert sys.modules['facade'] is first and import_module('facade', autoreload=0) is first
+    here.write('plain.py', 'value = 1\n')
+    plain = import_module('plain')
+    here.write('plain.py', 'import sys\nsys.modules[__name__] = 5\nraise ValueError\n')
+    raises(ValueError, import_module, 'plain')
+    assert sys.modules['plain'] is plain and plain.value == 1
+    here.write('plain.py', 'import sys\ndel sys.modules[__name__]\n')
+    assert 'out of sys.modules' in str(raises(ImportError, import_module, 'plain'))
+    assert sys.modules['plain'] is plain and plain.value == 1
+
+
+@case
+def a_stub_that_hands_over_ran_twice_for_one_change():
+    stubs, real = Directory(False), Directory()
+    real.write('handed.py', 'value = 1\n')
+    text = 'import harness, sys\nharness.ran("stub")\ndel sys.modules[__name__]\n' \
+        'from mod_python import apache\nsys.modules[__name__] = apache.import_module("handed", path=[%r])\n' % real.path
+    stubs.write('handed.py', text)
+    first = import_module('handed', path=[stubs.path])
+    assert first.value == 1 and first.__file__ == real.file('handed.py')
+    assert import_module('handed', path=[stubs.path]) is first and runs == {'stub': 1}
+    stubs.write('handed.py', text + 'changed = True\n')
+    for _ in range(3):
+        assert import_module('handed', path=[stubs.path]).value == 1
+    assert runs == {'stub': 2}
+
+
+@case
+def a_stub_that_imports_the_real_module_of_its_name_ran_twice_for_one_change():
+    stubs, real = Directory(), Directory(False)
+    real.write('handed.py', 'value = 1\n')
+    text = 'import harness, sys\nharness.ran("stub")\ndel sys.modules[__name__]\nsys.path.insert(0, %r)\n' \
+        'import handed\nsys.modules[__name__] = handed\ndel sys.path[0]\n' % real.path
+    stubs.write('handed.py', text)
+    for ask in (lambda: import_module('handed', path=[stubs.path]), lambda: import_module('handed')):
+        assert ask().value == 1 and ask().__file__ == real.file('handed.py')
+    stubs.write('handed.py', text + 'changed = True\n')
+    for _ in range(3):
+        assert import_module('handed', path=[stubs.path]).value == 1
+    assert runs == {'stub': 2}, runs
 
 
 run()
