@@ -131,7 +131,7 @@ def sibling(top, directory, importer):
         # What has no code gives way to a module of any entry of sys.path, or is one package with those of its name.
         kind, where = search.PATH, _own_path(directory)
         found = finding.find(top, where)
-        if not found.is_namespace:
+        if found is None or not found.is_namespace:
             return None
     present = sys.modules.get(top)
     if (present is not None and platform.file_of(present) == found.file and not core.is_running(found.key)
