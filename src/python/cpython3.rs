@@ -143,6 +143,22 @@ unsafe impl Cpython for Cpython3 {
         unsafe { ffi::PyThreadState_Delete(state.as_ptr()) }
     }
 
+    /// From 3.12 on the GIL is needed after all: to set a trace function goes through the states of all threads with
+    /// nothing else, and would read one that has just been freed.
+    #[cfg(Py_3_12)]
+    unsafe fn delete_at_end(states: &[ThreadState]) {
+        let Some((&last, others)) = states.split_last() else { return };
+        // SAFETY: without the GIL, in the thread of these states, none of which is current. What C code may have left
+        // in one since its last release is not cleared: that would run code in a thread that has ended.
+        unsafe {
+            Self::attach(last);
+            for &state in others {
+                Self::delete(state);
+            }
+            ffi::PyThreadState_DeleteCurrent();
+        }
+    }
+
     unsafe fn swap(state: ThreadState) -> Option<ThreadState> {
         // SAFETY: the caller's promise is this function's.
         ThreadState::new(unsafe { ffi::PyThreadState_Swap(state.as_ptr()) })

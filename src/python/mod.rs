@@ -191,6 +191,17 @@ pub unsafe trait Cpython: 'static {
     /// Nothing may use the state afterwards.
     unsafe fn delete(state: ThreadState);
 
+    /// Frees such states at the end of their thread, which does not hold the GIL.
+    ///
+    /// # Safety
+    /// As for [`delete`](Self::delete); the states are the calling thread's, and Python is not being finalized.
+    unsafe fn delete_at_end(states: &[ThreadState]) {
+        for &state in states {
+            // SAFETY: the caller's promise is this function's. Needs no GIL: the list of states has a lock of its own.
+            unsafe { Self::delete(state) };
+        }
+    }
+
     /// Makes another state current while the GIL stays held, and returns the one from before.
     ///
     /// # Safety

@@ -368,10 +368,9 @@ impl<P: Cpython, D> Drop for Threads<P, D> {
         self.forget_after_fork();
         let inner = self.inner.get_mut();
         let idle = inner.kept.iter().filter(|kept| kept.origin == Origin::Ours && Rc::strong_count(kept) == 1);
-        for state in idle.chain(&inner.surplus).map(|kept| kept.state.get()) {
-            // SAFETY: made by this thread, cleared at its last release (or never entered), and this thread will not
-            // run again. Needs no GIL: the list of states has a lock of its own.
-            unsafe { P::delete(state) };
-        }
+        let states: Vec<_> = idle.chain(&inner.surplus).map(|kept| kept.state.get()).collect();
+        // SAFETY: made by this thread, cleared at its last release (or never entered), and this thread will not run
+        // again.
+        unsafe { P::delete_at_end(&states) };
     }
 }
