@@ -126,24 +126,39 @@ impl Pending {
         }
     }
 
-    /// Whether this is that exception; or what a generator of Python 3 makes of it, if it is a StopIteration.
+    /// The same; but the StopIteration, if it is what a generator of Python 3 makes of one that comes out of it.
     ///
     /// # Safety
     /// The GIL is held.
-    pub(super) unsafe fn comes_of(&self, other: &Self) -> bool {
-        let (Some(value), Some(other)) = (self.value(), other.value()) else { return false };
-        if value.as_ptr() == other.as_ptr() {
-            return true;
-        }
-        #[cfg(feature = "python3")]
-        // SAFETY: live objects; every exception has a cause, or NULL for one.
+    #[cfg(feature = "python3")]
+    pub(super) unsafe fn as_raised(self) -> Self {
+        // SAFETY: live objects; a new reference or NULL.
         unsafe {
-            ffi::PyErr_GivenExceptionMatches(other.as_ptr(), ffi::PyExc_StopIteration) != 0
-                && Owned::from_new(ffi::PyException_GetCause(value.as_ptr()))
-                    .is_some_and(|cause| cause.as_ptr() == other.as_ptr())
+            // It is made where the code has ended, and so has no traceback, as one that code raises has.
+            let Some(value) = self.value().filter(|_| self.is_of(ffi::PyExc_RuntimeError)) else { return self };
+            let cause = Owned::from_new(ffi::PyException_GetCause(value.as_ptr()));
+            match cause.map(|cause| Self::of(cause)) {
+                Some(cause) if cause.is_of(ffi::PyExc_StopIteration) && self.traceback().is_none() => cause,
+                _ => self,
+            }
         }
-        #[cfg(not(feature = "python3"))]
-        false
+    }
+
+    /// An exception that has been raised before.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    #[cfg(feature = "python3")]
+    unsafe fn of(value: Owned) -> Self {
+        Self {
+            #[cfg(not(Py_3_12))]
+            // SAFETY: the class of a live object.
+            kind: unsafe { Owned::from_borrowed(ffi::Py_TYPE(value.as_ptr()).cast()) },
+            #[cfg(not(Py_3_12))]
+            // SAFETY: a live exception; a new reference or NULL.
+            traceback: unsafe { Owned::from_new(ffi::PyException_GetTraceback(value.as_ptr())) },
+            value: Some(value),
+        }
     }
 
     /// Makes it pending again, in the place of any that has come meanwhile.

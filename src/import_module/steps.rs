@@ -122,10 +122,23 @@ unsafe fn send(state: &State, generator: &Owned, result: &Owned) -> Option<Owned
         let next = ffi::PyObject_CallMethodObjArgs(generator.as_ptr(), send, result.as_ptr(), end);
         let next = Owned::from_new(next);
         if next.is_none() {
-            unless_at_its_end(Pending::take());
+            unless_at_its_end(raised());
         }
         next
     }
+}
+
+/// What has come out of a generator, taken off the thread.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn raised() -> Pending {
+    // SAFETY: as the caller promises.
+    let error = unsafe { Pending::take() };
+    #[cfg(feature = "python3")]
+    // SAFETY: as above.
+    let error = unsafe { error.as_raised() };
+    error
 }
 
 /// Makes what has come out of a generator pending again, if it is not that it has come to its end.
@@ -135,7 +148,7 @@ unsafe fn send(state: &State, generator: &Owned, result: &Owned) -> Option<Owned
 unsafe fn unless_at_its_end(error: Pending) {
     // SAFETY: live objects.
     unsafe {
-        // A StopIteration that code has raised has a traceback; Python 3 makes another exception of it.
+        // A StopIteration that code has raised has a traceback.
         if error.traceback().is_some() || !error.is_of(ffi::PyExc_StopIteration) {
             error.restore();
         }
@@ -156,8 +169,8 @@ unsafe fn throw(state: &State, generator: &Owned) -> Option<Owned> {
         let traceback = thrown.traceback();
         let next = Owned::from_new(thrown.throw_into(generator, &state.names.throw));
         if next.is_none() {
-            let raised = Pending::take();
-            if raised.comes_of(&thrown) {
+            let raised = raised();
+            if raised.value().map(Owned::as_ptr) == thrown.value().map(Owned::as_ptr) {
                 thrown.set_traceback(traceback);
                 thrown.restore();
             } else {

@@ -7,7 +7,7 @@ import traceback
 import warnings
 
 import harness
-from harness import Directory, case, import_module, raises, together
+from harness import PYTHON2, Directory, case, core, import_module, raises, together, until
 
 LONG = 1100
 
@@ -111,6 +111,37 @@ def an_exception_of_a_reload_is_what_the_code_has_raised():
     import_module('stopping')
     here.write('stopping.py', 'raise StopIteration("here")\n')
     assert raises(StopIteration, import_module, 'stopping').args == ('here',)
+
+
+@case
+def a_stop_iteration_became_a_runtime_error():
+    here = Directory(False)
+    here.write('stopper.py', 'import harness\nharness.hold.wait(50)\nraise StopIteration("here")\n')
+    harness.hold = threading.Event()
+
+    def let_go():
+        until(lambda: core.waiting(here.key('stopper.py')) == 2)
+        harness.hold.set()
+
+    results = together(let_go, *[lambda: import_module('stopper', path=[here.path])] * 3)[1:]
+    assert [result.error.args for result in results] == [('here',)] * 3, [result.error for result in results]
+    assert all(isinstance(result.error, StopIteration) for result in results)
+
+    class Finder(object):
+        def find_spec(self, name, path=None, target=None):
+            if name == 'nowhere':
+                return next(iter(()))
+
+        def find_module(self, name, path=None):
+            return None
+
+    finder = Finder()
+    sys.meta_path.insert(0, finder)
+    try:
+        seen = files(ImportError if PYTHON2 else StopIteration, 'nowhere', here)
+    finally:
+        sys.meta_path.remove(finder)
+    assert PYTHON2 or seen[-1] == __file__, seen
 
 
 harness.run()
