@@ -131,7 +131,7 @@ impl Pending {
     /// # Safety
     /// The GIL is held.
     #[cfg(feature = "python3")]
-    pub(super) unsafe fn as_raised(self) -> Self {
+    pub(super) unsafe fn into_raised(self) -> Self {
         // SAFETY: live objects; a new reference or NULL.
         unsafe {
             // It is made where the code has ended, and so has no traceback, as one that code raises has.

@@ -137,7 +137,7 @@ unsafe fn raised() -> Pending {
     let error = unsafe { Pending::take() };
     #[cfg(feature = "python3")]
     // SAFETY: as above.
-    let error = unsafe { error.as_raised() };
+    let error = unsafe { error.into_raised() };
     error
 }
 
