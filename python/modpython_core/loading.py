@@ -70,6 +70,9 @@ def load(name, autoreload, log, path, kind, where, dispatched=False):
     parts = name.split('.')
     if '' in parts:
         raise platform.not_found(name)
+    if kind == search.PLAIN and where is not None:
+        # Called in a module of that directory, and so what an import statement there would mean.
+        request.kind, request.where = siblings.place(parts[0], where)
     parent = None
     for depth in range(1, len(parts)):
         # The packages on the way need to be there, and are not looked at for changes.

@@ -120,6 +120,19 @@ def sibling(top, directory, importer):
         return sys_name
     if platform.is_relative(top, importer):
         return None
+    meant = _meant(top, directory, reloading)
+    return _loaded(top, directory, reloading, *meant) if meant is not None else None
+
+
+def place(top, directory):
+    """Where import_module, called in a module of that directory, looks for the name."""
+    meant = _meant(top, directory, False)
+    return meant[1:] if meant is not None else (search.PLAIN, None)
+
+
+def _meant(top, directory, reloading):
+    """The file that `import top` means in a module of that directory, and where it is looked for; None for what that
+    always means."""
     found = finding.find(top, [directory])
     if found is None or found.directory is None:
         return None
@@ -145,7 +158,7 @@ def sibling(top, directory, importer):
     if own is not None and core.is_running(found.key) and sys.modules.get(own) is None:
         # It has taken itself out of the way of another of its name, to which it hands over.
         return None
-    return _loaded(top, directory, reloading, found, kind, where)
+    return found, kind, where
 
 
 def _loaded(top, directory, reloading, found, kind, where):

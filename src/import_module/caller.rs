@@ -7,6 +7,7 @@
 
 use super::object::Owned;
 use super::pattern;
+use super::siblings;
 use super::state::{Names, Shim, State};
 use super::text::is_text;
 use crate::python::ffi;
@@ -108,21 +109,50 @@ impl Where {
     }
 }
 
-/// Where the caller's frame says, if it is a stock dispatcher's; `Plain` for everybody else.
+/// Who calls without a path.
+pub(super) enum Caller {
+    /// Whose frame says where to look.
+    At(Where),
+    /// A module of this handler's directory (a string), where the shim has to say what an import statement would mean.
+    Page(Owned),
+}
+
+/// Where the caller's frame says, if it is a stock dispatcher's; what an import statement would mean in a module of a
+/// handler's directory; `Plain` for everybody else.
 ///
 /// # Safety
-/// The GIL is held.
+/// The GIL is held and `name` is text.
 #[inline]
-pub(super) unsafe fn from_frame(state: &State) -> Where {
+pub(super) unsafe fn from_frame(state: &State, name: *mut ffi::PyObject) -> Option<Caller> {
     // SAFETY: borrowed from the running frame; NULL if there is none.
     let globals = unsafe { ffi::PyEval_GetGlobals() };
-    let caller = match state.shim.borrow().as_ref() {
+    let dispatcher = match state.shim.borrow().as_ref() {
         Some(Shim { apache, .. }) if apache.as_ptr() == globals => from_dispatcher,
         Some(Shim { wsgi, .. }) if wsgi.as_ptr() == globals => from_wsgi,
-        _ => return Where::Plain,
+        _ if !state.has_scopes.get() => return Some(Caller::At(Where::Plain)),
+        // SAFETY: the GIL is held; a dict or NULL.
+        _ => return unsafe { from_module(state, globals, name) },
     };
     // SAFETY: the GIL is held, in a Python frame.
-    unsafe { from_python_path(&state.names).or_else(|| caller(&state.names)).unwrap_or(Where::Plain) }
+    let place = unsafe { from_python_path(&state.names).or_else(|| dispatcher(&state.names)) };
+    Some(Caller::At(place.unwrap_or(Where::Plain)))
+}
+
+/// # Safety
+/// The GIL is held, `globals` is a dict or NULL, and `name` is text.
+#[inline(never)]
+unsafe fn from_module(state: &State, globals: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Option<Caller> {
+    // SAFETY: as the caller promises; what is borrowed from a dict is used before anything else runs.
+    unsafe {
+        let Some(scope) = siblings::scope_of(state, globals, name).ok()? else { return Some(Caller::At(Where::Plain)) };
+        let place = Where::Directory(scope.directory);
+        // Found there before.
+        let known = place.names(state).is_some_and(|names| !ffi::PyDict_GetItemWithError(names, name).is_null());
+        match place {
+            Where::Directory(directory) if !known => Some(Caller::Page(directory)),
+            place => Some(Caller::At(place)),
+        }
+    }
 }
 
 /// Whether the caller is a stock dispatcher.

@@ -1,6 +1,6 @@
 //! `import_module` itself. A hit is answered here, without a line of Python; everything else goes to the shim.
 
-use super::caller::{self, Where};
+use super::caller::{self, Caller, Where};
 use super::content::compare;
 use super::files::{version_of, without_gil};
 use super::object::{Owned, as_number, raise, truth};
@@ -36,11 +36,15 @@ pub(super) unsafe fn import_module<'a>(
             let Some(autoreload) = truth(asked.autoreload) else { return std::ptr::null_mut() };
             autoreload
         };
-        let Some(from) = asked.from(state) else { return std::ptr::null_mut() };
-        match hit(state, &from, asked.name, autoreload) {
-            Some(module) => module.into_ptr(),
-            None => load(state, &from, &asked, autoreload),
-        }
+        let Some(caller) = asked.caller(state) else { return std::ptr::null_mut() };
+        let (kind, place) = match &caller {
+            Caller::At(from) => match hit(state, from, asked.name, autoreload) {
+                Some(module) => return module.into_ptr(),
+                None => (from.kind(), from.object()),
+            },
+            Caller::Page(directory) => (Where::Plain.kind(), Some(directory)),
+        };
+        load(state, kind, place, &asked, autoreload)
     }
 }
 
@@ -159,7 +163,7 @@ fn tick() -> u64 {
 
 /// # Safety
 /// The GIL is held and the arguments are alive.
-unsafe fn load(state: &State, from: &Where, asked: &Asked, autoreload: bool) -> *mut ffi::PyObject {
+unsafe fn load(state: &State, kind: i64, place: Option<&Owned>, asked: &Asked, autoreload: bool) -> *mut ffi::PyObject {
     // SAFETY: as the caller promises; every new reference is owned until the call is over.
     unsafe {
         let shim = state.shim.borrow().as_ref().and_then(|shim| Owned::from_borrowed(shim.load.as_ptr()));
@@ -168,14 +172,14 @@ unsafe fn load(state: &State, from: &Where, asked: &Asked, autoreload: bool) -> 
             return std::ptr::null_mut();
         };
         let or_none = |object: *mut ffi::PyObject| if object.is_null() { ffi::Py_None() } else { object };
-        let Some(kind) = Owned::from_new(ffi::PyLong_FromLongLong(from.kind())) else { return std::ptr::null_mut() };
+        let Some(kind) = Owned::from_new(ffi::PyLong_FromLongLong(kind)) else { return std::ptr::null_mut() };
         let Some(reload) = Owned::from_new(ffi::PyBool_FromLong(autoreload.into())) else {
             return std::ptr::null_mut();
         };
         let Some(dispatched) = Owned::from_new(ffi::PyBool_FromLong(caller::is_dispatcher(state).into())) else {
             return std::ptr::null_mut();
         };
-        let place = from.object().map_or(ffi::Py_None(), Owned::as_ptr);
+        let place = place.map_or(ffi::Py_None(), Owned::as_ptr);
         let loaded = ffi::PyObject_CallFunctionObjArgs(
             shim.as_ptr(),
             asked.name,
@@ -257,11 +261,11 @@ impl Asked {
     /// # Safety
     /// The GIL is held.
     #[inline]
-    unsafe fn from(&self, state: &State) -> Option<Where> {
+    unsafe fn caller(&self, state: &State) -> Option<Caller> {
         // SAFETY: live objects under the GIL.
         unsafe {
             if self.path.is_null() || self.path == ffi::Py_None() || !truth(self.path)? {
-                return Some(caller::from_frame(state));
+                return caller::from_frame(state, self.name);
             }
             let items = match text::directory(self.path) {
                 // A string is a sequence of its letters, and was surely meant as one directory.
@@ -270,7 +274,7 @@ impl Asked {
                 // The one time that it is read: an iterator gives what it has once.
                 None => Owned::from_new(ffi::PySequence_Tuple(self.path)),
             };
-            items.map(Where::Path)
+            items.map(|items| Caller::At(Where::Path(items)))
         }
     }
 }

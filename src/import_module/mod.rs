@@ -57,6 +57,7 @@ mod pattern;
 mod question;
 mod run;
 mod siblings;
+mod stack;
 mod state;
 mod steps;
 mod table;

@@ -6,6 +6,7 @@ use super::content::{content_of, look};
 use super::errors::Pending;
 use super::files::from_tuple;
 use super::object::{Owned, file_name, none, raise, truth};
+use super::stack;
 use super::state::{Loaded, State};
 use super::steps;
 use super::text;
@@ -47,6 +48,14 @@ pub(super) unsafe fn run_module(state: &State, given: [*mut ffi::PyObject; 9]) -
             return None;
         };
         let (file, again) = (file_name(file)?, truth(again)?);
+        if stack::is_short() {
+            #[cfg(feature = "python3")]
+            let kind = ffi::PyExc_RecursionError;
+            #[cfg(not(feature = "python3"))]
+            let kind = ffi::PyExc_RuntimeError;
+            raise(kind, "maximum recursion depth exceeded: the thread's stack is too small for more imports");
+            return None;
+        }
         let (lives, seen) = look(&file);
         let modules = ffi::PyImport_GetModuleDict();
         let there = ffi::PyDict_GetItemWithError(modules, name);
@@ -108,7 +117,8 @@ unsafe fn call(state: &State, runner: *mut ffi::PyObject, module: *mut ffi::PyOb
     }
 }
 
-/// What `sys.modules` has under the name after the run: a module may have put something else in its place.
+/// What `sys.modules` has under the name after the run: a module may have put something else in its place. None there
+/// ends an import statement too.
 ///
 /// # Safety
 /// The GIL is held.
@@ -116,13 +126,15 @@ unsafe fn still_there(modules: *mut ffi::PyObject, name: *mut ffi::PyObject) -> 
     // SAFETY: live objects.
     unsafe {
         let served = Owned::from_borrowed(ffi::PyDict_GetItemWithError(modules, name));
-        if served.is_none() {
-            let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name)).unwrap_or_default();
-            let text = format!("module '{}' has taken itself out of sys.modules", String::from_utf8_lossy(&name));
-            ffi::PyErr_Clear();
-            raise(ffi::PyExc_ImportError, &text);
-        }
-        served
+        let problem = match &served {
+            None => "has taken itself out of sys.modules",
+            Some(served) if served.as_ptr() == ffi::Py_None() => "has put None into sys.modules in its own place",
+            _ => return served,
+        };
+        let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name)).unwrap_or_default();
+        ffi::PyErr_Clear();
+        raise(ffi::PyExc_ImportError, &format!("module '{}' {problem}", String::from_utf8_lossy(&name)));
+        None
     }
 }
 

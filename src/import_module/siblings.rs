@@ -29,6 +29,7 @@ pub(super) unsafe extern "C" fn scope(
         {
             return null_mut();
         }
+        state.has_scopes.set(true);
         none()
     }
 }
@@ -140,33 +141,14 @@ unsafe fn meant(state: &State, given: &[*mut ffi::PyObject], sibling: &Owned) ->
             [name] => (name, ffi::PyEval_GetGlobals()),
             [] => return Ok(None),
         };
-        if globals.is_null() {
+        if !text::is_text(name) || given.get(4).is_some_and(|&level| level_is_up(level)) {
             return Ok(None);
         }
-        if !text::is_text(name)
-            || ffi::PyDict_Check(globals) == 0
-            || given.get(4).is_some_and(|&level| level_is_up(level))
-        {
-            return Ok(None);
-        }
-        let importer = ffi::PyDict_GetItemWithError(globals, state.names.dunder_name.as_ptr());
-        if importer.is_null() || !text::is_text(importer) {
-            return Ok(None);
-        }
-        let Some(of) = top_of(importer) else { return Err(()) };
-        let directory = ffi::PyDict_GetItemWithError(state.scopes.as_ptr(), of.as_ptr());
-        if directory.is_null() {
-            return Ok(None);
-        }
-        let Some(top) = top_of(name) else { return Err(()) };
-        let there = !ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), top.as_ptr()).is_null();
-        let contested = !ffi::PyDict_GetItemWithError(state.contested.as_ptr(), top.as_ptr()).is_null();
-        if there && !contested {
-            return Ok(None);
-        }
+        let Some(Scope { importer, directory, top }) = scope_of(state, globals, name)? else { return Ok(None) };
         let none = null_mut::<ffi::PyObject>();
         let function = sibling.as_ptr();
-        let answer = ffi::PyObject_CallFunctionObjArgs(function, top.as_ptr(), directory, importer, none);
+        let answer =
+            ffi::PyObject_CallFunctionObjArgs(function, top.as_ptr(), directory.as_ptr(), importer.as_ptr(), none);
         let answer = steps::finish(state, Owned::from_new(answer)).ok_or(())?;
         if answer.as_ptr() == ffi::Py_None() {
             return Ok(None);
@@ -176,6 +158,46 @@ unsafe fn meant(state: &State, given: &[*mut ffi::PyObject], sibling: &Owned) ->
         let meant = [answer, name[top.len()..].to_vec()].concat();
         let meant = String::from_utf8(meant).map_err(|_| ())?;
         text::new(&meant).map(Some).ok_or(())
+    }
+}
+
+/// An import in a module of a handler's directory, of a name that may be that directory's.
+pub(super) struct Scope {
+    /// The name of the module.
+    importer: Owned,
+    /// The directory.
+    pub(super) directory: Owned,
+    /// The name without its parts after the first.
+    top: Owned,
+}
+
+/// None if the name means in code with these globals what it means everywhere. An exception is set on failure.
+///
+/// # Safety
+/// The GIL is held, `globals` is alive or NULL, and `name` is text.
+#[inline]
+pub(super) unsafe fn scope_of(
+    state: &State,
+    globals: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+) -> Result<Option<Scope>, ()> {
+    // SAFETY: as the caller promises; what is borrowed from a dict is owned before anything else runs.
+    unsafe {
+        if globals.is_null() || ffi::PyDict_Check(globals) == 0 {
+            return Ok(None);
+        }
+        let importer = ffi::PyDict_GetItemWithError(globals, state.names.dunder_name.as_ptr());
+        if importer.is_null() || !text::is_text(importer) {
+            return Ok(None);
+        }
+        let importer = Owned::from_borrowed(importer).ok_or(())?;
+        let of = top_of(importer.as_ptr()).ok_or(())?;
+        let directory = ffi::PyDict_GetItemWithError(state.scopes.as_ptr(), of.as_ptr());
+        let Some(directory) = Owned::from_borrowed(directory) else { return Ok(None) };
+        let top = top_of(name).ok_or(())?;
+        let there = !ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), top.as_ptr()).is_null();
+        let contested = !ffi::PyDict_GetItemWithError(state.contested.as_ptr(), top.as_ptr()).is_null();
+        Ok(if there && !contested { None } else { Some(Scope { importer, directory, top }) })
     }
 }
 

@@ -81,6 +81,8 @@ pub(super) struct State {
     /// are asked for by.
     pub(super) scopes: Owned,
     pub(super) contested: Owned,
+    /// Whether there are any.
+    pub(super) has_scopes: Cell<bool>,
     /// `__import__` as it was, and the shim's function that says what an import statement means.
     pub(super) imports: RefCell<Option<[Owned; 2]>>,
     /// File to version, of what import statements run; see `noting`.
@@ -132,6 +134,7 @@ impl State {
                 expressions: Owned::from_new(ffi::PyDict_New())?,
                 scopes: Owned::from_new(ffi::PyDict_New())?,
                 contested: Owned::from_new(ffi::PyDict_New())?,
+                has_scopes: Cell::new(false),
                 imports: RefCell::default(),
                 #[cfg(not(feature = "python3"))]
                 imported: Owned::from_new(ffi::PyDict_New())?,

@@ -55,6 +55,20 @@ def chains_of_import_module_ended_early():
 
 
 @case
+def a_chain_was_too_long_for_a_small_stack():
+    """The thread's own stack came to its end before the limit of frames did: a crash."""
+    here = chain('small')
+    sys.path.remove(here.path)
+    before = threading.stack_size(512 << 10)
+    try:
+        error = together(lambda: import_module('small0', path=[here.path]))[0].error
+    finally:
+        threading.stack_size(before)
+    assert isinstance(error, RuntimeError), error
+    assert not [name for name in sys.modules if name.startswith('small')]
+
+
+@case
 def warnings_named_a_file_of_ours():
     here = Directory(False)
     here.write('page.py', 'import warns\n')

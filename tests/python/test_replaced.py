@@ -52,6 +52,16 @@ def a_module_replaces_itself_during_a_request():
 
 
 @case
+def a_module_that_puts_none_in_its_own_place():
+    """It was looked for 1000 times."""
+    here = Directory()
+    here.write('nothing.py', 'import harness, sys\nharness.ran("nothing")\nsys.modules[__name__] = None\n')
+    error = raises(ImportError, import_module, 'nothing')
+    assert 'has put None into sys.modules' in str(error), error
+    assert runs['nothing'] == 1 and 'nothing' not in sys.modules, runs
+
+
+@case
 def what_replaced_a_module_is_no_place_for_its_code():
     for here in sites(2, {'page': PAGE % {'name': 'later'}, 'later': SELF}):
         one = page(here)

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from harness import Directory, Request, apache, case, import_module, raises, run, runs, together
+from harness import Directory, Request, apache, case, import_module, lines, raises, run, runs, together
 from mod_python import wsgi
 
 SOURCE = 'import harness\nharness.ran(__file__)\nwhere = __file__\n'
@@ -148,6 +148,58 @@ def symbolic_links_keep_their_own_modules():
     results = together(*[lambda here=here: import_module('linked', path=[here.path]) for here in (one, two) * 4])
     for result in results:
         result.get()
+
+
+ASKS = '''import harness, sys
+def helper(**keywords):
+    return harness.import_module("helper", **keywords)
+def plainly():
+    import helper
+    return helper
+def part():
+    return harness.import_module("tools.part")
+def path():
+    return harness.import_module("posixpath")
+'''
+
+
+@case
+def import_module_in_a_page_gave_the_first_directorys_module():
+    sites = [Directory(False), Directory(False)]
+    for here in sites:
+        here.write('asks.py', ASKS)
+        here.write('helper.py', SOURCE)
+        here.write('posixpath.py', SOURCE)
+        here.write('tools/__init__.py', '')
+        here.write('tools/part.py', SOURCE)
+    for here in sites + sites:
+        page = handle('asks', here.path + '/')
+        for ask, file in ((page.helper, 'helper.py'), (page.plainly, 'helper.py'), (page.part, 'tools/part.py')):
+            assert ask().where == here.file(file), (ask().where, file)
+        assert page.helper() is page.plainly() and page.helper(autoreload=0) is page.helper()
+        # What Python has imported is nobody's.
+        assert page.path() is os.path
+    assert [runs[here.file(name)] for here in sites for name in ('helper.py', 'tools/part.py')] == [1] * 4
+    # It looks for changes, as ever, and says so where it is asked to.
+    page = handle('asks', sites[1].path)
+    sites[1].write('helper.py', SOURCE + 'value = 2\n')
+    assert page.helper(log=1).value == 2 and not hasattr(handle('asks', sites[0].path).helper(), 'value')
+    assert "mod_python: (Re)importing module 'helper'" in lines(apache.APLOG_NOERRNO | apache.APLOG_NOTICE)
+
+
+@case
+def a_page_asks_for_what_its_directory_does_not_have():
+    one, two = Directory(False), Directory(False)
+    for here in (one, two):
+        here.write('lends.py', 'import harness\ndef lent():\n    return harness.import_module("lent")\n')
+        sys.path.append(here.path)
+    one.write('lent.py', SOURCE)
+    pages = [handle('lends', here.path) for here in (one, two)]
+    assert [page.lent().where for page in pages] == [one.file('lent.py')] * 2
+    # It has one from now on.
+    two.write('lent.py', SOURCE)
+    assert [page.lent().where for page in pages] == [here.file('lent.py') for here in (one, two)]
+    raises(ImportError, import_module, 'lendsnothing')
 
 
 @case
