@@ -161,6 +161,9 @@ class Attempt(object):
         self.name = name
         self.found = found
         self.autoreload = autoreload
+        if found.directory is None:
+            # Asked for plainly now, but a page's: what runs has the private name too.
+            found.directory = private.directory_of(found)
 
     def failed(self, error):
         """What is left to those who waited."""

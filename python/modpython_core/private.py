@@ -72,6 +72,14 @@ def _rename(namespace, name, private, depth):
                 _rename(vars(value), name, private, depth + 1)
 
 
+def directory_of(found):
+    """The handler's directory of a file that has a module under its private name; None if it has none."""
+    if '.' in found.name or names.private(found) not in sys.modules:
+        return None
+    directory = place_of(found.file)[0]
+    return directory if siblings.knows(directory) else None
+
+
 def forget(found):
     """The module that the file gave is no longer under its own name: nor is it to be had by the private one."""
     private, known = names.private(found), core.running(found.key)

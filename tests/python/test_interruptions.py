@@ -75,7 +75,9 @@ def the_lock_of_a_file_leaked_at_a_first_load():
 
     def check():
         # Another thread gets it, and a plain import does.
-        results = together(lambda: import_module('limited').value, lambda: __import__('limited').value)
+        asks = [lambda: import_module('limited').value, lambda: __import__('limited').value]
+        # A plain import of Python 2 may hand out what is running, and so is not to race it.
+        results = together(asks[0]) + together(asks[1]) if PYTHON2 else together(*asks)
         assert [result.get() for result in results] == [1, 1]
         assert not PYTHON2 and not sys.modules['limited'].__spec__._initializing or PYTHON2
 

@@ -47,6 +47,7 @@ except BaseException:
 sibling = tools.where
 '''
 
+ASKER = 'import harness\ndef ask(**keywords):\n    return harness.import_module("tools", **keywords)\n'
 NAMES = ['index', 'page', 'shop', 'wave', 'tools']
 ZIPPED = {'index': 'index.py', 'wave': 'wave.py', 'shop': 'shop/__init__.py', 'shop.part': 'shop/part.py'}
 PART = '''from __future__ import absolute_import
@@ -106,6 +107,7 @@ class World(object):
                 sys.path.insert(0, here.path)
         self.files = {}
         for here in self.directories:
+            here.write('asker.py', ASKER)
             for name in NAMES:
                 tail = name + '/__init__.py' if name == 'shop' else name + '.py'
                 self.files[here.path, name] = File(here.file(tail))
@@ -226,9 +228,13 @@ class Call(object):
         self.file = world.files[self.where]
         self.autoreload = dice.random() < 0.8
         self.by = dice.random()
+        # In a page, without a path.
+        self.in_page = self.where[1] == 'tools' and self.file.number is not None and dice.random() < 0.5
 
     def ask(self):
         directory = self.where[0]
+        if self.in_page:
+            return import_module('asker', path=[directory]).ask(autoreload=self.autoreload)
         way = [directory] if self.by < 0.6 else (directory,) if self.by < 0.8 else '/' + directory + '/.'
         return import_module(self.where[1], autoreload=self.autoreload, path=way)
 

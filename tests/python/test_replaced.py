@@ -62,6 +62,17 @@ def a_module_that_puts_none_in_its_own_place():
 
 
 @case
+def a_plain_call_left_the_old_module_under_its_private_name():
+    here = Directory()
+    here.write('lazy.py', 'value = "file"\n')
+    assert import_module('lazy', path=[here.path]).value == 'file'
+    alias = [name for name, module in sys.modules.items() if module is sys.modules['lazy'] and name != 'lazy']
+    here.write('lazy.py', SELF + 'setup()\n')
+    other = import_module('lazy')
+    assert other.value == 'other' and [sys.modules[name] for name in alias] == [other], (other, alias)
+
+
+@case
 def what_replaced_a_module_is_no_place_for_its_code():
     for here in sites(2, {'page': PAGE % {'name': 'later'}, 'later': SELF}):
         one = page(here)
