@@ -56,6 +56,11 @@ def find(name, directories, in_package=False):
     return None
 
 
+def find_file(name, directories):
+    """The file for a top-level name in these directories, in their order, or None."""
+    return find(name, directories)
+
+
 def find_anywhere(name):
     """The file for a top-level name where `import` would find it; something without a file; or None."""
     return _search(name, None)

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+import threading
 import time
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder, SOURCE_SUFFIXES
 
@@ -47,16 +48,110 @@ class Found(object):
         return module is not None and module is self.stale
 
 
+class Claimed(object):
+    """What a finder of the site has under that name, elsewhere or in no file: an import statement gives that, though there
+    is a file of that name."""
+
+
+def find_file(name, directories):
+    """The file for a top-level name in these directories, in their order, or None. No finder of the site is asked: it
+    has to be asked once alone, by whoever loads."""
+    directories = _usable(directories)
+    return _found(name, PathFinder.find_spec(name, directories) or _look_again(name, directories), directories, False)
+
+
 def find(name, directories, in_package=False):
-    """The file for a name (its last part) in these directories, in their order, or None."""
-    directories = [str(entry) for entry in directories if '\0' not in str(entry)]
+    """The file for a name (its last part) in these directories, in their order; Claimed; or None."""
+    directories = _usable(directories)
+    site = _Site(name, directories)
     for finder in list(sys.meta_path):
         if finder in (BuiltinImporter, FrozenImporter) or getattr(finder, 'is_of_modpython_core', False):
             continue
-        found = _found(name, _ask(finder, name, directories), directories, in_package)
+        if in_package or finder is PathFinder:
+            found = _found(name, _ask(finder, name, directories), directories, in_package)
+        else:
+            found = site.found_by(finder)
         if found is not None:
             return found
     return _found(name, _look_again(name, directories), directories, in_package)
+
+
+def _usable(directories):
+    return [str(entry) for entry in directories if '\0' not in str(entry)]
+
+
+class _Site(object):
+    """One look for a top-level name by the finders that the site has put into sys.meta_path."""
+
+    def __init__(self, name, directories):
+        self.name = name
+        self.directories = directories
+        self._own = self._everywhere = False
+
+    def found_by(self, finder):
+        """As an import statement asks it, with no path. A finder that goes on to ask others is to meet what is in the
+        directories, and not what another handler's has under that name."""
+        looked_for = getattr(_looked_for, 'by_name', None)
+        if looked_for is None:
+            looked_for = _looked_for.by_name = {}
+        before = looked_for.get(self.name)
+        looked_for[self.name] = self.directories
+        try:
+            spec = _ask(finder, self.name, None)
+        finally:
+            looked_for[self.name] = before
+            if before is None:
+                del looked_for[self.name]
+        found = _found(self.name, spec, self.directories, False)
+        if found is None and not self._is_seen_by_statements():
+            found = _found(self.name, _ask(finder, self.name, self.directories), self.directories, False)
+        if found is not None or spec is None or self.own() is None:
+            return found
+        everywhere = self.everywhere()
+        if everywhere is not None and spec.has_location and spec.origin == everywhere.origin:
+            return None  # It has found what an import statement would without it: another directory's.
+        return Claimed()
+
+    def own(self):
+        """What is in the directories."""
+        if self._own is False:
+            self._own = PathFinder.find_spec(self.name, self.directories)
+        return self._own
+
+    def everywhere(self):
+        """What is in sys.path."""
+        if self._everywhere is False:
+            self._everywhere = PathFinder.find_spec(self.name)
+        return self._everywhere
+
+    def _is_seen_by_statements(self):
+        if self.own() is None:
+            entries = [entry.rstrip('/') for entry in list(sys.path) if isinstance(entry, str)]
+            return all(directory.rstrip('/') in entries for directory in self.directories)
+        everywhere = self.everywhere()
+        return everywhere is not None and everywhere.origin == self.own().origin
+
+
+# By thread: the name that a finder of the site is asked for, and the directories that it is to be found in.
+_looked_for = threading.local()
+
+
+class LookedFor(object):
+    """Stands before PathFinder, for finders of the site that ask all others."""
+
+    is_of_modpython_core = True
+
+    def find_spec(self, name, path=None, target=None):
+        looked_for = getattr(_looked_for, 'by_name', None)
+        if path is not None or not looked_for or name not in looked_for:
+            return None
+        return PathFinder.find_spec(name, looked_for[name])
+
+
+def before_path_finder(finder):
+    """Puts a finder where it is asked by who goes on to ask others, and still before what finds files."""
+    place = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
+    sys.meta_path.insert(place, finder)
 
 
 def find_anywhere(name):
@@ -76,7 +171,11 @@ def find_anywhere(name):
 
 def _ask(finder, name, directories):
     find_spec = getattr(finder, 'find_spec', None)
-    return find_spec(name, directories) if find_spec else None
+    if find_spec is not None:
+        return find_spec(name, directories)
+    # The protocol of before, which import statements honour up to Python 3.11.
+    find_legacy = getattr(importlib._bootstrap, '_find_spec_legacy', None)
+    return find_legacy(finder, name, directories) if find_legacy and hasattr(finder, 'find_module') else None
 
 
 def _found(name, spec, directories, in_package):

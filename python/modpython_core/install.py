@@ -5,8 +5,8 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, first_use, importer33, loading, names, others, platform, private, queries, search
-from modpython_core import sessions, siblings, ssi
+from modpython_core import finding, first_use, importer33, loading, names, others, platform, private, queries
+from modpython_core import running, search, sessions, siblings, ssi
 from modpython_core import wsgi as mended_wsgi
 from modpython_core.remedies import cures
 
@@ -17,7 +17,7 @@ _stock = []
 def install(apache, core):
     """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
     loading.apache = apache
-    loading.core = others.core = platform.core = names.core = search.core = siblings.core = private.core = core
+    loading.core = others.core = platform.core = running.core = names.core = search.core = siblings.core = private.core = core
     private.load = siblings.load = loading.load
     loading.seconds_alone = _seconds_alone()
     if not _prepared:
@@ -32,8 +32,10 @@ def install(apache, core):
     if not _prepared:
         platform.watch_forks()
         platform.stand_deadlocks()
-        platform.note_imports()
+        running.note_imports()
         platform.find_private_names(private.Finder())
+        if hasattr(finding, 'LookedFor'):
+            finding.before_path_finder(finding.LookedFor())
         _prepared.append(True)
     queries.mend(apache)
     sessions.mend_when_imported()

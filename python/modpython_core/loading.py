@@ -12,7 +12,7 @@ from __future__ import absolute_import
 import sys
 from functools import partial
 
-from modpython_core import cgihandler, names, others, platform, private, search, siblings, wsgi
+from modpython_core import cgihandler, names, others, platform, private, running, search, siblings, wsgi
 from modpython_core.failures import Failure, printable
 
 core = None
@@ -220,7 +220,7 @@ class Attempt(object):
         """The file has changed. None if another module has come in the place of the one that it gave."""
         if sys.modules.get(sys_name) is not served:
             return None
-        unreadable = platform.unreadable(self.found)
+        unreadable = running.unreadable(self.found)
         if unreadable is not None:
             core.link(self.request.kind, self.request.where, self.name, self.found.key)
             return _as_before(self.request, self.name, unreadable)
@@ -230,7 +230,7 @@ class Attempt(object):
             run = self.run(sys_name, ran, served, True)
         else:
             # The module has put something else in its place (a facade, a lazy module), which knows nothing of its code.
-            run = self.run(sys_name, platform.new_module(self.found, sys_name), served, False)
+            run = self.run(sys_name, running.new_module(self.found, sys_name), served, False)
         return run if stock_reloads or version is None else self.unless_it_fails(run, version)
 
     def unless_it_fails(self, run, version):
@@ -261,23 +261,23 @@ class Attempt(object):
             return self.replacement(sys_name) if is_replaced else None
         if current is None or found.replaces(current) or from_outside and self.is_wreck(current):
             names.make_room(found, sys_name)
-            return self.run(sys_name, platform.new_module(found, sys_name), current, False)
+            return self.run(sys_name, running.new_module(found, sys_name), current, False)
         if platform.is_initialising(current):
             # A plain import of this file, by this thread or by one that waits for it, is what we are inside of; in
             # Python 2 one may also have begun since we have waited for the end of those there were.
             return None if from_outside else current
         # A plain import has run the file; once is enough, unless it has changed since.
-        version = platform.version_at_import(found, current)
+        version = running.version_at_import(found, current)
         if self.autoreload and version is not None and version != core.version(found.key):
-            if platform.unreadable(found) is None:
+            if running.unreadable(found) is None:
                 if platform.is_plain(current):
                     return self.run(sys_name, current, current, True)
-                return self.run(sys_name, platform.new_module(found, sys_name), current, False)
+                return self.run(sys_name, running.new_module(found, sys_name), current, False)
         if found.directory:
             siblings.belongs(found, sys_name)
             private.give(found, sys_name, sys.modules)
         self.mend(sys_name, current)
-        self.adopt(sys_name, current, version or platform.watched(found))
+        self.adopt(sys_name, current, version or running.watched(found))
         return current
 
     def replacement(self, sys_name):
@@ -285,7 +285,7 @@ class Attempt(object):
         current = sys.modules.get(sys_name)
         if current is None:
             raise platform.not_found(self.name)
-        self.adopt(sys_name, current, platform.watched(self.found))
+        self.adopt(sys_name, current, running.watched(self.found))
         return current
 
     def adopt(self, sys_name, module, version):
@@ -313,8 +313,8 @@ class Attempt(object):
 
         def run(module):
             if again:
-                platform.complete(found, module, sys_name)
-            version = yield platform.run(found, module, again)
+                running.complete(found, module, sys_name)
+            version = yield running.run(found, module, again)
             if before is not None:
                 private.give(found, sys_name, before)
             self.mend(sys_name, module)

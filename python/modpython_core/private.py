@@ -11,7 +11,7 @@ import os
 import sys
 import types
 
-from modpython_core import finding, names, platform, search, sessions, siblings
+from modpython_core import finding, names, platform, running, search, sessions, siblings
 
 # The kinds of classes; with functions they are what is pickled by name.
 _CLASSES = (type, getattr(types, 'ClassType', type))
@@ -105,7 +105,7 @@ def source(private):
     while page is not None:
         beside = os.path.dirname(page.f_globals.get('__file__') or '')
         if siblings.knows(beside):
-            found = finding.find(name, [beside])
+            found = finding.find_file(name, [beside])
             return (beside, name) if found is not None and found.directory == beside else None
         page = page.f_back
     return None
@@ -156,7 +156,7 @@ class Finder(object):
         found = finding.found_for(known, name) if platform.is_plain(known) else None
         if found is not None:
             # reload() is to run it again.
-            core.drive(platform.run(found, known, True))
+            core.drive(running.run(found, known, True))
             return known
         parent, _, last = name.rpartition('.')
         if parent:

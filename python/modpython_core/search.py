@@ -33,7 +33,13 @@ def locate(name, kind, where, parent):
     if parent is not None:
         return _in_package(name, parent)
     if kind != PLAIN:
-        found = finding.find(name, _directories(kind, where))
+        directories = _directories(kind, where)
+        found = finding.find(name, directories)
+        if found is not None and not hasattr(found, 'key'):
+            # What a finder of the site claims is what stock gives, but where stock looks at the given files alone.
+            if kind != PATH or goes_on_elsewhere:
+                return _plainly(name)
+            found = finding.find_file(name, directories)
         if found is not None:
             if kind == EXPRESSION or found.directory in finding.original_path:
                 # The server's own path, to which PythonPath belongs.

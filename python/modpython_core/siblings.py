@@ -38,7 +38,7 @@ def belongs(found, sys_name):
     if len(_directories) == 1:
         builtins.__import__ = core.watch_imports(builtins.__import__, sibling)
         if hasattr(finding, 'OneModule'):
-            sys.meta_path.insert(_before_path_finder(), finding.OneModule(core))
+            finding.before_path_finder(finding.OneModule(core))
 
 
 def knows(directory):
@@ -103,10 +103,6 @@ def _is_on_path(directory):
     return any(isinstance(entry, str) and entry.rstrip('/') == directory for entry in list(sys.path))
 
 
-def _before_path_finder():
-    return sys.meta_path.index(finding.PathFinder) if finding.PathFinder in sys.meta_path else len(sys.meta_path)
-
-
 def sibling(top, directory, importer):
     """The name in sys.modules of what `import top` in a module of that directory means; None for what it always means."""
     # Where the stock core reloads nothing, a new release comes as a whole: a page that is run again does not get the
@@ -133,17 +129,17 @@ def place(top, directory):
 def _meant(top, directory, reloading):
     """The file that `import top` means in a module of that directory, and where it is looked for; None for what that
     always means."""
-    found = finding.find(top, [directory])
+    found = finding.find_file(top, [directory])
     if found is None or found.directory is None:
         return None
     before = _before(directory)
     if before:
-        found = finding.find(top, before + [directory]) or found
+        found = finding.find_file(top, before + [directory]) or found
     kind, where = search.DIRECTORY, found.directory
     if found.is_namespace:
         # What has no code gives way to a module of any entry of sys.path, or is one package with those of its name.
         kind, where = search.PATH, _own_path(directory)
-        found = finding.find(top, where)
+        found = finding.find_file(top, where)
         if found is None or not found.is_namespace:
             return None
     present = sys.modules.get(top)

@@ -75,11 +75,12 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 19] = [
+const SHIM: [(&str, &str); 20] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
     ("modpython_core.finding", FINDING),
+    ("modpython_core.running", RUNNING),
     ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
     ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
     ("modpython_core.remedies", include_str!("../../python/modpython_core/remedies.py")),
@@ -105,6 +106,10 @@ const PLATFORM: &str = include_str!("../../python/modpython_core/platform3.py");
 const FINDING: &str = include_str!("../../python/modpython_core/finding2.py");
 #[cfg(feature = "python3")]
 const FINDING: &str = include_str!("../../python/modpython_core/finding3.py");
+#[cfg(not(feature = "python3"))]
+const RUNNING: &str = include_str!("../../python/modpython_core/running2.py");
+#[cfg(feature = "python3")]
+const RUNNING: &str = include_str!("../../python/modpython_core/running3.py");
 
 /// What runs the sources above as modules.
 const EMBEDDED: &std::ffi::CStr = match std::ffi::CStr::from_bytes_with_nul(

@@ -154,9 +154,9 @@ def who_does_not_want_a_reload_does_not_get_its_failure():
 def a_file_that_is_deleted_between_the_search_and_the_load():
     here = Directory()
     file = here.write('vanishing.py', 'value = 1\n')
-    platform = sys.modules['modpython_core.platform']
+    running = sys.modules['modpython_core.running']
     os.unlink(file)
-    error = raises(ImportError, platform.read, file)
+    error = raises(ImportError, running.read, file)
     assert file in str(error) and (PYTHON2 or error.path == file)
 
 
