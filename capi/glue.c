@@ -5,6 +5,7 @@
  * Compiled against Python's headers alone. Apache's and APR's declarations below state their published C interface.
  */
 #include "glue.h"
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,8 +47,9 @@ PyThreadState *mpc_glue_attached_state(void)
 PyObject *mpc_glue_private_int(long value)
 {
 #if PY_MAJOR_VERSION < 3
-    /* A subtype's allocator keeps no shared ones. */
-    PyObject *number = PyType_GenericAlloc(&PyInt_Type, 0);
+    /* A large one is not shared. It comes from the blocks of ints: the end of an int puts it into the list of free
+     * ones, which a full collection makes anew out of the blocks. Memory from elsewhere would be lost then. */
+    PyObject *number = PyInt_FromLong(LONG_MAX);
 
     if (number != NULL)
         ((PyIntObject *)number)->ob_ival = value;

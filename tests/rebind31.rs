@@ -48,6 +48,7 @@ scenarios! {
     nothing_of_a_request_is_left_in_the_thread
     threading_still_knows_its_main_thread
     the_handlers_result_is_the_threads_own
+    results_that_change_keep_no_memory
     states_of_ended_threads_are_destroyed
     more_interpreters_than_a_thread_keeps_states_of
     a_name_may_go_away
