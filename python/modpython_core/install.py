@@ -5,7 +5,7 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, first_use, importer33, loading, names, others, platform, private, queries
+from modpython_core import finding, first_use, importer33, loading, names, others, platform, private, python_path, queries
 from modpython_core import running, search, sessions, siblings, ssi
 from modpython_core import wsgi as mended_wsgi
 from modpython_core.remedies import cures
@@ -37,6 +37,7 @@ def install(apache, core):
         if hasattr(finding, 'LookedFor'):
             finding.before_path_finder(finding.LookedFor())
         _prepared.append(True)
+    python_path.mend(apache)
     queries.mend(apache)
     sessions.mend_when_imported()
     ssi.mend(apache)

@@ -75,7 +75,7 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 20] = [
+const SHIM: [(&str, &str); 21] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
@@ -89,6 +89,7 @@ const SHIM: [(&str, &str); 20] = [
     ("modpython_core.wsgi", include_str!("../../python/modpython_core/wsgi.py")),
     ("modpython_core.sessions", include_str!("../../python/modpython_core/sessions.py")),
     ("modpython_core.ssi", include_str!("../../python/modpython_core/ssi.py")),
+    ("modpython_core.python_path", include_str!("../../python/modpython_core/python_path.py")),
     ("modpython_core.queries", include_str!("../../python/modpython_core/queries.py")),
     ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
     ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),

@@ -24,6 +24,7 @@ pub const REMEDIES: &[&str] = &[
     "handler-lists",
     "importer",
     "parse-qsl",
+    "python-path",
     "queries",
     "reads",
     "results",

@@ -31,6 +31,12 @@ def pairs(req):
     return apache.OK
 
 
+def entries(req):
+    """How many entries sys.path has."""
+    req.write("%d" % len(sys.path))
+    return apache.OK
+
+
 def numbered(filter):
     """Writes many strings that nobody keeps, and has their memory used again before they are sent."""
     while filter.read():

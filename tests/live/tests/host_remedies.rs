@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use modpython_live::expect::{alone, clean_stop, shows_unless_cured};
+use modpython_live::expect::{all_good, alone, clean_stop, shows_unless_cured};
 use modpython_live::http;
 use modpython_live::load::Load;
 use modpython_live::observe;
@@ -103,6 +103,33 @@ fn pairs_of_a_query_are_given_up() {
         let _alone = alone();
         assert!(!keeps_pairs(Module::Relinked, ""));
     }
+}
+
+/// Whether `sys.path` is longer after many requests of two sections by turns, each with a PythonPath of its own.
+fn lengthens_sys_path(module: Module, disabled: &str) -> bool {
+    let sections: String = ["/one", "/two"]
+        .map(|place| {
+            let path = format!("PythonPath \"['/nowhere{place}'] + sys.path\"");
+            site::handler_in(place, "remedies::entries", &path)
+        })
+        .concat();
+    let server = start(module, disabled, &sections);
+    let path = |_, turn| if turn % 2 == 0 { "/one".to_owned() } else { "/two".to_owned() };
+    let ask = |times| {
+        let answers = Load::new(server.port(), 1).run_times(times, path).answers;
+        all_good(&answers);
+        answers.iter().map(|answer| answer.body.parse::<usize>().expect("a number")).max().expect("an answer")
+    };
+    // Each of the two children has seen both.
+    let (before, after) = (ask(40), ask(400));
+    println!("{module} {disabled}: {before} entries, then {after}");
+    after > before
+}
+
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn sys_path_stays_as_long_as_it_is() {
+    shows_unless_cured("python-path", 1, lengthens_sys_path);
 }
 
 const WILD: [&str; 2] = ["wild1", "wild2"];
