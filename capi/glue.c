@@ -115,6 +115,8 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
         items = ((PyTupleObject *)arguments)->ob_item;
         count = PyTuple_GET_SIZE(arguments);
     }
+    /* A read that has failed is of no other request: the string of this one may lie where that one's was. */
+    mpc_glue_failed_read = NULL;
     if (count > 0)
         mpc_method_is_dispatched(name, items[0]);
 #if PY_VERSION_HEX >= 0x03090000

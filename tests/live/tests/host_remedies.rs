@@ -1,5 +1,7 @@
 //! Remedies that can be left out one by one: what stock does, what ours does, and ours with that remedy left out.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use modpython_live::load::Load;
 use modpython_live::observe;
 use modpython_live::subject::only_where;
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Server, Setup, site, subject};
+use modpython_live::{Module, Mpm, Server, Setup, site, subject};
 
 const HOST: &str = "the test host has what these handlers use";
 const FLAG: &str = "restarted";
@@ -130,6 +132,33 @@ fn lengthens_sys_path(module: Module, disabled: &str) -> bool {
 #[ignore = "the host alone: make check-host"]
 fn sys_path_stays_as_long_as_it_is() {
     shows_unless_cured("python-path", 1, lengthens_sys_path);
+}
+
+/// A client hangs up when one byte of its body has come, and the next one's whole body is read by the same thread, into
+/// the same memory: that is no second attempt of the first read, which `reads` answers as that one was.
+#[test]
+#[ignore = "the host alone: make check-host"]
+fn a_body_is_read_after_a_client_has_hung_up() {
+    const LENGTH: usize = 1_000_000;
+    let _alone = alone();
+    only_where(subject().is_host(), HOST);
+    let server = Setup::new(Module::Relinked)
+        .mpm(Mpm::Worker, 1)
+        .preload("remedies")
+        .directives(&site::handler_in("/reads", "remedies::reads", ""))
+        .start()
+        .expect("a server");
+    let head = format!("POST /reads HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {LENGTH}\r\n\r\n");
+    let connect = || TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
+    for _ in 0..20 {
+        connect().write_all(format!("{head}x").as_bytes()).expect("a part of a request");
+        let mut stream = connect();
+        stream.write_all(format!("{head}{}", "x".repeat(LENGTH)).as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}\n{}", server.error_log());
+    }
+    clean_stop(server);
 }
 
 const WILD: [&str; 2] = ["wild1", "wild2"];
