@@ -24,7 +24,13 @@ command -v debootstrap >/dev/null || apt-get install -q -y --no-install-recommen
 } >/dev/null
 top=${FOLDER:-$(mktemp -d)}
 mkdir -p "$top"
-trap '[ -n "${KEEP:-}" ] || rm -rf "$top"' EXIT
+# An interrupted debootstrap leaves its mounts, and those are this machine's own: nothing is removed through them.
+discard() {
+    for mounted in proc sys; do ! mountpoint -q "$1/$mounted" || umount "$1/$mounted"; done
+    rm -rf --one-file-system "$1"
+}
+root=
+trap '[ -n "${KEEP:-}" ] || { [ -z "$root" ] || discard "$root"; rm -rf --one-file-system "$top"; }' EXIT
 trap 'exit 1' INT TERM
 
 fail() {
@@ -64,7 +70,7 @@ within() {
 # A bare machine of the release, with README's own prerequisites and a clone's files in /root/source.
 folder() {
     release=$1 root=$top/$suite rust='' log=$top/$suite.log begun=$(date +%s)
-    rm -rf "$root"
+    discard "$root"
     : >"$log"
     [ -n "$(own_targets)" ] || fail "apt on this machine knows no mirror of Debian: run apt-get update"
     mirror=$(own_targets | awk -v own="$codename" '$2 == own { print $1; exit }')
@@ -173,5 +179,5 @@ for suite; do
     bookworm | bullseye | sid) release "$suite" ;;
     *) fail 'there is no such suite' ;;
     esac
-    [ -n "${KEEP:-}" ] || rm -rf "$root"
+    [ -n "${KEEP:-}" ] || discard "$root"
 done
