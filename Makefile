@@ -149,8 +149,8 @@ if-there = if $(1) >/dev/null 2>&1; then set -x; $(3); else echo 'NOT RUN: $(2)'
 
 # Comment lines of more than 120 columns that there still are; no more of them.
 TOO_WIDE := 12
-SHELL_FILES = .ci/run $(wildcard packaging/*.sh tests/*/*.sh)
-PYTHON_FILES = python tests/python tests/live/python
+SHELL_FILES = .ci/run $(wildcard packaging/*.sh packaging/debian/*.p[or]*[a-z] packaging/debian/tests/serves tests/*/*.sh)
+PYTHON_FILES = python tests/python tests/live/python tests/suites
 lint: prerequisites-build
 	@$(call if-there,$(CARGO) fmt --version,the formatting: no rustfmt,$(CARGO) fmt --all --check)
 	@$(call if-there,$(CARGO) clippy --version,the lints: no clippy,\
@@ -272,7 +272,7 @@ else
 endif
 
 # Each release with what it brings, in a folder that is made anew.
-SUITES ?= bookworm-root bookworm-user bookworm bullseye sid
+SUITES ?= bookworm-root bookworm-user bookworm bullseye sid bookworm-packages bullseye-packages sid-packages
 check-suites:
 	sh tests/suites/run.sh $(SUITES)
 

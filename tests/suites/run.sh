@@ -7,6 +7,9 @@
 #     bookworm bullseye sid   with the release's own Apache, mod_python and Python: cold starts, changed files, files of
 #                             one name, graceful restarts, the tests in an embedded Python, a Flask application;
 #                             bullseye's Rust is too old, and this machine's is lent to it
+#     bookworm-packages, bullseye-packages, sid-packages
+#                             Debian's packages, built there: lintian, installation, upgrades and removal, what the
+#                             clients of a site lose meanwhile beside stock's own packages, autopkgtest
 #
 # The mirror, its key and how it is reached are those of this machine's apt; the crates are fetched with this machine's
 # cargo settings. FOLDER= names where the folders are made (default: a temporary one), KEEP=1 keeps them.
@@ -18,7 +21,8 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
     echo "run.sh: only root can make a debootstrap folder and run in it" >&2
     exit 1
 }
-[ $# -gt 0 ] || set -- bookworm-root bookworm-user bookworm bullseye sid
+[ $# -gt 0 ] || set -- bookworm-root bookworm-user bookworm bullseye sid \
+    bookworm-packages bullseye-packages sid-packages
 command -v debootstrap >/dev/null || apt-get install -q -y --no-install-recommends debootstrap >/dev/null || {
     apt-get update -q && apt-get install -q -y --no-install-recommends debootstrap
 } >/dev/null
@@ -171,12 +175,38 @@ release() {
     passed 'a Flask application'
 }
 
+packages() {
+    folder "$1"
+    lend_crates
+    [ "$1" != bullseye ] || lend_rust
+    installed='DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends'
+    within "cd /root/source && make prerequisites-demo && $installed build-essential debhelper fakeroot lintian autopkgtest" ||
+        fail 'what the packages are built and looked at with'
+    # The lent Rust is no package: the build's dependencies are not looked at.
+    within "cd /root/source && sh packaging/source-package.sh /root/packages && cd /root/packages/modpython-core-*/ &&
+        dpkg-buildpackage -us -uc ${rust:+-d}" || fail 'the packages are not built'
+    # Of an older release's lintian, the packaging is for a policy that it does not know yet.
+    within 'lintian --fail-on error,warning --suppress-tags newer-standards-version /root/packages/*.changes' || fail 'lintian'
+    passed "built: $(cd "$root/root/packages" && echo libmodpython-core0-py*[0-9]_*.deb); lintian has no error and no warning"
+    within 'cd /root/source && sh tests/suites/packages.sh /root/packages' || fail 'installation, upgrade and removal'
+    passed 'installed, switched, upgraded, removed and purged'
+    within 'cd /root/source && python3 tests/suites/losses.py /root/packages' || fail 'what clients lose'
+    grep '^losses: ' "$log"
+    passed 'clients lose no more than with stock'
+    # The folder is what keeps the test apart, and the null server of newer releases does not say so.
+    within 'cd /root/packages && autopkgtest --ignore-restrictions=isolation-container -B *.deb *.dsc -- null' ||
+        fail 'autopkgtest'
+    grep -q '^serves  *PASS$' "$log" || fail 'the autopkgtest did not run'
+    passed 'autopkgtest'
+}
+
 for suite; do
     log=/nonexistent
     case $suite in
     bookworm-root) bare_root ;;
     bookworm-user) bare_user ;;
     bookworm | bullseye | sid) release "$suite" ;;
+    bookworm-packages | bullseye-packages | sid-packages) packages "${suite%-packages}" ;;
     *) fail 'there is no such suite' ;;
     esac
     [ -n "${KEEP:-}" ] || discard "$root"
