@@ -21,6 +21,10 @@ core = None
 _lists = {}
 
 
+def evaluated(entries):
+    """Is told what a PythonPath expression gives, before a module is looked for there."""
+
+
 class Present(object):
     """A module that is at hand, and has no file to watch."""
 
@@ -64,7 +68,9 @@ def _directories(kind, where):
         entries = [platform.path_entry(entry) for entry in where]
         return [normal(entry) if isinstance(entry, type('')) else entry for entry in entries]
     if where not in _lists:
-        _lists[where] = _evaluate(where)
+        entries = _evaluate(where)
+        evaluated(entries)
+        _lists[where] = entries
     return _lists[where]
 
 

@@ -116,17 +116,29 @@ def sibling(top, directory, importer):
         return sys_name
     if platform.is_relative(top, importer):
         return None
-    meant = _meant(top, directory, reloading)
-    return _loaded(top, directory, reloading, *meant) if meant is not None else None
+    meant = _meant(top, directory)
+    if meant is None or _is_imported(top, meant[0], reloading):
+        return None
+    return _loaded(top, directory, reloading, *meant)
 
 
 def place(top, directory):
     """Where import_module, called in a module of that directory, looks for the name."""
-    meant = _meant(top, directory, False)
+    meant = _meant(top, directory)
     return meant[1:] if meant is not None else (search.PLAIN, None)
 
 
-def _meant(top, directory, reloading):
+def _is_imported(top, found, reloading):
+    """Whether what an import statement finds in sys.modules is the module of that file, to its end. One that runs is waited
+    for: an import statement of Python 2 would hand it out half-made."""
+    present = sys.modules.get(top)
+    return (present is not None and platform.file_of(present) == found.file and not core.is_running(found.key)
+            and core.is_complete(found.key) and not (reloading and core.name_of(found.key) is not None)
+            # Asked last: the run of another thread may have failed meanwhile, and is no longer running for that reason.
+            and sys.modules.get(top) is present)
+
+
+def _meant(top, directory):
     """The file that `import top` means in a module of that directory, and where it is looked for; None for what that
     always means."""
     found = finding.find_file(top, [directory])
@@ -142,17 +154,13 @@ def _meant(top, directory, reloading):
         found = finding.find_file(top, where)
         if found is None or not found.is_namespace:
             return None
-    present = sys.modules.get(top)
-    if (present is not None and platform.file_of(present) == found.file and not core.is_running(found.key)
-            and core.is_complete(found.key) and not (reloading and core.name_of(found.key) is not None)):
-        # One that runs is waited for: an import statement of Python 2 would hand it out half-made.
-        return None
-    if present is None and not _is_on_path(directory) and finding.server_file(top) is not None:
+    if sys.modules.get(top) is None and not _is_on_path(directory) and finding.server_file(top) is not None:
         # A directory that no import statement looks into does not hide what is Python's.
         return None
     own = core.name_of(found.key)
-    if own is not None and core.is_running(found.key) and sys.modules.get(own) is None:
-        # It has taken itself out of the way of another of its name, to which it hands over.
+    if own is not None and core.is_running(found.key) and sys.modules.get(own) is None and core.is_running(found.key):
+        # It has taken itself out of the way of another of its name, to which it hands over. Asked twice: the run of another
+        # thread that fails ends, and is taken out, in one.
         return None
     return found, kind, where
 

@@ -86,12 +86,10 @@ pub(super) unsafe fn run_module(state: &State, given: [*mut ffi::PyObject; 9]) -
         };
         let Some(served) = served else {
             let error = Pending::take();
-            if let Ok(mut table) = state.modules.try_borrow_mut() {
-                let left = table.fail(&file);
-                drop(table);
-                drop(left);
-            }
+            // With no bytecode between: what is not running is whole, or gone.
+            let left = state.modules.try_borrow_mut().ok().map(|mut table| table.fail(&file));
             before.put_back(modules, name, module);
+            drop(left);
             ffi::PyErr_Clear();
             error.restore();
             return None;

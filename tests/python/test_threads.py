@@ -174,4 +174,34 @@ def _is_main_interpreter():
     return current == main
 
 
+@case
+def a_load_failed_while_another_thread_looked_at_its_module():
+    """It was taken for a module that is whole, and an import statement then found nothing."""
+    siblings, here = sys.modules['modpython_core.siblings'], Directory(False)
+    file = here.write('gives_up.py', 'import harness\nharness.inside.set()\nassert harness.seen.wait(30)\n1 / 0\n')
+    here.write('asks.py', 'def ask():\n    import gives_up\n')
+    page, file_of = import_module('asks', path=[here.path]), siblings.platform.file_of
+    harness.inside, harness.seen = threading.Event(), threading.Event()
+
+    def looks(module):
+        found = file_of(module)
+        if threading.current_thread().name == 'looks' and found == file and not harness.seen.is_set():
+            harness.seen.set()
+            until(lambda: not core.is_running(here.key('gives_up.py')))
+        return found
+
+    def second():
+        threading.current_thread().name = 'looks'
+        assert harness.inside.wait(30)
+        page.ask()
+
+    siblings.platform.file_of = looks
+    try:
+        results = together(lambda: import_module('gives_up', path=[here.path]), second)
+    finally:
+        siblings.platform.file_of = file_of
+    # The second one runs the file itself, and gets the error of that run.
+    assert [type(result.error) for result in results] == [ZeroDivisionError] * 2, [result.error for result in results]
+
+
 run()
