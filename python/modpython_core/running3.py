@@ -130,8 +130,8 @@ class _Observer(object):
         _observed.files = self.others
 
     def stats(self, path):
-        # Without them bytecode is neither looked for nor written: those who wait for a reload are to wait no longer than
-        # they must.
+        # Without them bytecode is neither looked for nor written: those who wait for a reload are to wait no longer
+        # than they must.
         if self.is_again and path == self.file:
             raise FileNotFoundError(path)
         self.version = core.version(os.fsencode(path))

@@ -159,8 +159,8 @@ def _meant(top, directory):
         return None
     own = core.name_of(found.key)
     if own is not None and core.is_running(found.key) and sys.modules.get(own) is None and core.is_running(found.key):
-        # It has taken itself out of the way of another of its name, to which it hands over. Asked twice: the run of another
-        # thread that fails ends, and is taken out, in one.
+        # It has taken itself out of the way of another of its name, to which it hands over. Asked twice: the run of
+        # another thread that fails ends, and is taken out, in one.
         return None
     return found, kind, where
 
