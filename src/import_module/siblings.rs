@@ -156,8 +156,7 @@ unsafe fn meant(state: &State, given: &[*mut ffi::PyObject], sibling: &Owned) ->
         let (Some(answer), Some(top)) = (text::encoded(answer), text::encoded(top)) else { return Err(()) };
         let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name)).ok_or(())?;
         let meant = [answer, name[top.len()..].to_vec()].concat();
-        let meant = String::from_utf8(meant).map_err(|_| ())?;
-        text::new(&meant).map(Some).ok_or(())
+        text::new(meant).map(Some).ok_or(())
     }
 }
 
@@ -231,7 +230,7 @@ unsafe fn top_of(name: *mut ffi::PyObject) -> Option<Owned> {
     unsafe {
         let name = text::encoded(Owned::from_borrowed(name)?)?;
         let top = name.split(|&byte| byte == b'.').next()?;
-        text::new(std::str::from_utf8(top).ok()?)
+        text::new(top)
     }
 }
 

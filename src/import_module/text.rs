@@ -22,7 +22,8 @@ pub(super) unsafe fn is_text(object: *mut ffi::PyObject) -> bool {
 ///
 /// # Safety
 /// The GIL is held.
-pub(super) unsafe fn new(text: &str) -> Option<Owned> {
+pub(super) unsafe fn new(text: impl AsRef<[u8]>) -> Option<Owned> {
+    let text = text.as_ref();
     let (start, size) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
     // SAFETY: that many bytes, which the call copies.
     #[cfg(feature = "python3")]

@@ -203,6 +203,22 @@ def a_page_asks_for_what_its_directory_does_not_have():
 
 
 @case
+def a_page_asks_for_a_name_that_is_no_text():
+    """On Python 2 any bytes are one: an error without an exception."""
+    here = Directory(False)
+    here.write('odd.py', 'import harness\ndef ask(name):\n    return harness.import_module(name)\n'
+                         'def plainly(name):\n    return __import__(name)\n')
+    page = handle('odd', here.path)
+    for name in 'caf\xe9', 'caf\xe9.x', 'x.caf\xe9', u'caf\xe9', '\udce9', 'a b', '.', '', ' ', '.odd', 'odd..x':
+        for ask in page.ask, page.plainly:
+            try:
+                found = ask(name)
+            except (ImportError, UnicodeError, ValueError):
+                continue
+            raise AssertionError((name, ask, found))
+
+
+@case
 def a_failed_first_load_gives_the_name_back():
     one, two = Directory(False), Directory(False)
     one.write('name_free.py', '1 / 0\n')
