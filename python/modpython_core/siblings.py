@@ -5,6 +5,7 @@ sys.path: the dispatchers put each directory there when it is first asked for.
 
 from __future__ import absolute_import
 
+import importlib
 import sys
 
 from modpython_core import finding, platform, search
@@ -25,6 +26,8 @@ _directories = set()
 _put_first = set()
 # (name, directory) -> the name in sys.modules, and the file.
 _known = {}
+# Name -> whether the server's own path has it.
+_on_server = {}
 
 
 def belongs(found, sys_name):
@@ -36,7 +39,8 @@ def belongs(found, sys_name):
         _put_first.add(found.directory)
     _directories.add(found.directory)
     if len(_directories) == 1:
-        builtins.__import__ = core.watch_imports(builtins.__import__, sibling)
+        builtins.__import__, importlib.import_module = core.watch_imports(
+            builtins.__import__, importlib.import_module, sibling, named)
         if hasattr(finding, 'OneModule'):
             finding.before_path_finder(finding.OneModule(core))
 
@@ -126,6 +130,28 @@ def place(top, directory):
     """Where import_module, called in a module of that directory, looks for the name."""
     meant = _meant(top, directory)
     return meant[1:] if meant is not None else (search.PLAIN, None)
+
+
+def named(top, importer):
+    """The same for code in no module of a handler's directory: a function that imports by name (importlib's, mock's, that of
+    logging's configuration), or what runs with globals of its own (exec, a template). In a request of a page it means what
+    it means there, if nobody but handlers' directories has the name."""
+    directory = _of_request(sys._getframe())
+    if directory is None or isinstance(importer, str) and platform.is_relative(top, importer):
+        return None
+    if top not in _on_server:
+        _on_server[top] = finding.server_file(top) is not None
+    return None if _on_server[top] else sibling(top, directory, '')
+
+
+def _of_request(frame):
+    """The directory of the innermost module of a handler's directory on the stack; None if there is none."""
+    while frame is not None:
+        directory = core.directory_of(frame.f_globals.get('__name__'))
+        if directory is not None:
+            return directory
+        frame = frame.f_back
+    return None
 
 
 def _is_imported(top, found, reloading):

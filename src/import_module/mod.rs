@@ -41,6 +41,7 @@ mod half_made;
 mod hit;
 #[cfg(feature = "python3")]
 mod import_lock;
+mod imports;
 mod locked;
 mod locks;
 #[cfg(not(feature = "python3"))]

@@ -62,7 +62,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 33] = [
+static mut METHODS: [ffi::PyMethodDef; 35] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
@@ -74,9 +74,11 @@ static mut METHODS: [ffi::PyMethodDef; 33] = [
     many!(c"refuse", table::refuse, c"refuse(kind, where, name, version): (module, news): that version of the file is not to be had"),
     method(c"__import__", import, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"__import__(name, globals={}, locals={}, fromlist=[], level=-1)"),
     many!(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
-    many!(c"watch_imports", siblings::watch_imports, c"watch_imports(before, sibling): what takes the place of __import__"),
+    method(c"import_by_name", import_by_name, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(name, package=None)"),
+    many!(c"watch_imports", siblings::watch_imports, c"watch_imports(import, by_name, sibling, named): what takes the place of __import__ and importlib.import_module"),
     one!(c"private_names", noting::private_names, 1, c"private_names(loader): what find_module() finds private names by"),
     many!(c"rename_functions", siblings::rename_functions, c"rename_functions(values, name, other): gives functions of that __module__ another; what else there is"),
+    one!(c"directory_of", siblings::directory_of, 1, c"directory_of(name): the handler's directory that the module of that name is of"),
     one!(c"name_of", siblings::name_of, 1, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one!(c"running", table::running, 1, c"running(file): the module in which it runs, or that it gave"),
     one!(c"is_running", table::is_running, 1, c"is_running(file): whether a thread runs it"),
@@ -153,6 +155,19 @@ unsafe extern "C" fn import(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe { of(module).map_or(null_mut(), |state| siblings::import(state, args, keywords)) }
+}
+
+/// `importlib.import_module`, likewise.
+///
+/// # Safety
+/// As [`import`].
+unsafe extern "C" fn import_by_name(
+    module: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe { of(module).map_or(null_mut(), |state| siblings::import_by_name(state, args, keywords)) }
 }
 
 /// The state that the functions have been given.

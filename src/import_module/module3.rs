@@ -1,6 +1,7 @@
 //! The definition of the extension module `_modpython_core` for Python 3, and how it is made in an interpreter without
 //! a file: by multi-phase initialisation, with a state per interpreter.
 
+use super::imports::Imports;
 use super::object::{Owned, arguments};
 use super::state::State;
 use super::{files, first, half_made, hit, locked, locks, operations, run, siblings, steps, table};
@@ -30,7 +31,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 29] = [
+static mut METHODS: [ffi::PyMethodDef; 31] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -52,9 +53,16 @@ static mut METHODS: [ffi::PyMethodDef; 29] = [
         ffi::METH_VARARGS | ffi::METH_KEYWORDS,
         c"__import__(name, globals=None, locals=None, fromlist=(), level=0)",
     ),
+    method(
+        c"import_by_name",
+        ffi::PyMethodDefPointer { PyCFunctionWithKeywords: import_by_name },
+        ffi::METH_VARARGS | ffi::METH_KEYWORDS,
+        c"import_module(name, package=None)",
+    ),
     many(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
-    many(c"watch_imports", siblings::watch_imports, c"watch_imports(before, sibling): what takes the place of __import__"),
+    many(c"watch_imports", siblings::watch_imports, c"watch_imports(import, by_name, sibling, named): what takes the place of __import__ and importlib.import_module"),
     many(c"rename_functions", siblings::rename_functions, c"rename_functions(values, name, other): gives functions of that __module__ another; what else there is"),
+    one(c"directory_of", siblings::directory_of, ffi::METH_O, c"directory_of(name): the handler's directory that the module of that name is of"),
     one(c"name_of", siblings::name_of, ffi::METH_O, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one(c"running", table::running, ffi::METH_O, c"running(file): the module in which it runs, or that it gave"),
     one(c"is_running", table::is_running, ffi::METH_O, c"is_running(file): whether a thread runs it"),
@@ -159,6 +167,19 @@ unsafe extern "C" fn import(
     unsafe { of(module).map_or(null_mut(), |state| siblings::import(state, args, keywords)) }
 }
 
+/// `importlib.import_module`, likewise.
+///
+/// # Safety
+/// As [`import`].
+unsafe extern "C" fn import_by_name(
+    module: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe { of(module).map_or(null_mut(), |state| siblings::import_by_name(state, args, keywords)) }
+}
+
 /// The state of `module`. None after the collector has cleared it, in an interpreter that is ending.
 ///
 /// # Safety
@@ -215,7 +236,7 @@ unsafe extern "C" fn traverse(module: *mut ffi::PyObject, visit: ffi::visitproc,
         }
     }
     if let Ok(imports) = state.imports.try_borrow() {
-        if let Some(stop) = imports.iter().flatten().map(&seen).find(|&stop| stop != 0) {
+        if let Some(stop) = imports.iter().flat_map(Imports::all).map(&seen).find(|&stop| stop != 0) {
             return stop;
         }
     }

@@ -1,8 +1,10 @@
-//! `__import__`, once handlers of more than one directory are there: an import statement in a module of such a
-//! directory may mean that directory's file. All others are handed on as they are.
+//! `__import__` and `importlib.import_module`, once handlers' directories are there: an import statement in a module of
+//! such a directory may mean that directory's file, and so may a name that is given to a function in its requests. All
+//! others are handed on as they are.
 
+use super::imports::{Call, Imports};
 use super::module;
-use super::object::{Owned, arguments, exactly, none, raise, tuple_items};
+use super::object::{Owned, exactly, none, raise};
 use super::state::State;
 use super::steps;
 use super::text;
@@ -34,7 +36,26 @@ pub(super) unsafe extern "C" fn scope(
     }
 }
 
-/// `watch_imports(before, sibling)`: the function to put in the place of `before`, which is `builtins.__import__`.
+/// The functions that the shim has given.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn functions(state: &State) -> Option<Imports> {
+    // SAFETY: as the caller promises; an exception is set where the interpreter has ended.
+    unsafe {
+        let imports = state.imports.borrow();
+        let Some(Imports { import, by_name, sibling, named }) = imports.as_ref() else {
+            raise(ffi::PyExc_ImportError, "modpython-core: an import after its interpreter's end");
+            return None;
+        };
+        let again = |object: &Owned| Owned::from_borrowed(object.as_ptr());
+        let (import, by_name) = (again(import)?, again(by_name)?);
+        Some(Imports { import, by_name, sibling: again(sibling)?, named: again(named)? })
+    }
+}
+
+/// `watch_imports(import, by_name, sibling, named)`: the functions to put in the place of `builtins.__import__` and
+/// `importlib.import_module`, which are given.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -45,16 +66,21 @@ pub(super) unsafe extern "C" fn watch_imports(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some([before, sibling])) = (module::of(core), exactly("watch_imports", args, nargs)) else {
+        let (Some(state), Some(given)) = (module::of(core), exactly("watch_imports", args, nargs)) else {
             return null_mut();
         };
-        let (Some(before), Some(sibling)) = (Owned::from_borrowed(before), Owned::from_borrowed(sibling)) else {
+        let [Some(import), Some(by_name), Some(sibling), Some(named)] =
+            given.map(|object| Owned::from_borrowed(object))
+        else {
             return null_mut();
         };
-        let old = state.imports.replace(Some([before, sibling]));
+        let old = state.imports.replace(Some(Imports { import, by_name, sibling, named }));
         drop(old);
         let ours = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), module::NAME.as_ptr());
-        ffi::PyObject_GetAttrString(ours, c"__import__".as_ptr())
+        let names = [c"__import__", c"import_by_name"];
+        let [import, by_name] = names.map(|name| Owned::from_new(ffi::PyObject_GetAttrString(ours, name.as_ptr())));
+        let (Some(import), Some(by_name)) = (import, by_name) else { return null_mut() };
+        ffi::PyTuple_Pack(2, import.as_ptr(), by_name.as_ptr())
     }
 }
 
@@ -99,56 +125,88 @@ pub(super) unsafe fn import(
 ) -> *mut ffi::PyObject {
     // SAFETY: as the caller promises.
     unsafe {
-        let functions = state.imports.borrow().as_ref().and_then(|[before, sibling]| {
-            Some([Owned::from_borrowed(before.as_ptr())?, Owned::from_borrowed(sibling.as_ptr())?])
-        });
-        let Some([before, sibling]) = functions else {
-            raise(ffi::PyExc_ImportError, "modpython-core: __import__ called after its interpreter's end");
-            return null_mut();
-        };
-        let given = arguments(tuple_items(args), ffi::PyTuple_Size(args));
-        let meant = if keywords.is_null() || ffi::PyDict_Size(keywords) == 0 {
-            match meant(state, given, &sibling) {
-                Ok(meant) => meant,
+        let Some(imports) = functions(state) else { return null_mut() };
+        let call = Call { args, keywords };
+        let (name, level) = (call.argument(0, c"name"), call.argument(4, c"level"));
+        let other = if name.is_null() || !level.is_null() && level_is_up(level) {
+            None
+        } else {
+            match meant(state, &imports, name, call.argument(1, c"globals")) {
+                Ok(other) => other,
                 Err(()) => return null_mut(),
             }
-        } else {
-            None
         };
-        let Some(name) = meant else { return ffi::PyObject_Call(before.as_ptr(), args, keywords) };
-        let Some(changed) = Owned::from_new(ffi::PyTuple_New(given.len() as ffi::Py_ssize_t)) else {
-            return null_mut();
-        };
-        for (at, &object) in (0..).zip(given) {
-            let object = if at == 0 { name.as_ptr() } else { object };
-            ffi::Py_INCREF(object);
-            ffi::PyTuple_SetItem(changed.as_ptr(), at, object);
-        }
-        ffi::PyObject_Call(before.as_ptr(), changed.as_ptr(), null_mut())
+        call.hand_on(&imports.import, 0, c"name", other)
     }
 }
 
-/// The name in `sys.modules` that the import statement means, if it is another than it says.
+/// `importlib.import_module(name, package)`, likewise: of a relative name the package says where it leads.
 ///
 /// # Safety
 /// The GIL is held and the objects are alive.
-unsafe fn meant(state: &State, given: &[*mut ffi::PyObject], sibling: &Owned) -> Result<Option<Owned>, ()> {
-    // SAFETY: as the caller promises; what is borrowed from a dict is used before anything else runs.
+pub(super) unsafe fn import_by_name(
+    state: &State,
+    args: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises.
     unsafe {
-        let (name, globals) = match *given {
-            [name, globals, ..] => (name, globals),
-            // `__import__(name)`, called by hand.
-            [name] => (name, ffi::PyEval_GetGlobals()),
-            [] => return Ok(None),
-        };
-        if !text::is_text(name) || given.get(4).is_some_and(|&level| level_is_up(level)) {
+        let Some(imports) = functions(state) else { return null_mut() };
+        let call = Call { args, keywords };
+        let name = call.argument(0, c"name");
+        let is_relative = !name.is_null()
+            && text::is_text(name)
+            && Owned::from_borrowed(name)
+                .and_then(|name| text::encoded(name))
+                .is_some_and(|name| name.starts_with(b"."));
+        ffi::PyErr_Clear();
+        let (at, keyword) = if is_relative { (1, c"package") } else { (0, c"name") };
+        let name = call.argument(at, keyword);
+        let other = if name.is_null() { Ok(None) } else { meant(state, &imports, name, null_mut()) };
+        other.map_or(null_mut(), |other| call.hand_on(&imports.by_name, at, keyword, other))
+    }
+}
+
+/// The name in `sys.modules` that is meant by the code with these globals, if it is another than it says. NULL for
+/// those of the running frame.
+///
+/// # Safety
+/// The GIL is held and the objects are alive.
+unsafe fn meant(
+    state: &State,
+    imports: &Imports,
+    name: *mut ffi::PyObject,
+    globals: *mut ffi::PyObject,
+) -> Result<Option<Owned>, ()> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if !text::is_text(name) {
             return Ok(None);
         }
-        let Some(Scope { importer, directory, top }) = scope_of(state, globals, name)? else { return Ok(None) };
-        let none = null_mut::<ffi::PyObject>();
-        let function = sibling.as_ptr();
-        let answer =
-            ffi::PyObject_CallFunctionObjArgs(function, top.as_ptr(), directory.as_ptr(), importer.as_ptr(), none);
+        let globals = if globals.is_null() { ffi::PyEval_GetGlobals() } else { globals };
+        let end = null_mut::<ffi::PyObject>();
+        let (top, answer) = match scope_of(state, globals, name)? {
+            Some(Scope { importer, directory, top }) => {
+                let (directory, importer) = (directory.as_ptr(), importer.as_ptr());
+                let function = imports.sibling.as_ptr();
+                let answer = ffi::PyObject_CallFunctionObjArgs(function, top.as_ptr(), directory, importer, end);
+                (top, answer)
+            }
+            None => {
+                let top = top_of(name).ok_or(())?;
+                if ffi::PyDict_GetItemWithError(state.contested.as_ptr(), top.as_ptr()).is_null() {
+                    return Ok(None);
+                }
+                let importer = match globals {
+                    none if none.is_null() || ffi::PyDict_Check(none) == 0 => null_mut(),
+                    globals => ffi::PyDict_GetItemWithError(globals, state.names.dunder_name.as_ptr()),
+                };
+                let importer = Owned::from_borrowed(importer);
+                let importer = importer.as_ref().map_or(ffi::Py_None(), Owned::as_ptr);
+                let answer = ffi::PyObject_CallFunctionObjArgs(imports.named.as_ptr(), top.as_ptr(), importer, end);
+                (top, answer)
+            }
+        };
         let answer = steps::finish(state, Owned::from_new(answer)).ok_or(())?;
         if answer.as_ptr() == ffi::Py_None() {
             return Ok(None);
@@ -157,6 +215,24 @@ unsafe fn meant(state: &State, given: &[*mut ffi::PyObject], sibling: &Owned) ->
         let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name)).ok_or(())?;
         let meant = [answer, name[top.len()..].to_vec()].concat();
         text::new(meant).map(Some).ok_or(())
+    }
+}
+
+/// `directory_of(name)`: the handler's directory that the module of that name in `sys.modules`, or its package, is of;
+/// None if it is of none.
+///
+/// # Safety
+/// Called by CPython, as METH_O.
+pub(super) unsafe extern "C" fn directory_of(core: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: CPython gives live objects and holds the GIL.
+    unsafe {
+        let Some(state) = module::of(core) else { return null_mut() };
+        if !text::is_text(name) {
+            return none();
+        }
+        let Some(top) = top_of(name) else { return null_mut() };
+        let directory = ffi::PyDict_GetItemWithError(state.scopes.as_ptr(), top.as_ptr());
+        Owned::from_borrowed(directory).map_or_else(|| none(), Owned::into_ptr)
     }
 }
 

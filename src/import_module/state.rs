@@ -1,5 +1,6 @@
 //! What the extension module keeps, one of it per interpreter: nothing of this room is static but the lock table.
 
+use super::imports::Imports;
 use super::object::Owned;
 use super::text::interned;
 use crate::module_cache::Modules;
@@ -83,8 +84,7 @@ pub(super) struct State {
     pub(super) contested: Owned,
     /// Whether there are any.
     pub(super) has_scopes: Cell<bool>,
-    /// `__import__` as it was, and the shim's function that says what an import statement means.
-    pub(super) imports: RefCell<Option<[Owned; 2]>>,
+    pub(super) imports: RefCell<Option<Imports>>,
     /// File to version, of what import statements run; see `noting`.
     #[cfg(not(feature = "python3"))]
     pub(super) imported: Owned,

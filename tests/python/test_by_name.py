@@ -1,0 +1,126 @@
+"""Functions that take the name of a module, and code with globals of its own, mean in a request of a page what the page's
+import statements mean (I12): two directories may have equal copies of a package."""
+
+import importlib
+import logging.config
+import os
+
+from harness import Directory, Request, apache, case, import_module, run, together
+
+FILES = {
+    'pk/__init__.py': 'PLUG = {}\nwho = __file__\n',
+    'pk/load.py': 'import importlib\ndef load(name):\n    importlib.import_module("pk.plugins." + name)\n'
+                  '    from pk import PLUG\n    return PLUG[name]\n',
+    'pk/plugins/__init__.py': '',
+    'pk/plugins/csv_.py': 'from pk import PLUG\nPLUG["csv_"] = __file__\n',
+    'pk/mod.py': 'who = __file__\nclass Handler(object):\n    seen = []\n    def __init__(self, *_): self.seen.append(self)\n'
+                 '    level = 0\n    def setLevel(self, _): pass\n    def setFormatter(self, _): pass\n    name = "h"\n'
+                 '    def handle(self, _): pass\n',
+    'settings.py': 'who = __file__\n',
+    'page.py': '''
+import importlib
+import library
+import pk, pk.load, pk.mod
+def plugin():
+    return pk.load.load('csv_'), pk.PLUG['csv_']
+def part():
+    importlib.import_module('pk.plugins')
+    return importlib.import_module('pk.mod').who, pk.mod.who, importlib.import_module('.mod', 'pk').who
+def called():
+    import sys
+    return ([__import__('pk.mod', fromlist=['x']).who, __import__('pk.mod', {}, {}, ['']).who, __import__('pk').mod.who]
+            + ([] if sys.version_info[0] == 2 else [__import__('pk.mod', level=0).mod.who])
+            + [__import__(name='pk.mod', fromlist=['x'], globals={}).who])
+def executed():
+    names = {}
+    exec('import pk.mod\\nwho = pk.mod.who', names)
+    exec('from pk.mod import who as other', {'__name__': 'nowhere'}, names)
+    return names['who'], names['other']
+def by_library():
+    return library.import_now('pk.mod').who, library.statement().who, library.pythons()
+def configured():
+    import logging.config
+    before = len(pk.mod.Handler.seen)
+    logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False,
+                               'handlers': {'one': {'class': 'pk.mod.Handler'}}})
+    return len(pk.mod.Handler.seen) - before
+''',
+}
+LIBRARY = '''
+import importlib
+def import_now(name):
+    return importlib.import_module(name)
+def statement():
+    import settings
+    return settings
+import colorsys as real
+def pythons():
+    import colorsys
+    return colorsys is importlib.import_module('colorsys') is real
+'''
+
+
+def site():
+    here = Directory(False)
+    for name, text in FILES.items():
+        here.write(name, text)
+    # A page that has the name of one of Python's own modules: nobody else gets it.
+    here.write('colorsys.py', 'mine = True\n')
+    return here
+
+
+def page(here, name='page'):
+    return apache.CallBack().HandlerDispatch(Request(name, here.path))
+
+
+@case
+def a_page_of_the_second_directory_held_two_copies_of_a_package():
+    server = Directory()
+    server.write('library.py', LIBRARY)
+    __import__('library')
+    sites = [site(), site()]
+    for here in sites:
+        page(here, 'colorsys')
+        page(here, 'settings')
+    for here in sites + sites:
+        one = page(here)
+        mod, settings, plugin = here.file('pk/mod.py'), here.file('settings.py'), here.file('pk/plugins/csv_.py')
+        assert one.plugin() == (plugin, plugin), one.plugin()
+        assert one.part() == (mod,) * 3, one.part()
+        assert set(one.called()) == set([mod]), one.called()
+        assert one.executed() == (mod, mod), one.executed()
+        assert one.by_library() == (mod, settings, True), one.by_library()
+    for result in together(*[page(here).part for here in sites * 8]):
+        result.get()
+
+
+@case
+def the_configuration_of_logging_in_the_second_directory():
+    server = Directory()
+    server.write('library.py', LIBRARY)
+    # It keeps __import__ as it was when it was imported, at which no page was there in a server.
+    logging.config.BaseConfigurator.importer = staticmethod(lambda *args: __import__(*args))
+    for here in site(), site():
+        one = page(here)
+        assert one.configured() == 1, here.path
+
+
+@case
+def outside_of_pages_a_name_is_what_it_was():
+    first, second = site(), site()
+    for here in (first, second):
+        here.write('alone.py', 'who = __file__\n')
+        import_module('alone', path=[here.path])
+    assert importlib.import_module('alone').who == first.file('alone.py')
+    assert importlib.import_module(name='alone').who == first.file('alone.py')
+    assert together(lambda: importlib.import_module('alone').who)[0].get() == first.file('alone.py')
+    try:
+        importlib.import_module('.x')
+    except (TypeError, ValueError, ImportError):
+        pass
+    else:
+        raise AssertionError('a relative name without a package')
+    assert importlib.import_module('os.path') is os.path
+
+
+run()
