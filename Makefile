@@ -282,7 +282,7 @@ HOST_SHAPES := 3.1 3.2.8 3.2.10 3.3 3.4 3.5
 MENDED_IN_3.2.8 := stock_crashes_with_directives_in_sections stock_crashes_when_a_handler_is_added \
   stock_runs_cleanups_of_the_server_elsewhere
 MENDED_IN_3.2.10 = $(MENDED_IN_3.2.8)
-MENDED_IN_3.3 := $(MENDED_IN_3.2.8) stock_hangs_when_a_busy_process_is_to_end stock_keeps_memory_for_each_phase \
+MENDED_IN_3.3 := $(MENDED_IN_3.2.8) sys_path_stays_as_long_as_it_is stock_hangs_when_a_busy_process_is_to_end stock_keeps_memory_for_each_phase \
   stock_keeps_what_each_request_leaves_in_its_thread
 MENDED_IN_3.4 := $(MENDED_IN_3.3)
 MENDED_IN_3.5 := $(MENDED_IN_3.3)

@@ -53,8 +53,11 @@ server_root = _apache.server_root
 # The name of this interpreter; in 3.1 from the first request on, since nobody tells init().
 interpreter = None
 
-# The PythonPath expression that sys.path was set by.
-_path = None
+# The PythonPath expression that sys.path was set by; from 3.3 on, those that it was.
+if _apache.shape < 30300:
+    _path = None
+else:
+    _paths = set()
 
 
 class SERVER_RETURN(Exception):
@@ -186,8 +189,13 @@ def set_path(config, directory):
             sys.path.insert(0, directory)
         return
     expression = config["PythonPath"]
-    if expression != _path:
+    if _apache.shape < 30300:
+        is_set = expression == _path
         _path = expression
+    else:
+        is_set = expression in _paths
+        _paths.add(expression)
+    if not is_set:
         path = eval(expression)
         if sys.path != path:
             sys.path[:] = path
