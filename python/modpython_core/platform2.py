@@ -68,6 +68,12 @@ def import_plainly(name):
     return sys.modules[native(name)]
 
 
+def by_name():
+    """What imports by name, and its name."""
+    import importlib
+    return importlib, 'import_module'
+
+
 def not_found(name):
     """The exception for a module that is nowhere."""
     return ImportError('No module named %s' % (name,))

@@ -43,6 +43,8 @@ def _check():
     spec.has_location = True
     if not spec.has_location or not isinstance(_bootstrap._module_locks, dict):
         raise RuntimeError('the specs or locks of importlib are not what they were')
+    if _bootstrap._gcd_import('sys', None, 0) is not sys:
+        raise RuntimeError('what importlib imports by is not what it was')
     for method in ('path_stats', 'get_data', 'get_code', 'source_to_code', 'exec_module'):
         getattr(SourceFileLoader, method)
 
@@ -83,6 +85,12 @@ def is_plain(module):
 def import_plainly(name):
     """A module without a file of its own (built-in, frozen, namespace): there is nothing to watch."""
     return importlib.import_module(name)
+
+
+def by_name():
+    """What importlib's functions import by, and its name. Its functions themselves stay as they are: they are pickled, and
+    looked at."""
+    return _bootstrap, '_gcd_import'
 
 
 def not_found(name):

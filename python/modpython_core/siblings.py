@@ -5,7 +5,6 @@ sys.path: the dispatchers put each directory there when it is first asked for.
 
 from __future__ import absolute_import
 
-import importlib
 import sys
 
 from modpython_core import finding, platform, search
@@ -39,8 +38,9 @@ def belongs(found, sys_name):
         _put_first.add(found.directory)
     _directories.add(found.directory)
     if len(_directories) == 1:
-        builtins.__import__, importlib.import_module = core.watch_imports(
-            builtins.__import__, importlib.import_module, sibling, named)
+        owner, name = platform.by_name()
+        builtins.__import__, by_name = core.watch_imports(builtins.__import__, getattr(owner, name), sibling, named)
+        setattr(owner, name, by_name)
         if hasattr(finding, 'OneModule'):
             finding.before_path_finder(finding.OneModule(core))
 
@@ -136,7 +136,13 @@ def named(top, importer):
     """The same for code in no module of a handler's directory: a function that imports by name (importlib's, mock's, that of
     logging's configuration), or what runs with globals of its own (exec, a template). In a request of a page it means what
     it means there, if nobody but handlers' directories has the name."""
-    directory = _of_request(sys._getframe())
+    caller = sys._getframe(1)
+    if caller.f_globals.get('__name__') == 'importlib' and caller.f_back is not None:
+        caller = caller.f_back
+    if (caller.f_globals.get('__name__') or '').startswith('modpython_core.'):
+        # What the shim itself has found to be nobody's.
+        return None
+    directory = _of_request(caller)
     if directory is None or isinstance(importer, str) and platform.is_relative(top, importer):
         return None
     if top not in _on_server:

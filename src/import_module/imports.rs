@@ -9,7 +9,7 @@ use std::ptr::null_mut;
 pub(super) struct Imports {
     /// `builtins.__import__` as it was.
     pub(super) import: Owned,
-    /// `importlib.import_module` as it was.
+    /// What `importlib.import_module` imports by, as it was.
     pub(super) by_name: Owned,
     /// Says what an import statement means in a module of a handler's directory.
     pub(super) sibling: Owned,

@@ -1,4 +1,4 @@
-//! `__import__` and `importlib.import_module`, once handlers' directories are there: an import statement in a module of
+//! `__import__` and what `importlib.import_module` imports by, once handlers' directories are there: an import statement in a module of
 //! such a directory may mean that directory's file, and so may a name that is given to a function in its requests. All
 //! others are handed on as they are.
 
@@ -54,8 +54,8 @@ unsafe fn functions(state: &State) -> Option<Imports> {
     }
 }
 
-/// `watch_imports(import, by_name, sibling, named)`: the functions to put in the place of `builtins.__import__` and
-/// `importlib.import_module`, which are given.
+/// `watch_imports(import, by_name, sibling, named)`: the functions to put in the place of the first two, which are
+/// `builtins.__import__` and what `importlib.import_module` imports by.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -140,7 +140,8 @@ pub(super) unsafe fn import(
     }
 }
 
-/// `importlib.import_module(name, package)`, likewise: of a relative name the package says where it leads.
+/// What `importlib.import_module` imports by, `(name, package, level)`, likewise: of a relative name the package says
+/// where it leads.
 ///
 /// # Safety
 /// The GIL is held and the objects are alive.
@@ -154,11 +155,13 @@ pub(super) unsafe fn import_by_name(
         let Some(imports) = functions(state) else { return null_mut() };
         let call = Call { args, keywords };
         let name = call.argument(0, c"name");
-        let is_relative = !name.is_null()
-            && text::is_text(name)
-            && Owned::from_borrowed(name)
-                .and_then(|name| text::encoded(name))
-                .is_some_and(|name| name.starts_with(b"."));
+        let level = call.argument(2, c"level");
+        let is_relative = !level.is_null() && level_is_up(level)
+            || !name.is_null()
+                && text::is_text(name)
+                && Owned::from_borrowed(name)
+                    .and_then(|name| text::encoded(name))
+                    .is_some_and(|name| name.starts_with(b"."));
         ffi::PyErr_Clear();
         let (at, keyword) = if is_relative { (1, c"package") } else { (0, c"name") };
         let name = call.argument(at, keyword);
@@ -194,7 +197,7 @@ unsafe fn meant(
             }
             None => {
                 let top = top_of(name).ok_or(())?;
-                if ffi::PyDict_GetItemWithError(state.contested.as_ptr(), top.as_ptr()).is_null() {
+                if !may_be_siblings(state, &top) {
                     return Ok(None);
                 }
                 let importer = match globals {
@@ -270,9 +273,20 @@ pub(super) unsafe fn scope_of(
         let directory = ffi::PyDict_GetItemWithError(state.scopes.as_ptr(), of.as_ptr());
         let Some(directory) = Owned::from_borrowed(directory) else { return Ok(None) };
         let top = top_of(name).ok_or(())?;
-        let there = !ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), top.as_ptr()).is_null();
-        let contested = !ffi::PyDict_GetItemWithError(state.contested.as_ptr(), top.as_ptr()).is_null();
-        Ok(if there && !contested { None } else { Some(Scope { importer, directory, top }) })
+        Ok(may_be_siblings(state, &top).then_some(Scope { importer, directory, top }))
+    }
+}
+
+/// Whether the name is one that files of handlers' directories are asked for by, or may become one.
+///
+/// # Safety
+/// The GIL is held.
+#[inline]
+unsafe fn may_be_siblings(state: &State, top: &Owned) -> bool {
+    // SAFETY: dicts and a live key.
+    unsafe {
+        ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), top.as_ptr()).is_null()
+            || !ffi::PyDict_GetItemWithError(state.contested.as_ptr(), top.as_ptr()).is_null()
     }
 }
 

@@ -4,8 +4,9 @@ import statements mean (I12): two directories may have equal copies of a package
 import importlib
 import logging.config
 import os
+import sys
 
-from harness import Directory, Request, apache, case, import_module, run, together
+from harness import PYTHON2, Directory, Request, apache, case, import_module, run, together
 
 FILES = {
     'pk/__init__.py': 'PLUG = {}\nwho = __file__\n',
@@ -103,6 +104,65 @@ def the_configuration_of_logging_in_the_second_directory():
     for here in site(), site():
         one = page(here)
         assert one.configured() == 1, here.path
+
+
+@case
+def what_a_library_asked_for_first_was_everybodys():
+    server = Directory()
+    server.write('first_asks.py', 'import importlib\ndef statement():\n    import sooner\n    return sooner\n'
+                                  'def called():\n    return importlib.import_module("later")\n')
+    text = ('import first_asks\none, two = first_asks.statement(), first_asks.called()\nnames = {}\n'
+            'exec("import executed", names)\nthree = names["executed"]\n'
+            'def own():\n    import sooner, later, executed\n    return [sooner.who, later.who, executed.who]\n')
+    for here in Directory(False), Directory(False):
+        here.write('library_first.py', text)
+        for name in 'sooner', 'later', 'executed':
+            here.write(name + '.py', 'who = __file__\n')
+        one = page(here, 'library_first')
+        right = [here.file(name + '.py') for name in ('sooner', 'later', 'executed')]
+        assert [one.one.who, one.two.who, one.three.who] == right and one.own() == right, (one.own(), right)
+
+
+@case
+def a_module_that_a_finder_takes_over_was_looked_for_without_end():
+    if PYTHON2:
+        return
+    here = Directory(False)
+    here.write('taken.py', 'who = "file"\n')
+    here.write('takes.py', 'import taken\ndef who():\n    return __import__("taken").who\n')
+    one = page(here, 'takes')
+
+    class Loader(object):
+        def create_module(self, spec):
+            return None
+
+        def exec_module(self, module):
+            module.who = 'finder'
+
+    class Finder(object):
+        def find_spec(self, name, path=None, target=None):
+            from importlib.machinery import ModuleSpec
+            return ModuleSpec(name, Loader()) if name == 'taken' else None
+    finder = Finder()
+    sys.meta_path.insert(0, finder)
+    try:
+        sys.modules.pop('taken')
+        assert one.who() == 'finder'
+    finally:
+        sys.meta_path.remove(finder)
+
+
+@case
+def importlibs_functions_stay_what_they_are():
+    import inspect
+    import pickle
+    here = Directory(False)
+    here.write('any.py', '')
+    page(here, 'any')
+    if not PYTHON2:
+        assert str(inspect.signature(importlib.import_module)) == '(name, package=None)'
+        assert pickle.loads(pickle.dumps(importlib.import_module)) is importlib.import_module
+        assert b'modpython' not in pickle.dumps(importlib.import_module)
 
 
 @case
