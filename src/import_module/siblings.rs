@@ -1,6 +1,6 @@
-//! `__import__` and what `importlib.import_module` imports by, once handlers' directories are there: an import statement in a module of
-//! such a directory may mean that directory's file, and so may a name that is given to a function in its requests. All
-//! others are handed on as they are.
+//! `__import__` and what `importlib.import_module` imports by, once handlers' directories are there: an import
+//! statement in a module of such a directory may mean that directory's file, and so may a name that is given to a
+//! function in its requests. All others are handed on as they are.
 
 use super::imports::{Call, Imports};
 use super::module;
