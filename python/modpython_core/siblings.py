@@ -136,10 +136,12 @@ def named(top, importer):
     """The same for code in no module of a handler's directory: a function that imports by name (importlib's, mock's, that of
     logging's configuration), or what runs with globals of its own (exec, a template). In a request of a page it means what
     it means there, if nobody but handlers' directories has the name."""
-    caller = sys._getframe(1)
-    if caller.f_globals.get('__name__') == 'importlib' and caller.f_back is not None:
+    # None where C code imports with no Python code on the stack.
+    caller = sys._getframe().f_back
+    if caller is not None and caller.f_globals.get('__name__') == 'importlib':
         caller = caller.f_back
-    if (caller.f_globals.get('__name__') or '').startswith('modpython_core.'):
+    asking = caller.f_globals.get('__name__') if caller is not None else None
+    if isinstance(asking, str) and asking.startswith('modpython_core.'):
         # What the shim itself has found to be nobody's.
         return None
     directory = _of_request(caller)

@@ -36,6 +36,7 @@ def executed():
     names = {}
     exec('import pk.mod\\nwho = pk.mod.who', names)
     exec('from pk.mod import who as other', {'__name__': 'nowhere'}, names)
+    exec('import pk.mod', {'__name__': 5})
     return names['who'], names['other']
 def by_library():
     return library.import_now('pk.mod').who, library.statement().who, library.pythons()
