@@ -41,7 +41,7 @@ class Found(object):
         return module is not None and module is self.stale
 
 
-class WithoutFile(object):
+class BuiltIn(object):
     """A module that is built in or frozen."""
 
 
@@ -81,7 +81,7 @@ def _search(name, directories):
         return _search_package(name, path)
     if kind in (imp.PY_SOURCE, imp.PY_COMPILED, imp.C_EXTENSION):
         return Found(name, path, kind)
-    return WithoutFile()
+    return BuiltIn()
 
 
 def _search_package(name, directory):

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder, SOURCE_SUFFIXES
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder, SOURCE_SUFFIXES
 
 # sys.path as it was before any handler added to it.
 original_path = []
@@ -51,6 +51,9 @@ class Found(object):
 class Claimed(object):
     """What a finder of the site has under that name, elsewhere or in no file: an import statement gives that, though there
     is a file of that name."""
+
+    def __init__(self, spec):
+        self.spec = spec
 
 
 def find_file(name, directories):
@@ -103,14 +106,14 @@ class _Site(object):
             if before is None:
                 del looked_for[self.name]
         found = _found(self.name, spec, self.directories, False)
-        if found is None and not self._is_seen_by_statements():
+        if found is None and not _has_no_file(spec) and not self._is_seen_by_statements():
             found = _found(self.name, _ask(finder, self.name, self.directories), self.directories, False)
         if found is not None or spec is None or self.own() is None:
             return found
         everywhere = self.everywhere()
         if everywhere is not None and spec.has_location and spec.origin == everywhere.origin:
             return None  # It has found what an import statement would without it: another directory's.
-        return Claimed()
+        return Claimed(spec)
 
     def own(self):
         """What is in the directories."""
@@ -164,9 +167,12 @@ def find_anywhere(name):
         if spec is not None:
             break
     spec = spec or _look_again(name, sys.path)
-    if spec is None or not spec.has_location:
-        return spec
-    return Found(name, spec.origin, spec)
+    return None if spec is None else anywhere(name, spec)
+
+
+def anywhere(name, spec):
+    """The file of a spec, or the spec if it has none."""
+    return Found(name, spec.origin, spec) if spec.has_location else spec
 
 
 def _ask(finder, name, directories):
@@ -195,6 +201,10 @@ def _found(name, spec, directories, in_package):
     # A namespace package: nothing to run, and nothing to watch.
     parts = [part for part in parts if os.path.dirname(part) in directories]
     return Found(name, parts[0], spec, os.path.dirname(parts[0])) if parts else None
+
+
+def _has_no_file(spec):
+    return spec is not None and not spec.has_location and spec.submodule_search_locations is None
 
 
 def _is_in(place, directories):
@@ -258,4 +268,39 @@ class OneModule(object):
         if sys_name is None or sys_name == name or sys.modules.get(sys_name) is None:
             return spec
         from modpython_core import private
-        return private.Finder()._spec(name, lambda: private.import_from(private.place_of(spec.origin)))
+        existing = _Existing(lambda: private.import_from(private.place_of(spec.origin)), spec.loader)
+        # Who looks for it without importing it (runpy, pkgutil, inspect) finds the file.
+        made = importlib.util.spec_from_file_location(
+            name, spec.origin, loader=existing, submodule_search_locations=spec.submodule_search_locations)
+        made.cached = spec.cached
+        return made
+
+
+def spec_of_existing(name, get):
+    """The spec by which an import statement gets what get() gives."""
+    return ModuleSpec(name, _Existing(get), origin='modpython_core')
+
+
+class _Existing(object):
+    """Gives a module that is there, or that is loaded under another name, to an import statement; for all else it is the
+    loader of the file."""
+
+    def __init__(self, get, loader=None):
+        self.get = get
+        self.loader = loader
+        self.spec = None
+
+    def __getattr__(self, name):
+        return getattr(self.__dict__.get('loader'), name)
+
+    def create_module(self, spec):
+        module = self.get()
+        self.spec = getattr(module, '__spec__', None)
+        return module
+
+    def exec_module(self, module):
+        # The import has given the module a spec that says another name.
+        try:
+            module.__spec__ = self.spec
+        except AttributeError:
+            pass

@@ -119,6 +119,9 @@ def _look(request, name, parent, autoreload):
     if isinstance(found, search.Present):
         yield None, found.module
         return
+    if isinstance(found, search.WithoutFile):
+        yield platform.import_without_file(found.name, found.spec)
+        return
     module = platform.being_imported_here(found)
     if module is None:
         attempt = Attempt(request, name, found, autoreload)

@@ -68,6 +68,11 @@ def import_plainly(name):
     return sys.modules[native(name)]
 
 
+def import_without_file(name, spec):
+    """The same, of one that has been found just now."""
+    yield None, import_plainly(name)
+
+
 def by_name():
     """What imports by name, and its name."""
     import importlib
@@ -81,6 +86,10 @@ def not_found(name):
 
 # thread -> (thread whose plain import it waits for, the module of that import).
 _waiting = {}
+
+
+def say_bare_name(failed, name, private):
+    """An ImportError of Python 2 says the last part of a name alone."""
 
 
 def under_import_lock(name, function):

@@ -1,6 +1,7 @@
 """What differs between Python 2 and 3, for Python 3: names, paths, and importlib's locks."""
 
 import importlib
+import opcode
 import os
 import sys
 import types
@@ -45,6 +46,8 @@ def _check():
         raise RuntimeError('the specs or locks of importlib are not what they were')
     if _bootstrap._gcd_import('sys', None, 0) is not sys:
         raise RuntimeError('what importlib imports by is not what it was')
+    if not callable(_bootstrap._load_unlocked):
+        raise RuntimeError('what importlib loads by is not what it was')
     for method in ('path_stats', 'get_data', 'get_code', 'source_to_code', 'exec_module'):
         getattr(SourceFileLoader, method)
 
@@ -87,6 +90,13 @@ def import_plainly(name):
     return importlib.import_module(name)
 
 
+def import_without_file(name, spec):
+    """The same, of a spec that a finder has given just now."""
+    def load(_):
+        return sys.modules[name] if name in sys.modules else _bootstrap._load_unlocked(spec)
+    return under_import_lock(name, load)
+
+
 def by_name():
     """What importlib's functions import by, and its name. Its functions themselves stay as they are: they are pickled, and
     looked at."""
@@ -96,6 +106,39 @@ def by_name():
 def not_found(name):
     """The exception for a module that is nowhere."""
     return ModuleNotFoundError('No module named %r' % (name,), name=name)
+
+
+def say_bare_name(failed, name, private):
+    """An import of `name` was made one of `private`, and has failed; or gave a module that does not have all that a
+    statement asks it for, and what fails is the statement: its error, if so. Either says the name that was asked for."""
+    bare, private_top = name.partition('.')[0], private.partition('.')[0]
+    if isinstance(failed, ImportError):
+        _rename_error(failed, private_top, bare)
+    elif opcode.opname[_running(sys._getframe(1))] == 'IMPORT_NAME':
+        for part in failed:
+            if part != '*':
+                try:
+                    exec('from %s import %s' % (private, part), {'__builtins__': {'__import__': importlib.__import__}})
+                except ImportError as error:
+                    _rename_error(error, private_top, bare)
+                    return error.with_traceback(None)
+
+
+def _running(frame):
+    return frame.f_code.co_code[frame.f_lasti]
+
+
+def _rename_error(error, private, bare):
+    name = error.name
+    if isinstance(name, str) and (name + '.').startswith(private + '.'):
+        error.name = bare + name[len(private):]
+        # The text that str() gives is not that of the arguments.
+        error.msg = _renamed(error.msg, private, bare)
+        error.args = tuple([_renamed(argument, private, bare) for argument in error.args])
+
+
+def _renamed(text, private, bare):
+    return text.replace(private, bare) if isinstance(text, str) else text
 
 
 def under_import_lock(name, function):

@@ -140,13 +140,10 @@ class Finder(object):
             parent, _, last = name.rpartition('.')
             real = getattr(sys.modules.get(parent), '__name__', parent)
             # A package that has the private name itself has its parts found as any other.
-            return None if real == parent else self._spec(name, lambda: platform.import_plainly(real + '.' + last))
+            return None if real == parent else (
+                finding.spec_of_existing(name, lambda: platform.import_plainly(real + '.' + last)))
         place = source(name)
-        return self._spec(name, lambda: import_from(place)) if place else None
-
-    def _spec(self, name, get):
-        from importlib.machinery import ModuleSpec
-        return ModuleSpec(name, _Existing(get), origin='modpython_core')
+        return finding.spec_of_existing(name, lambda: import_from(place)) if place else None
 
     def load_module(self, name):
         """The protocol of Python 2; the extension module finds."""
@@ -169,23 +166,3 @@ class Finder(object):
             module = import_from(place)
         sys.modules[name] = module
         return module
-
-
-class _Existing(object):
-    """Gives a module that is there, or that is loaded under another name, to an import statement."""
-
-    def __init__(self, get):
-        self.get = get
-        self.spec = None
-
-    def create_module(self, spec):
-        module = self.get()
-        self.spec = getattr(module, '__spec__', None)
-        return module
-
-    def exec_module(self, module):
-        # The import has given the module a spec that says another name.
-        try:
-            module.__spec__ = self.spec
-        except AttributeError:
-            pass

@@ -32,6 +32,15 @@ class Present(object):
         self.module = module
 
 
+class WithoutFile(object):
+    """A module that an import statement would find, in no file: built-in, a folder without code, or out of a database. Its
+    finder is not asked again."""
+
+    def __init__(self, name, spec):
+        self.name = name
+        self.spec = spec
+
+
 def locate(name, kind, where, parent):
     """The file for a name, or what is there without one. Raises ImportError if there is nothing."""
     if parent is not None:
@@ -42,7 +51,7 @@ def locate(name, kind, where, parent):
         if found is not None and not hasattr(found, 'key'):
             # What a finder of the site claims is what stock gives, but where stock looks at the given files alone.
             if kind != PATH or goes_on_elsewhere:
-                return _plainly(name)
+                return _plainly(name, found.spec)
             found = finding.find_file(name, directories)
         if found is not None:
             if kind == EXPRESSION or found.directory in finding.original_path:
@@ -100,7 +109,7 @@ def normal(directory):
     return tidy
 
 
-def _plainly(name):
+def _plainly(name, spec=None):
     module = sys.modules.get(name)
     if module is not None:
         # What a module has put in its own place says nothing of its file.
@@ -109,12 +118,10 @@ def _plainly(name):
         if file and getattr(found, 'key', None) == file:
             return found
         return finding.found_for(module, name) or Present(module)
-    found = finding.find_anywhere(name)
+    found = finding.find_anywhere(name) if spec is None else finding.anywhere(name, spec)
     if found is None:
         raise platform.not_found(name)
-    if not hasattr(found, 'key'):
-        return Present(platform.import_plainly(name))
-    return found
+    return found if hasattr(found, 'key') else WithoutFile(name, found)
 
 
 def _in_package(name, parent):

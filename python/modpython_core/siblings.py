@@ -39,8 +39,11 @@ def belongs(found, sys_name):
     _directories.add(found.directory)
     if len(_directories) == 1:
         owner, name = platform.by_name()
-        builtins.__import__, by_name = core.watch_imports(builtins.__import__, getattr(owner, name), sibling, named)
+        functions = core.watch_imports(builtins.__import__, getattr(owner, name), sibling, named, platform.say_bare_name)
+        builtins.__import__, by_name = functions
         setattr(owner, name, by_name)
+        # A pickle of it is read where we are not.
+        builtins.__import__.__module__ = builtins.__name__
         if hasattr(finding, 'OneModule'):
             finding.before_path_finder(finding.OneModule(core))
 

@@ -15,13 +15,15 @@ pub(super) struct Imports {
     pub(super) sibling: Owned,
     /// Says what a name means in code that is in no such module.
     pub(super) named: Owned,
+    /// Has what fails under a private name say the name that was asked for.
+    pub(super) failed: Owned,
 }
 
 impl Imports {
     /// What the garbage collector has to know of.
     #[cfg(feature = "python3")]
-    pub(super) fn all(&self) -> [&Owned; 4] {
-        [&self.import, &self.by_name, &self.sibling, &self.named]
+    pub(super) fn all(&self) -> [&Owned; 5] {
+        [&self.import, &self.by_name, &self.sibling, &self.named, &self.failed]
     }
 }
 
@@ -57,7 +59,7 @@ impl Call {
         function: &Owned,
         at: usize,
         name: &CStr,
-        other: Option<Owned>,
+        other: Option<&Owned>,
     ) -> *mut ffi::PyObject {
         // SAFETY: as the caller promises; what is new is ours until it is given.
         unsafe {

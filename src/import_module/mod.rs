@@ -28,6 +28,8 @@
 //! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks`, the system calls on remote
 //! files in `files` and the reading of files in `content`, which give the GIL up.
 
+#[cfg(feature = "python3")]
+mod bare_names;
 mod caller;
 mod compiled;
 mod content;

@@ -2,6 +2,8 @@
 //! statement in a module of such a directory may mean that directory's file, and so may a name that is given to a
 //! function in its requests. All others are handed on as they are.
 
+#[cfg(feature = "python3")]
+use super::bare_names;
 use super::imports::{Call, Imports};
 use super::module;
 use super::object::{Owned, exactly, none, raise};
@@ -44,18 +46,18 @@ unsafe fn functions(state: &State) -> Option<Imports> {
     // SAFETY: as the caller promises; an exception is set where the interpreter has ended.
     unsafe {
         let imports = state.imports.borrow();
-        let Some(Imports { import, by_name, sibling, named }) = imports.as_ref() else {
+        let Some(Imports { import, by_name, sibling, named, failed }) = imports.as_ref() else {
             raise(ffi::PyExc_ImportError, "modpython-core: an import after its interpreter's end");
             return None;
         };
         let again = |object: &Owned| Owned::from_borrowed(object.as_ptr());
-        let (import, by_name) = (again(import)?, again(by_name)?);
-        Some(Imports { import, by_name, sibling: again(sibling)?, named: again(named)? })
+        let (import, by_name, failed) = (again(import)?, again(by_name)?, again(failed)?);
+        Some(Imports { import, by_name, sibling: again(sibling)?, named: again(named)?, failed })
     }
 }
 
-/// `watch_imports(import, by_name, sibling, named)`: the functions to put in the place of the first two, which are
-/// `builtins.__import__` and what `importlib.import_module` imports by.
+/// `watch_imports(import, by_name, sibling, named, failed)`: the functions to put in the place of the first two, which
+/// are `builtins.__import__` and what `importlib.import_module` imports by.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -69,12 +71,12 @@ pub(super) unsafe extern "C" fn watch_imports(
         let (Some(state), Some(given)) = (module::of(core), exactly("watch_imports", args, nargs)) else {
             return null_mut();
         };
-        let [Some(import), Some(by_name), Some(sibling), Some(named)] =
+        let [Some(import), Some(by_name), Some(sibling), Some(named), Some(failed)] =
             given.map(|object| Owned::from_borrowed(object))
         else {
             return null_mut();
         };
-        let old = state.imports.replace(Some(Imports { import, by_name, sibling, named }));
+        let old = state.imports.replace(Some(Imports { import, by_name, sibling, named, failed }));
         drop(old);
         let ours = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), module::NAME.as_ptr());
         let names = [c"__import__", c"import_by_name"];
@@ -129,14 +131,17 @@ pub(super) unsafe fn import(
         let call = Call { args, keywords };
         let (name, level) = (call.argument(0, c"name"), call.argument(4, c"level"));
         let other = if name.is_null() || !level.is_null() && level_is_up(level) {
-            None
+            Ok(None)
         } else {
-            match meant(state, &imports, name, call.argument(1, c"globals")) {
-                Ok(other) => other,
-                Err(()) => return null_mut(),
-            }
+            meant(state, &imports, name, call.argument(1, c"globals"))
         };
-        call.hand_on(&imports.import, 0, c"name", other)
+        let Ok(other) = other else { return null_mut() };
+        #[cfg(feature = "python3")]
+        if let Some(other) = &other {
+            let module = call.hand_on(&imports.import, 0, c"name", Some(other));
+            return bare_names::imported(&imports, module, name, other, call.argument(3, c"fromlist"));
+        }
+        call.hand_on(&imports.import, 0, c"name", other.as_ref())
     }
 }
 
@@ -166,7 +171,13 @@ pub(super) unsafe fn import_by_name(
         let (at, keyword) = if is_relative { (1, c"package") } else { (0, c"name") };
         let name = call.argument(at, keyword);
         let other = if name.is_null() { Ok(None) } else { meant(state, &imports, name, null_mut()) };
-        other.map_or(null_mut(), |other| call.hand_on(&imports.by_name, at, keyword, other))
+        let Ok(other) = other else { return null_mut() };
+        let module = call.hand_on(&imports.by_name, at, keyword, other.as_ref());
+        #[cfg(feature = "python3")]
+        if let Some(other) = &other {
+            return bare_names::imported(&imports, module, name, other, null_mut());
+        }
+        module
     }
 }
 
@@ -217,6 +228,9 @@ unsafe fn meant(
         let (Some(answer), Some(top)) = (text::encoded(answer), text::encoded(top)) else { return Err(()) };
         let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name)).ok_or(())?;
         let meant = [answer, name[top.len()..].to_vec()].concat();
+        if meant == name {
+            return Ok(None);
+        }
         text::new(meant).map(Some).ok_or(())
     }
 }

@@ -164,6 +164,82 @@ def importlibs_functions_stay_what_they_are():
         assert str(inspect.signature(importlib.import_module)) == '(name, package=None)'
         assert pickle.loads(pickle.dumps(importlib.import_module)) is importlib.import_module
         assert b'modpython' not in pickle.dumps(importlib.import_module)
+    import_statement = getattr(sys.modules.get('builtins') or sys.modules['__builtin__'], '__import__')
+    assert pickle.loads(pickle.dumps(import_statement)) is import_statement
+    assert b'modpython' not in pickle.dumps(import_statement)
+
+
+LACKS = '''
+import importlib
+import hlp, pk.mod
+def error_of(call, *names):
+    try:
+        call(*names)
+    except ImportError as error:
+        return type(error).__name__, getattr(error, 'name', None), error.args, str(error)
+def attribute():
+    from hlp import nope
+def of_part():
+    from pk.mod import who, nope
+def part():
+    import pk.nope
+def no_package():
+    import hlp.nope
+def relative():
+    importlib.import_module('.nope', 'pk')
+def made():
+    from lazy import anything
+    return anything
+def errors():
+    return [error_of(call) for call in (attribute, of_part, part, no_package, relative)] + [
+        error_of(importlib.import_module, 'pk.nope'), error_of(__import__, 'pk.nope.x')]
+def stands():
+    return __import__('hlp', fromlist=['nope']).__file__
+'''
+
+
+@case
+def an_error_said_the_private_name():
+    given = []
+    for here in Directory(False), Directory(False):
+        here.write('lacks.py', LACKS)
+        here.write('hlp.py', 'who = 1\n')
+        here.write('lazy.py', 'def __getattr__(name):\n    if name[0] == "_":\n        raise AttributeError\n'
+                              '    return [name]\nanything = 1\n')
+        here.write('pk/__init__.py', '')
+        here.write('pk/mod.py', 'who = 1\n')
+        one = page(here, 'lacks')
+        assert one.stands() == here.file('hlp.py')
+        assert one.made() == 1 or not PYTHON2
+        given.append([[str(part).replace(here.path, '') for part in error] for error in one.errors()])
+    assert given[0] == given[1], given
+    assert '_mp_' not in str(given), given
+    if not PYTHON2:
+        assert [error[1] for error in given[1]] == [
+            'hlp', 'pk.mod', 'pk.nope', 'hlp.nope', 'pk.nope', 'pk.nope', 'pk.nope'], given
+
+
+@case
+def a_spec_of_a_bare_name_could_only_be_imported():
+    if PYTHON2:
+        return
+    import importlib.util
+    import inspect
+    import pkgutil
+    import runpy
+    here = Directory()
+    file = here.write('chunk.py', 'who = __file__\nran_as = __name__\n')
+    # Python's own comes first where the server has started.
+    one = page(here, 'chunk')
+    sys.modules.pop('chunk', None)
+    assert one.__name__ != 'chunk'
+    spec = importlib.util.find_spec('chunk')
+    assert spec.origin == file and spec.has_location and spec.loader.get_filename('chunk') == file, spec
+    assert runpy.run_module('chunk')['who'] == file
+    assert runpy.run_module('chunk', run_name='__main__')['ran_as'] == '__main__'
+    assert pkgutil.get_data('chunk', 'chunk.py') == open(file, 'rb').read()
+    chunk = importlib.import_module('chunk')
+    assert chunk is one and inspect.getsource(chunk) == open(file).read() and chunk.__spec__.name == one.__name__
 
 
 @case

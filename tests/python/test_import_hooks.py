@@ -53,7 +53,11 @@ class Virtual(importlib.abc.Loader):
 
 
 class Database(Hook):
+    def __init__(self):
+        self.asked = []
+
     def find_spec(self, name, path=None, target=None):
+        self.asked.append(name)
         return importlib.util.spec_from_loader(name, Virtual()) if name in ('helper', 'late') else None
 
 
@@ -64,6 +68,20 @@ def a_file_beside_the_page_hid_what_a_finder_claims():
     with Database():
         one = page(here)
         assert one.who == 'the database' and one.handler() == 'the database', one.who
+
+
+@case
+def a_finder_was_asked_three_times_for_what_is_in_no_file():
+    for path in ('front', 'nowhere'):
+        here = site()
+        if path == 'front':
+            sys.path.insert(0, here.path)
+        with Database() as database:
+            one = page(here)
+            assert one.handler() == one.who == 'the database'
+            assert apache.import_module('helper').who == one.who
+            for name in 'helper', 'late':
+                assert database.asked.count(name) == 1, (path, database.asked)
 
 
 class Legacy(Hook):

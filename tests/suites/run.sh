@@ -185,8 +185,8 @@ packages() {
     # The lent Rust is no package: the build's dependencies are not looked at.
     within "cd /root/source && sh packaging/source-package.sh /root/packages && cd /root/packages/modpython-core-*/ &&
         dpkg-buildpackage -us -uc ${rust:+-d}" || fail 'the packages are not built'
-    # Of an older release's lintian, the packaging is for a policy that it does not know yet.
-    within 'lintian --fail-on error,warning --suppress-tags newer-standards-version /root/packages/*.changes' || fail 'lintian'
+    # The packaging is for a policy, and has overrides of tags, that an older release's lintian does not know yet.
+    within 'lintian --fail-on error,warning --suppress-tags newer-standards-version,malformed-override /root/packages/*.changes' || fail 'lintian'
     passed "built: $(cd "$root/root/packages" && echo libmodpython-core0-py*[0-9]_*.deb); lintian has no error and no warning"
     within 'cd /root/source && sh tests/suites/packages.sh /root/packages' || fail 'installation, upgrade and removal'
     passed 'installed, switched, upgraded, removed and purged'
