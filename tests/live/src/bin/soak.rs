@@ -25,7 +25,8 @@ struct Options {
     /// Under which MPMs.
     #[arg(long, value_delimiter = ',', default_value = "worker,event")]
     mpm: Vec<Threads>,
-    /// Between two graceful restarts; a run that is too short for two has one, in its middle. 0 is none.
+    /// Between two graceful restarts, in the first three fifths of the time; the child that serves on is judged by its
+    /// memory. A run that is too short for two has one, in its middle. 0 is none.
     #[arg(long, default_value_t = 60.0)]
     restart_seconds: f64,
     /// Ask for this kind of page alone, with no slow clients and none that hang up.

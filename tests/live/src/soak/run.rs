@@ -31,6 +31,8 @@ const ACTIVE: &str = " active, ";
 pub(crate) const ENOUGH: f64 = 100_000.0;
 /// In MiB per 100,000 requests.
 const GROWTH: f64 = 1.0;
+/// The part of the time in which there are restarts; the last child serves on, for what it keeps.
+const RESTARTS: f64 = 0.6;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -75,9 +77,9 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What the serving children kept.
+    /// What the child kept that served longest.
     pub fn growth(&self) -> Growth {
-        memory::total(&self.children)
+        memory::longest(&self.children)
     }
 
     /// What is not as it has to be.
@@ -221,7 +223,8 @@ impl<'a> Disturb<'a> {
             ground::touch(&server.root)?;
             self.touched = Instant::now();
         }
-        if self.restarted.elapsed() >= self.soak.restart {
+        let is_for_restarts = at < self.soak.duration.mul_f64(RESTARTS);
+        if is_for_restarts && self.restarted.elapsed() >= self.soak.restart {
             if let Err(error) = server.graceful() {
                 return Ok(Some(format!("{} s: {error}", at.as_secs())));
             }
