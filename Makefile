@@ -169,6 +169,7 @@ test: build
 	@sh tests/build/prerequisites.sh
 	@$(MAKE) --no-print-directory lint
 
+LIVE = $(CARGO) test --profile model $(CARGO_FLAGS) -p modpython-live
 # `make check` prints the runners' own lines, and ends at the first that fails.
 check: prerequisites-check relink lint
 	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/loom --lib --test model_pathlock --test model_import
@@ -179,7 +180,7 @@ check: prerequisites-check relink lint
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS)
 	@$(MAKE) --no-print-directory check-consumer
 	$(CARGO) test --profile model $(CARGO_FLAGS) --test rebind35 -- signal_handler
-	$(CARGO) test --profile model $(CARGO_FLAGS) -p modpython-live -- --test-threads=1
+	$(LIVE)
 	$(CARGO) run --profile model $(CARGO_FLAGS) -p modpython-live --bin soak -- --minutes 1 --stock-minutes 0 --mpm event
 	@$(MAKE) --no-print-directory check-python2
 	@$(MAKE) --no-print-directory check-host
@@ -207,8 +208,7 @@ CARGO2 = LD_LIBRARY_PATH=$(call ask2,sysconfig.get_config_var("LIBDIR")) PYTHONH
 ask2 = $(shell $(PYTHON2) -c 'import sys, sysconfig; print($(1))')
 # Real applications, for as long as it takes to see what is rare: stock's figures beside ours in every MPM.
 check-long: prerequisites-check relink
-	MODPYTHON_LIVE_LONG=1 $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live --test apps --test apps_memory -- \
-	  --test-threads=1 --nocapture
+	MODPYTHON_LIVE_LONG=1 $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live -- apps:: apps_memory::
 	$(CARGO) test $(CARGO_FLAGS) --test rebind35 --no-run
 	sh tests/rebind/valgrind.sh "$$(ls -t target/debug/deps/rebind35-* | grep -v '\.d$$' | head -1)"
 	$(ORACLE) $(CARGO) test $(CARGO_FLAGS) --test import_module -- oracle
@@ -240,35 +240,24 @@ check-consumer: prerequisites-check build
 	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)
 
 # The live tests on the test host, relinked from source (S), and for Python 2.7 also from objects (O) and as a finished
-# module (F): 3.1.x is finished for Python 2 alone. Tests that say nothing of the subject fail where they run; these
-# are:
-NOT_ON_HOST := stock_makes_more_even_without_a_race psp_and_publisher_pages_answer_under_load \
-  published_pages_of_one_name_answer_each_for_its_directory wsgi_applications_of_one_name_answer_each_for_its_directory \
-  stock_answers_from_the_other_directorys_wsgi_application stock_never_sees_a_new_version \
-  stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded stock_shows_one_users_data_to_the_next \
-  stock_keeps_what_a_phase_leaves the_package_is_upgraded_and_the_log_rotated \
-  no_order_of_replacements_and_restarts_ends_the_server applications_ distribution_
-# The stock host is the same one for all ways; the others cannot be had without the source.
-NOT_BY_S_ALONE := stock_ a_handler_is_added_to_a_phase_without_directives \
-  a_handler_is_added_to_a_phase_with_directives_and_to_one_without
+# module (F): 3.1.x is finished for Python 2 alone. Each test knows where it says something.
 LIVE_HOSTS = target/live-hosts
-# $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,TESTS TO LEAVE OUT,SHAPE,TEST PROGRAMS)
+# $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,SHAPE)
 define live-host
-	SHARED=$(if $(6),$(SHARED),target/py2.7/libmodpython-core-py2.7.so.0) CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
-	  sh tests/live/build-host.sh $(1) $(3) $(2)/release $(LIVE_HOSTS)/$(4) $(6)
-	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(CARGO) test --profile model $(CARGO_FLAGS) -p modpython-live $(or $(7),--tests) -- \
-	  --test-threads=1 --include-ignored $(addprefix --skip ,$(NOT_ON_HOST) $(5))
+	SHARED=$(if $(5),$(SHARED),target/py2.7/libmodpython-core-py2.7.so.0) CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
+	  sh tests/live/build-host.sh $(1) $(3) $(2)/release $(LIVE_HOSTS)/$(4) $(5)
+	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(LIVE)
 endef
 check-host: prerequisites-check build
-	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S,$(NOT_IN_OTHERS))
+	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S)
 ifeq ($(strip $(PYTHON2)),)
 	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
 	@test -z "$$CI"
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
-	$(call live-host,$(PYTHON2),target/py2.7,S,py2.7-S,$(NOT_IN_OTHERS))
-	$(call live-host,$(PYTHON2),target/py2.7,O,py2.7-O,$(NOT_BY_S_ALONE) $(NOT_IN_OTHERS))
-	$(call live-host,$(PYTHON2),target/py2.7,F,py2.7-F,$(NOT_BY_S_ALONE) $(NOT_IN_OTHERS))
+	$(call live-host,$(PYTHON2),target/py2.7,S,py2.7-S)
+	$(call live-host,$(PYTHON2),target/py2.7,O,py2.7-O)
+	$(call live-host,$(PYTHON2),target/py2.7,F,py2.7-F)
 endif
 
 # Each release with what it brings, in a folder that is made anew.
@@ -276,24 +265,8 @@ SUITES ?= bookworm-root bookworm-user bookworm bullseye sid bookworm-packages bu
 check-suites:
 	sh tests/suites/run.sh $(SUITES)
 
-# The generations that were built for Python 2 alone, and 3.5 for both, relinked from source; 3.1 has all tests above.
-# What later generations have mended themselves their stock host does not show.
-HOST_SHAPES := 3.1 3.2.8 3.2.10 3.3 3.4 3.5
-MENDED_IN_3.2.8 := stock_crashes_with_directives_in_sections stock_crashes_when_a_handler_is_added \
-  stock_runs_cleanups_of_the_server_elsewhere
-MENDED_IN_3.2.10 = $(MENDED_IN_3.2.8)
-MENDED_IN_3.3 := $(MENDED_IN_3.2.8) sys_path_stays_as_long_as_it_is stock_hangs_when_a_busy_process_is_to_end stock_keeps_memory_for_each_phase \
-  stock_keeps_what_each_request_leaves_in_its_thread
-MENDED_IN_3.4 := $(MENDED_IN_3.3)
-MENDED_IN_3.5 := $(MENDED_IN_3.3)
-# It keeps its own importer: scripts of CGI go on as they were.
-MENDED_IN_3.3 += scripts_ a_script_and stock_ruins_other_handlers_by_scripts handlers_of_patterns_
-MENDED_IN_3.4 += handlers_of_patterns_
-SHAPE_TESTS := --test host_generations --test host_defects --test host_leaks --test host_remedies --test host_cgi --test restarts --test switch \
-  --test phases
-# 3.3 alone has an importer of its own.
-SHAPE_TESTS_3.3 := --test host_importer
-NOT_IN_OTHERS := importer33_
+# The later generations, for Python 2.7, and 3.5 for Python 3 too; `make check-host` has 3.1.
+HOST_SHAPES := 3.2.8 3.2.10 3.3 3.4 3.5
 .PHONY: check-shapes $(addprefix check-shape-,$(HOST_SHAPES))
 # `make check` has the one of Debian 5 to 10 and the newest, `make check-long` all.
 SHAPES ?= $(HOST_SHAPES)
@@ -312,9 +285,8 @@ endif
 FINISHED_SHAPES := 3.2.8 3.2.10 3.3
 .PHONY: run-shape
 run-shape: build
-	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-host,$(PYTHON),$(BUILD),F,py$(PYVER)-F-$(SHAPE),\
-	  $(NOT_BY_S_ALONE) $(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS) $(SHAPE_TESTS_$(SHAPE))))
-	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S-$(SHAPE),$(MENDED_IN_$(SHAPE)),$(SHAPE),$(SHAPE_TESTS) $(SHAPE_TESTS_$(SHAPE)))
+	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-host,$(PYTHON),$(BUILD),F,py$(PYVER)-F-$(SHAPE),$(SHAPE)))
+	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S-$(SHAPE),$(SHAPE))
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
 PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))

@@ -1,6 +1,5 @@
 //! Assertions that several live tests share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::config::Module;
@@ -10,15 +9,6 @@ use crate::server::Server;
 
 /// A server that takes longer to stop than this counts as hung.
 pub const STOP: Duration = Duration::from_secs(2);
-
-static MACHINE: Mutex<()> = Mutex::new(());
-
-/// Keeps the machine for one test: tests of one binary would otherwise run beside each other and spoil each other's
-/// timing.
-pub fn alone() -> MutexGuard<'static, ()> {
-    // A test that failed while it had the machine is no reason for the next one not to run.
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// So many times a race is given the chance to show itself.
 const CHANCES: u32 = 20;
@@ -35,7 +25,6 @@ pub fn shown(defect: &str, mut attempt: impl FnMut() -> bool) {
 /// remedy left out. The machine is kept meanwhile.
 #[track_caller]
 pub fn shows_unless_cured(remedy: &str, chances: u32, mut shows: impl FnMut(Module, &str) -> bool) {
-    let _alone = alone();
     let mut ever = |module, disabled: &str| (0..chances).any(|_| shows(module, disabled));
     assert!(ever(Module::Stock, ""), "stock does not show what {remedy} cures");
     assert!(ever(Module::Relinked, remedy), "{remedy} cannot be left out");

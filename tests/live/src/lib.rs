@@ -19,6 +19,7 @@
 //! | `coldstart` | the experiment that shows the defect: many first requests at once |
 //! | `expect` | assertions that several live tests share |
 //! | `soak` | a mixed site for minutes, stock and relinked in turn: what goes wrong, and what grows |
+//! | `places` | where a test says something |
 //! | `report`, `picture` | what a person sees of it |
 //!
 //! The demo and the benchmarks are the two programs of this package, the live tests its integration tests.
@@ -34,6 +35,7 @@ pub mod loads;
 pub mod meanwhile;
 pub mod observe;
 pub mod picture;
+pub mod places;
 pub mod preload;
 pub mod prerequisites;
 pub mod report;

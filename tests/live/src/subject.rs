@@ -176,13 +176,3 @@ impl fmt::Display for Subject {
         }
     }
 }
-
-/// A test that says nothing about this subject fails where it is run all the same: it would pass without testing.
-///
-/// # Panics
-///
-/// If `applies` is false.
-#[track_caller]
-pub fn only_where(applies: bool, reason: &str) {
-    assert!(applies, "this test does not apply to {}: {reason}; leave it out by --skip", subject());
-}

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use modpython_live::expect::{alone, clean_stop};
+use modpython_live::expect::clean_stop;
 use modpython_live::http::Client;
+use modpython_live::places::EVERYWHERE;
 use modpython_live::preload::Preload;
 use modpython_live::{Module, Setup, site, subject};
+
+crate::live_tests! {
+    a_request_takes_the_gil_no_more_than_needed: EVERYWHERE.shaped(&["3.1"]),
+}
 
 const REQUESTS: u64 = 100;
 /// One for the handler, and one for the cleanup that gives the request object back, in the main interpreter.
@@ -43,9 +48,7 @@ fn acquisitions_per_request(module: Module) -> u64 {
     taken / REQUESTS
 }
 
-#[test]
 fn a_request_takes_the_gil_no_more_than_needed() {
-    let _alone = alone();
     let stock = acquisitions_per_request(Module::Stock);
     let relinked = acquisitions_per_request(Module::Relinked);
     println!("acquisitions of the GIL per request: stock {stock}, relinked {relinked}");

@@ -10,9 +10,18 @@ use modpython_live::bed::oracle::{self, Answers};
 use modpython_live::bed::run::Run;
 use modpython_live::bed::visit::Visit;
 use modpython_live::bed::visits;
-use modpython_live::expect::alone;
-use modpython_live::subject::only_where;
-use modpython_live::{Module, Mpm, subject};
+use modpython_live::places::PACKAGE;
+use modpython_live::{Module, Mpm};
+
+crate::live_tests! {
+    applications_under_worker_in_a_named_interpreter: PACKAGE,
+    applications_under_worker_in_the_main_interpreter: PACKAGE,
+    applications_under_event_in_a_named_interpreter: PACKAGE,
+    applications_under_event_in_the_main_interpreter: PACKAGE,
+    applications_under_prefork_in_a_named_interpreter: PACKAGE,
+    applications_under_prefork_in_the_main_interpreter: PACKAGE,
+    applications_with_a_debugging_allocator: PACKAGE,
+}
 
 struct Bed {
     ground: Ground,
@@ -23,7 +32,6 @@ struct Bed {
 /// Laid out once for all tests of this binary: the oracle takes its time.
 fn bed() -> &'static Bed {
     static BED: OnceLock<Bed> = OnceLock::new();
-    only_where(!subject().is_host(), "the applications are the distribution's");
     BED.get_or_init(|| {
         let begin = Instant::now();
         let ground = Ground::new().expect("the applications");
@@ -45,7 +53,6 @@ fn duration() -> Duration {
 
 /// Stock fails, and only shows its figures. Ours must not.
 fn applications(mpm: Mpm, kind: Kind, debug_malloc: bool, beside_stock: bool) {
-    let _alone = alone();
     let bed = bed();
     let run = |module| {
         let run = Run { module, mpm, kind, duration: duration(), debug_malloc };
@@ -63,38 +70,31 @@ fn applications(mpm: Mpm, kind: Kind, debug_malloc: bool, beside_stock: bool) {
     assert_eq!(sites.len(), bed.visits.iter().map(|visit| visit.site).collect::<std::collections::BTreeSet<_>>().len());
 }
 
-#[test]
 fn applications_under_worker_in_a_named_interpreter() {
     applications(Mpm::Worker, Kind::Named, false, true);
 }
 
-#[test]
 fn applications_under_worker_in_the_main_interpreter() {
     applications(Mpm::Worker, Kind::Main, false, false);
 }
 
-#[test]
 fn applications_under_event_in_a_named_interpreter() {
     applications(Mpm::Event, Kind::Named, false, false);
 }
 
-#[test]
 fn applications_under_event_in_the_main_interpreter() {
     applications(Mpm::Event, Kind::Main, false, false);
 }
 
-#[test]
 fn applications_under_prefork_in_a_named_interpreter() {
     applications(Mpm::Prefork, Kind::Named, false, false);
 }
 
-#[test]
 fn applications_under_prefork_in_the_main_interpreter() {
     applications(Mpm::Prefork, Kind::Main, false, false);
 }
 
 /// Memory that is used after it was given back, or written past its end, ends the process.
-#[test]
 fn applications_with_a_debugging_allocator() {
     applications(Mpm::Worker, Kind::Named, true, false);
 }

@@ -3,19 +3,21 @@
 
 use std::env;
 
+use modpython_live::Module;
 use modpython_live::bed::ground::Ground;
 use modpython_live::bed::memory::{FIRST, Growth, growth};
-use modpython_live::expect::alone;
-use modpython_live::subject::only_where;
-use modpython_live::{Module, subject};
+use modpython_live::places::PACKAGE;
+
+crate::live_tests! {
+    applications_keep_no_memory_of_requests_to_flask: PACKAGE,
+    applications_keep_no_memory_of_requests_to_a_handler: PACKAGE,
+}
 
 /// So many requests after the first ones may take one MiB more of memory.
 const LONG: usize = 90_000;
 const LIMIT: u64 = 1 << 20;
 
 fn keeps_no_memory(site: &str, requests: usize, path: fn(usize) -> String) {
-    only_where(!subject().is_host(), "the applications are the distribution's");
-    let _alone = alone();
     let ground = Ground::new().expect("the applications");
     let measure = |module| -> Growth {
         let growth = growth(&ground, module, requests, path).unwrap_or_else(|error| panic!("{module}: {error}"));
@@ -31,7 +33,6 @@ fn keeps_no_memory(site: &str, requests: usize, path: fn(usize) -> String) {
     }
 }
 
-#[test]
 fn applications_keep_no_memory_of_requests_to_flask() {
     let requests = if env::var_os("MODPYTHON_LIVE_LONG").is_some() { LONG } else { FIRST };
     keeps_no_memory("flask", requests, |turn| {
@@ -44,7 +45,6 @@ fn applications_keep_no_memory_of_requests_to_flask() {
     });
 }
 
-#[test]
 fn applications_keep_no_memory_of_requests_to_a_handler() {
     // Of few requests it is the noise of pages that is measured: as many KiB in 10,000 as in 90,000.
     keeps_no_memory("a handler", LONG, |turn| {

@@ -3,8 +3,15 @@
 use std::time::Duration;
 
 use modpython_live::coldstart::{CLIENTS, ColdStart, Outcome};
-use modpython_live::expect::{STOP, all_answered, alone, shown};
+use modpython_live::expect::{STOP, all_answered, shown};
+use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Mpm, observe, subject};
+
+crate::live_tests! {
+    twenty_of_the_relinked_module_under_worker: EVERYWHERE.shaped(&["3.1"]),
+    three_of_the_relinked_module_under_event_and_prefork: EVERYWHERE.shaped(&["3.1"]),
+    stock_makes_a_second_interpreter_and_calls_init_twice: EVERYWHERE.shaped(&["3.1"]).from_source(),
+}
 
 const LOAD: Duration = Duration::from_millis(700);
 
@@ -27,9 +34,7 @@ fn assert_sound(outcome: &Outcome) {
     assert_eq!(started, named, "{interpreters:?}");
 }
 
-#[test]
 fn twenty_of_the_relinked_module_under_worker() {
-    let _alone = alone();
     for number in 0..subject().times(20) {
         let outcome = cold_start(Module::Relinked, Mpm::Worker, number % 2 == 0);
         assert_sound(&outcome);
@@ -38,9 +43,7 @@ fn twenty_of_the_relinked_module_under_worker() {
     }
 }
 
-#[test]
 fn three_of_the_relinked_module_under_event_and_prefork() {
-    let _alone = alone();
     for mpm in [Mpm::Event, Mpm::Prefork] {
         for _ in 0..3 {
             assert_sound(&cold_start(Module::Relinked, mpm, true));
@@ -49,9 +52,7 @@ fn three_of_the_relinked_module_under_event_and_prefork() {
 }
 
 /// What the tests above ask for is not so with the stock module.
-#[test]
 fn stock_makes_a_second_interpreter_and_calls_init_twice() {
-    let _alone = alone();
     let (mut interpreters, mut inits) = (1, 1);
     shown("a second interpreter, and a second call of init in one", || {
         let outcome = cold_start(Module::Stock, Mpm::Worker, true);

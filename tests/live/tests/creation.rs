@@ -6,12 +6,19 @@
 use std::thread;
 use std::time::Duration;
 
-use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::http;
 use modpython_live::load::{Answer, Load};
 use modpython_live::observe;
+use modpython_live::places::EVERYWHERE;
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup, site, subject};
+
+crate::live_tests! {
+    a_slow_interpreter_start_does_not_hold_up_others: EVERYWHERE.shaped(&["3.1"]),
+    a_slow_init_does_not_hold_up_others: EVERYWHERE.shaped(&["3.1"]),
+    stock_makes_several_during_a_slow_start: EVERYWHERE.shaped(&["3.1"]).from_source(),
+}
 
 /// How long the instrumentation sleeps in a slow start.
 const SLOW: u64 = 2_000_000;
@@ -76,22 +83,16 @@ fn others_answer_during(flag: &str) {
     clean_stop(server);
 }
 
-#[test]
 fn a_slow_interpreter_start_does_not_hold_up_others() {
-    let _alone = alone();
     others_answer_during(site::SLOW_START);
 }
 
-#[test]
 fn a_slow_init_does_not_hold_up_others() {
-    let _alone = alone();
     others_answer_during(site::SLOW_INIT);
 }
 
 /// Stock holds up nobody, because it does not wait: everybody who asks meanwhile makes an interpreter of their own.
-#[test]
 fn stock_makes_several_during_a_slow_start() {
-    let _alone = alone();
     shown("several interpreters under one name", || {
         let server = with_interpreters(Module::Stock, &["slow"]);
         let slow = during_a_slow_start(&server, site::SLOW_START, || ());

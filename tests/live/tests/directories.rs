@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::load::{Load, Record};
-use modpython_live::subject::only_where;
-use modpython_live::{Module, Server, Setup, observe, subject};
+use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::{Module, Server, Setup, observe};
+
+crate::live_tests! {
+    eight_directories_have_eight_interpreters_and_the_main_one: EVERYWHERE.shaped(&["3.1"]),
+    stock_makes_more_even_without_a_race: PACKAGE,
+}
 
 const DIRECTORIES: usize = 8;
 
@@ -34,9 +39,7 @@ fn interpreters(server: &Server, record: &Record) -> BTreeSet<(String, String)> 
         .collect()
 }
 
-#[test]
 fn eight_directories_have_eight_interpreters_and_the_main_one() {
-    let _alone = alone();
     let server = start(Module::Relinked);
     let record = ask(&server, 32, 200);
     all_good(&record.answers);
@@ -59,10 +62,7 @@ fn eight_directories_have_eight_interpreters_and_the_main_one() {
 }
 
 /// One client, one request after the other, so no race: it is the name in memory that was given back.
-#[test]
 fn stock_makes_more_even_without_a_race() {
-    only_where(!subject().is_host(), "the dict of 3.1.x copies its keys");
-    let _alone = alone();
     let server = start(Module::Stock);
     let record = ask(&server, 1, 400);
     let found = interpreters(&server, &record);

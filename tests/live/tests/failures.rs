@@ -2,9 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use modpython_live::expect::{all_answered, all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_answered, all_good, clean_stop, shown};
 use modpython_live::load::{Answer, Load, Outcome};
+use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Server, Setup, http, observe, site};
+
+crate::live_tests! {
+    a_third_interpreter_past_a_limit_of_two_is_refused: EVERYWHERE.shaped(&["3.1"]),
+    stock_knows_no_limit: EVERYWHERE.shaped(&["3.1"]).from_source(),
+    service_begins_when_the_package_is_repaired: EVERYWHERE.shaped(&["3.1"]),
+    stock_makes_several_interpreters_when_the_package_is_broken: EVERYWHERE.shaped(&["3.1"]).from_source(),
+}
 
 const LIMIT: &str = "MODPYTHON_CORE_MAX_INTERPRETERS";
 const CLIENTS: usize = 32;
@@ -23,9 +31,7 @@ fn status(server: &Server, path: &str) -> u16 {
     http::get(server.port(), path).expect("an answer").status
 }
 
-#[test]
 fn a_third_interpreter_past_a_limit_of_two_is_refused() {
-    let _alone = alone();
     let server = limited(Module::Relinked);
     for (path, expected) in [("/a", 200), ("/b", 200), ("/c", 500), ("/a", 200), ("/main_interpreter", 200)] {
         assert_eq!(status(&server, path), expected, "{path}\n{}", server.error_log());
@@ -47,9 +53,7 @@ fn a_third_interpreter_past_a_limit_of_two_is_refused() {
 }
 
 /// The third interpreter is there without a limit: it is the limit that the test above sees.
-#[test]
 fn stock_knows_no_limit() {
-    let _alone = alone();
     let server = limited(Module::Stock);
     for path in ["/a", "/b", "/c"] {
         assert_eq!(status(&server, path), 200, "{path}");
@@ -67,9 +71,7 @@ fn broken_then_repaired(module: Module) -> (Server, Vec<Answer>, Vec<Answer>) {
     (server, broken, repaired)
 }
 
-#[test]
 fn service_begins_when_the_package_is_repaired() {
-    let _alone = alone();
     let (server, broken, repaired) = broken_then_repaired(Module::Relinked);
     all_answered(&broken);
     assert!(broken.iter().all(|answer| answer.outcome == Outcome::Status(500)), "{:?}", observe::outcomes(&broken));
@@ -80,9 +82,7 @@ fn service_begins_when_the_package_is_repaired() {
     clean_stop(server);
 }
 
-#[test]
 fn stock_makes_several_interpreters_when_the_package_is_broken() {
-    let _alone = alone();
     shown("several interpreters where none can be used", || {
         let (server, _, repaired) = broken_then_repaired(Module::Stock);
         let events = observe::events(&server.notes()).expect("the notes");

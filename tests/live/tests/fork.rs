@@ -9,16 +9,19 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::load::Load;
 use modpython_live::observe::{self, field};
+use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Setup, site};
+
+crate::live_tests! {
+    the_child_of_a_request_that_forks_gets_interpreters: EVERYWHERE.shaped(&["3.1"]),
+}
 
 const DURATION: Duration = Duration::from_secs(3);
 
-#[test]
 fn the_child_of_a_request_that_forks_gets_interpreters() {
-    let _alone = alone();
     let main =
         |location: &str, handler: &str| site::handler_in(location, handler, "PythonInterpreter main_interpreter");
     let server = Setup::new(Module::Relinked)

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::http;
 use modpython_live::load::{Answer, Load};
 use modpython_live::observe;
-use modpython_live::subject::only_where;
-use modpython_live::{Module, Server, Setup, subject};
+use modpython_live::places::HOST;
+use modpython_live::{Module, Server, Setup};
 
-const HOST: &str = "the distribution's cgihandler is for Python 3.11's imp, and asks for more of httpd";
+crate::live_tests! {
+    scripts_leave_the_modules_of_other_handlers_alone: HOST.shaped(&["3.1", "3.2.8", "3.2.10", "3.4", "3.5"]),
+    a_script_and_its_helpers_run_anew_each_time: HOST.shaped(&["3.1", "3.2.8", "3.2.10", "3.4", "3.5"]),
+    stock_ruins_other_handlers_by_scripts: HOST.shaped(&["3.1", "3.2.8", "3.2.10", "3.4", "3.5"]).from_source(),
+    scripts_are_as_in_stock_when_the_remedy_is_left_out: HOST.shaped(&["3.1", "3.2.8", "3.2.10", "3.4", "3.5"]).from_source(),
+}
+
 const CLIENTS: usize = 16;
 const LOAD: Duration = Duration::from_secs(4);
 
@@ -24,8 +30,6 @@ const PAGE: &str = "import time\nfrom mod_python import apache\nimport page_help
                     req.write(ANSWER + page_helper.REST)\n    return apache.OK\n";
 
 fn start(module: Module, environment: &str) -> Server {
-    only_where(subject().is_host(), HOST);
-    only_where(subject().shape() != "3.3", "3.3 keeps its own importer, and nothing is added to its Python side");
     let section = |name: &str, handler: &str| {
         format!("<Directory \"${{HTDOCS}}/{name}\">\nSetHandler mod_python\nPythonHandler {handler}\n</Directory>\n")
     };
@@ -59,10 +63,7 @@ fn wrong(module: Module, environment: &str) -> usize {
     wrong
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn scripts_leave_the_modules_of_other_handlers_alone() {
-    let _alone = alone();
     let server = start(Module::Relinked, "");
     let answers = ask(&server);
     all_good(&answers);
@@ -73,10 +74,7 @@ fn scripts_leave_the_modules_of_other_handlers_alone() {
 }
 
 /// As in stock, a script runs anew for each request, and so does what it imports from its own directory.
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn a_script_and_its_helpers_run_anew_each_time() {
-    let _alone = alone();
     for module in [Module::Stock, Module::Relinked] {
         let server = start(module, "");
         let numbers: Vec<_> = (0..5)
@@ -88,16 +86,10 @@ fn a_script_and_its_helpers_run_anew_each_time() {
     }
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_ruins_other_handlers_by_scripts() {
-    let _alone = alone();
     shown("wrong answers of handlers beside scripts", || wrong(Module::Stock, "") > 0);
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn scripts_are_as_in_stock_when_the_remedy_is_left_out() {
-    let _alone = alone();
     shown("wrong answers with MODPYTHON_CORE_DISABLE=cgihandler", || wrong(Module::Relinked, "cgihandler") > 0);
 }

@@ -7,13 +7,27 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::http;
 use modpython_live::load::{Answer, Load, Outcome};
+use modpython_live::places::{HOST, UNTIL_3_2};
 use modpython_live::preload::Preload;
-use modpython_live::subject::{Way, only_where};
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Mpm, Server, Setup, observe, site, subject};
+use modpython_live::{Module, Mpm, Server, Setup, observe, site};
+
+crate::live_tests! {
+    sections_with_directives_stand_load: HOST,
+    stock_crashes_with_directives_in_sections: HOST.shaped(&["3.1"]).from_source(),
+    a_computed_status_stands_load: HOST,
+    references_to_a_shared_status_are_counted_right: HOST,
+    stock_miscounts_references_to_a_shared_status: HOST.from_source(),
+    an_output_filter_stands_load: HOST,
+    stock_crashes_with_an_output_filter: HOST.from_source(),
+    a_handler_is_added_to_a_phase_without_directives: HOST.from_source(),
+    stock_crashes_when_a_handler_is_added: HOST.shaped(&["3.1"]).from_source(),
+    a_busy_process_ends_at_once: HOST,
+    stock_hangs_when_a_busy_process_is_to_end: HOST.shaped(UNTIL_3_2).from_source(),
+}
 
 const CLIENTS: usize = 32;
 /// How long the stock module is given to crash at least, in each of several attempts.
@@ -24,7 +38,6 @@ const REQUESTS: usize = 1000;
 const STOCK_AT_MOST: Duration = Duration::from_secs(12);
 /// And the relinked one, in its only attempt.
 const RELINKED: Duration = Duration::from_secs(5);
-const HOST: &str = "these are the defects of 3.1.x";
 
 fn crashed(server: &Server) -> bool {
     !server.crashes().is_empty()
@@ -32,8 +45,6 @@ fn crashed(server: &Server) -> bool {
 
 /// Asks the stock module, again and again, until one of its children has crashed.
 fn stock_crashes(defect: &str, start: impl Fn(Module) -> Server, path: impl Fn(usize, usize) -> String + Sync) {
-    only_where(subject().is_host(), HOST);
-    let _alone = alone();
     shown(defect, || {
         let server = start(Module::Stock);
         // One client makes the interpreter: several would make several, and take all the time for that.
@@ -57,8 +68,6 @@ fn relinked_stays(
     path: impl Fn(usize, usize) -> String + Sync,
     good: impl Fn(&Answer) -> bool,
 ) {
-    only_where(subject().is_host(), HOST);
-    let _alone = alone();
     let server = start(Module::Relinked);
     let record = Load::new(server.port(), CLIENTS).run_for(RELINKED, path);
     println!("relinked: {:?}", observe::outcomes(&record.answers));
@@ -92,15 +101,11 @@ fn with_sections(library: &Path) -> impl Fn(Module) -> Server {
     }
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn sections_with_directives_stand_load() {
     let preload = Preload::build("oldoverlap.c");
     relinked_stays(with_sections(preload.library()), |_, _| "/hello".to_owned(), |answer| answer.body == "hello\n");
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_crashes_with_directives_in_sections() {
     let preload = Preload::build("oldoverlap.c");
     let hello = |_, _| "/hello".to_owned();
@@ -121,8 +126,6 @@ fn with_status(module: Module) -> Server {
 
 const STATUSES: [u16; 4] = [403, 404, 409, 410];
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn a_computed_status_stands_load() {
     let path = |client, _| format!("/status?{}", STATUSES[client % STATUSES.len()]);
     relinked_stays(with_status, path, |answer| {
@@ -132,7 +135,6 @@ fn a_computed_status_stands_load() {
 
 /// How many references to the shared status come or go under load.
 fn drift(module: Module) -> i64 {
-    only_where(subject().is_host(), HOST);
     let server = with_status(module);
     let count = || {
         let body = http::get(server.port(), "/count").expect("an answer").text();
@@ -155,17 +157,11 @@ fn drift(module: Module) -> i64 {
     drift
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn references_to_a_shared_status_are_counted_right() {
-    let _alone = alone();
     assert_eq!(drift(Module::Relinked), 0);
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_miscounts_references_to_a_shared_status() {
-    let _alone = alone();
     shown("wrong counts of references to a constant", || drift(Module::Stock) != 0);
 }
 
@@ -184,14 +180,10 @@ fn page(_client: usize, _turn: usize) -> String {
     "/page".to_owned()
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn an_output_filter_stands_load() {
     relinked_stays(with_filter, page, |answer| answer.is_good() && answer.body == "A PAGE\n");
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_crashes_with_an_output_filter() {
     stock_crashes("a crash with an output filter", with_filter, page);
 }
@@ -205,12 +197,8 @@ fn with_added_handler(module: Module) -> Server {
         .expect("a server")
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn a_handler_is_added_to_a_phase_without_directives() {
-    only_where(subject().way() == Some(Way::Source), "only its source lets us change python_handler's variables");
     relinked_stays(with_added_handler, |_, _| "/adds".to_owned(), Answer::is_good);
-    let _alone = alone();
     let server = with_added_handler(Module::Relinked);
     assert_eq!(http::get(server.port(), "/adds").expect("an answer").status, 200);
     let added = || observe::events(&server.notes()).map(|events| events.iter().any(|event| event.kind == "added"));
@@ -219,8 +207,6 @@ fn a_handler_is_added_to_a_phase_without_directives() {
     clean_stop(server);
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_crashes_when_a_handler_is_added() {
     stock_crashes("a crash with req.add_handler", with_added_handler, |_, _| "/adds".to_owned());
 }
@@ -243,22 +229,14 @@ fn stop_a_busy_server(module: Module) -> Server {
     server
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn a_busy_process_ends_at_once() {
-    only_where(subject().is_host(), HOST);
-    let _alone = alone();
     let mut server = stop_a_busy_server(Module::Relinked);
     let stop = server.stop().expect("a stop");
     assert!(!stop.hung && stop.took <= Duration::from_secs(5), "{stop:?}\n{}", server.error_log());
     assert!(!crashed(&server), "{:?}", server.crashes());
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_hangs_when_a_busy_process_is_to_end() {
-    only_where(subject().is_host(), HOST);
-    let _alone = alone();
     shown("a process that has to be killed", || {
         let mut server = stop_a_busy_server(Module::Stock);
         server.stop().expect("a stop").hung

@@ -6,23 +6,30 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::http::{self, Client};
 use modpython_live::load::{Answer, Load};
 use modpython_live::observe;
-use modpython_live::subject::{Way, only_where};
+use modpython_live::places::{EVERYWHERE, HOST, SHAPES};
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Server, Setup, site, subject};
+use modpython_live::{Module, Server, Setup, site};
 
-const HOST: &str = "these are the generations of the test host";
+crate::live_tests! {
+    every_macro_has_a_test_in_every_generation: EVERYWHERE,
+    handlers_in_two_phases_answer: HOST,
+    handlers_in_seven_phases_answer: HOST,
+    several_handlers_of_a_phase_answer: HOST,
+    a_handler_is_added_to_a_phase_with_directives_and_to_one_without: HOST.from_source(),
+    interpreters_by_directory_and_by_directive: HOST,
+    modules_of_python_import_are_there_before_the_first_request: HOST,
+    a_handler_of_connections_is_called: HOST,
+}
+
 const CLIENTS: usize = 32;
 const LOAD: Duration = Duration::from_secs(2);
 
-/// The shapes that `make check-host` builds from source.
-const SHAPES: [&str; 6] = ["3.1", "3.2.8", "3.2.10", "3.3", "3.4", "3.5"];
-
 /// For each macro of after.h a test that fails where it does harm, or not what it is for.
-const TESTS: [(&str, &str); 13] = [
+const COVERED_BY: [(&str, &str); 13] = [
     ("PyOS_AfterFork", "one_notice_at_child_start_says_what_is_active"),
     ("PyOS_AfterFork_Child", "one_notice_at_child_start_says_what_is_active"),
     ("PyImport_AppendInittab", "four_graceful_restarts_under_load_with_worker"),
@@ -49,7 +56,6 @@ const SOURCES: [&str; 6] = [
 
 /// A macro without a test, or a generation in which the tests are not run, is one that nobody has tried: the macro for
 /// a request's list of handlers once crashed every request of 3.3 to 3.5, and every test was green.
-#[test]
 fn every_macro_has_a_test_in_every_generation() {
     let header = include_str!("../../../capi/include/modpython-core/after.h");
     let path = ["get_interpreter", "release_interpreter", "save_interpreter", "make_interpreter", "make_obcallback"];
@@ -58,18 +64,17 @@ fn every_macro_has_a_test_in_every_generation() {
         .filter_map(|line| line.strip_prefix("#define ")?.split(['(', ' ']).next())
         .filter(|name| !name.starts_with("MPC_") && !name.starts_with("MODPYTHON_") && !path.contains(name))
         .collect();
-    assert_eq!(of_header, TESTS.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>());
-    for (name, test) in TESTS {
+    assert_eq!(of_header, COVERED_BY.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>());
+    for (name, test) in COVERED_BY {
         assert!(SOURCES.iter().any(|source| source.contains(&format!("fn {test}("))), "{name}: no test {test}");
     }
     let makefile = include_str!("../../../Makefile");
     let shapes = makefile.lines().find_map(|line| line.strip_prefix("HOST_SHAPES := ")).expect("HOST_SHAPES");
-    assert_eq!(shapes.split(' ').collect::<Vec<_>>(), SHAPES);
+    assert_eq!(shapes.split(' ').collect::<Vec<_>>(), SHAPES[1..], "beside the first, which `make check-host` has");
 }
 
 /// Handlers in these phases besides PythonHandler, each of which says that it ran.
 fn phased(module: Module, phases: &[&str], more: &str) -> Server {
-    only_where(subject().is_host(), HOST);
     let handlers: String = phases.iter().map(|phase| format!("{phase} phases::step\n")).collect();
     Setup::new(module)
         .preload("phases")
@@ -82,7 +87,6 @@ fn phased(module: Module, phases: &[&str], more: &str) -> Server {
 fn go_through(phases: &[&str], more: &str) {
     let wanted: String = phases.iter().map(|phase| format!("{phase} ")).collect();
     for module in [Module::Stock, Module::Relinked] {
-        let _alone = alone();
         let server = phased(module, phases, more);
         http::get(server.port(), "/phases").expect("an answer");
         let answers = Load::new(server.port(), CLIENTS).run_for(LOAD, |_, _| "/phases".to_owned()).answers;
@@ -99,32 +103,22 @@ fn go_through(phases: &[&str], more: &str) {
     }
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn handlers_in_two_phases_answer() {
     go_through(&["PythonAccessHandler"], "");
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn handlers_in_seven_phases_answer() {
     let before = ["PythonHeaderParserHandler", "PythonAccessHandler", "PythonTypeHandler", "PythonFixupHandler"];
     go_through(&before, "PythonLogHandler phases::step\nPythonCleanupHandler phases::step\n");
 }
 
 /// Several handlers of one phase: the list is longer than one, and is walked through.
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn several_handlers_of_a_phase_answer() {
     go_through(&["PythonAccessHandler", "PythonAccessHandler", "PythonFixupHandler"], "");
 }
 
 /// `req.add_handler`, with the directory left out and given.
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn a_handler_is_added_to_a_phase_with_directives_and_to_one_without() {
-    only_where(subject().way() == Some(Way::Source), "only its source lets us change python_handler's variables");
-    let _alone = alone();
     for (name, more) in [("adds", ""), ("adds_there", ""), ("adds", "PythonFixupHandler phases::step\n")] {
         let server = phased(Module::Relinked, &[], &format!("PythonAccessHandler phases::{name}\n{more}"));
         let answers = Load::new(server.port(), CLIENTS).run_for(LOAD, |_, _| "/phases".to_owned()).answers;
@@ -136,11 +130,7 @@ fn a_handler_is_added_to_a_phase_with_directives_and_to_one_without() {
 }
 
 /// An interpreter for each directory, and for each directive.
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn interpreters_by_directory_and_by_directive() {
-    only_where(subject().is_host(), HOST);
-    let _alone = alone();
     for by in ["PythonInterpPerDirectory On", "PythonInterpPerDirective On"] {
         let section = |name: &str| {
             format!(
@@ -168,11 +158,7 @@ fn interpreters_by_directory_and_by_directive() {
 }
 
 /// `PythonImport` runs in the child's start, before any request, in the interpreter that it names.
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn modules_of_python_import_are_there_before_the_first_request() {
-    only_where(subject().is_host(), HOST);
-    let _alone = alone();
     for module in [Module::Stock, Module::Relinked] {
         let server = Setup::new(module)
             .directives("PythonImport phases early\n")
@@ -188,11 +174,7 @@ fn modules_of_python_import_are_there_before_the_first_request() {
 }
 
 /// A handler of the connection itself, whose list of handlers no request has.
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn a_handler_of_connections_is_called() {
-    only_where(subject().is_host(), HOST);
-    let _alone = alone();
     for module in [Module::Stock, Module::Relinked] {
         let server = Setup::new(module)
             .preload("phases")

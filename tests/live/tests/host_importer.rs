@@ -4,12 +4,19 @@
 use std::time::Duration;
 
 use modpython_live::coldstart::{ColdStart, Outcome};
-use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::load::Load;
 use modpython_live::loads::loads_of;
-use modpython_live::subject::only_where;
+use modpython_live::places::HOST;
 use modpython_live::versions::{replace, versioned};
 use modpython_live::{Module, Mpm, Server, Setup, observe, subject};
+
+crate::live_tests! {
+    importer33_loads_once_in_twenty_cold_starts: HOST.shaped(&["3.3"]),
+    importer33_of_stock_loads_for_each_of_the_first_requests: HOST.shaped(&["3.3"]).from_source(),
+    importer33_left_out_is_as_stock: HOST.shaped(&["3.3"]),
+    importer33_loads_each_version_once_under_load: HOST.shaped(&["3.3"]),
+}
 
 const CLIENTS: usize = 32;
 const COLD_STARTS: u32 = 20;
@@ -18,14 +25,10 @@ const LOAD: Duration = Duration::from_millis(400);
 const TOUCHES: u32 = 10;
 
 fn cold_start(module: Module, autoreload: bool) -> Outcome {
-    only_where(subject().shape() == "3.3", "3.3 alone has an importer of its own");
     ColdStart { module, mpm: Mpm::Worker, autoreload, load: LOAD }.run().expect("a cold start")
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn importer33_loads_once_in_twenty_cold_starts() {
-    let _alone = alone();
     for number in 0..subject().times(COLD_STARTS) {
         let outcome = cold_start(Module::Relinked, number % 2 == 0);
         all_good(&outcome.answers);
@@ -33,10 +36,7 @@ fn importer33_loads_once_in_twenty_cold_starts() {
     }
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn importer33_of_stock_loads_for_each_of_the_first_requests() {
-    let _alone = alone();
     for autoreload in [true, false] {
         shown("a second load of one module", || {
             let outcome = cold_start(Module::Stock, autoreload);
@@ -47,7 +47,6 @@ fn importer33_of_stock_loads_for_each_of_the_first_requests() {
 }
 
 fn start(environment: &str) -> Server {
-    only_where(subject().shape() == "3.3", "3.3 alone has an importer of its own");
     Setup::new(Module::Relinked)
         .environment("MODPYTHON_CORE_DISABLE", environment)
         .directives("<Directory \"${HTDOCS}/app\">\nSetHandler mod_python\nPythonHandler touched\n</Directory>")
@@ -56,10 +55,7 @@ fn start(environment: &str) -> Server {
         .expect("a server")
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn importer33_left_out_is_as_stock() {
-    let _alone = alone();
     shown("a second load of one module", || {
         let server = start("importer");
         Load::new(server.port(), CLIENTS).run_for(LOAD, |_, _| "/app/x".to_owned());
@@ -67,10 +63,7 @@ fn importer33_left_out_is_as_stock() {
     });
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn importer33_loads_each_version_once_under_load() {
-    let _alone = alone();
     let server = start("");
     for version in 0..TOUCHES {
         if version > 0 {

@@ -4,13 +4,21 @@
 
 use std::fs;
 
-use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::load::Load;
 use modpython_live::observe::{self, Event};
-use modpython_live::subject::only_where;
-use modpython_live::{Module, Server, Setup, site, subject};
+use modpython_live::places::{HOST, UNTIL_3_2};
+use modpython_live::{Module, Server, Setup, site};
 
-const HOST: &str = "these are the defects of 3.1.x";
+crate::live_tests! {
+    what_a_request_leaves_in_its_thread_goes_with_it: HOST,
+    stock_keeps_what_each_request_leaves_in_its_thread: HOST.shaped(UNTIL_3_2).from_source(),
+    handlers_in_six_phases_keep_no_memory: HOST,
+    stock_keeps_memory_for_each_phase: HOST.shaped(UNTIL_3_2).from_source(),
+    cleanups_of_the_server_run_in_their_interpreter: HOST,
+    stock_runs_cleanups_of_the_server_elsewhere: HOST.shaped(&["3.1"]).from_source(),
+}
+
 /// Requests of one client, one after the other.
 const TURNS: usize = 200;
 
@@ -24,7 +32,6 @@ fn stop(module: Module, server: Server) {
 /// Each request leaves an object in `threading.local`, where it ought to live no longer than the request
 /// (MODPYTHON-194). How many of them are alive at most, as a later request sees it.
 fn leftovers(module: Module) -> usize {
-    only_where(subject().is_host(), HOST);
     let server = Setup::new(module)
         .preload("defects")
         .directives(&site::handler_in("/leaves", "defects::leaves", ""))
@@ -38,18 +45,12 @@ fn leftovers(module: Module) -> usize {
     alive
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn what_a_request_leaves_in_its_thread_goes_with_it() {
-    let _alone = alone();
     // The one that asks sees its own.
     assert_eq!(leftovers(Module::Relinked), 1);
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_keeps_what_each_request_leaves_in_its_thread() {
-    let _alone = alone();
     assert_eq!(leftovers(Module::Stock), TURNS);
 }
 
@@ -60,7 +61,6 @@ const KEPT: u64 = 4096;
 
 /// How much the one child has grown, in bytes a request.
 fn growth_in_six_phases(module: Module, disabled: &str) -> u64 {
-    only_where(subject().is_host(), HOST);
     let phases =
         ["PythonInitHandler", "PythonAccessHandler", "PythonTypeHandler", "PythonFixupHandler", "PythonLogHandler"];
     let handlers: String = phases.iter().map(|phase| format!("{phase} defects::nothing\n")).collect();
@@ -90,18 +90,12 @@ fn resident(server: &Server) -> u64 {
     pages * u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("a size")
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn handlers_in_six_phases_keep_no_memory() {
-    let _alone = alone();
     let grown = growth_in_six_phases(Module::Relinked, "");
     assert!(grown < KEPT, "{grown} bytes a request");
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_keeps_memory_for_each_phase() {
-    let _alone = alone();
     let grown = growth_in_six_phases(Module::Stock, "");
     assert!(grown > KEPT, "{grown} bytes a request");
     let grown = growth_in_six_phases(Module::Relinked, "handler-lists");
@@ -113,7 +107,6 @@ fn stock_keeps_memory_for_each_phase() {
 /// no name at all, which may crash the process. How many of those functions ran in their own interpreter, and all that
 /// ran.
 fn cleanups(module: Module) -> (usize, usize) {
-    only_where(subject().is_host(), HOST);
     let interpreter = |name: &str| format!("PythonInterpreter {name}");
     let mut server = Setup::new(module)
         .preload("defects")
@@ -132,16 +125,10 @@ fn cleanups(module: Module) -> (usize, usize) {
     (right, ran.len())
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn cleanups_of_the_server_run_in_their_interpreter() {
-    let _alone = alone();
     assert_eq!(cleanups(Module::Relinked), (TURNS, TURNS));
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn stock_runs_cleanups_of_the_server_elsewhere() {
-    let _alone = alone();
     shown("cleanups that run in another interpreter, or not at all", || cleanups(Module::Stock).0 < TURNS);
 }

@@ -5,19 +5,27 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use modpython_live::expect::{all_good, alone, clean_stop, shows_unless_cured};
+use modpython_live::expect::{all_good, clean_stop, shows_unless_cured};
 use modpython_live::http;
 use modpython_live::load::Load;
 use modpython_live::observe;
-use modpython_live::subject::only_where;
+use modpython_live::places::{HOST, UNTIL_3_2};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, site, subject};
 
-const HOST: &str = "the test host has what these handlers use";
+crate::live_tests! {
+    sessions_go_on_over_a_graceful_restart: HOST,
+    an_output_filter_sends_what_it_has_written: HOST,
+    pairs_of_a_query_are_given_up: HOST,
+    sys_path_stays_as_long_as_it_is: HOST.shaped(UNTIL_3_2),
+    a_body_is_read_after_a_client_has_hung_up: HOST,
+    handlers_of_patterns_are_in_the_directory_of_the_file: HOST.shaped(&["3.1", "3.2.8", "3.2.10", "3.5"]),
+    an_unknown_remedy_is_complained_of: HOST,
+}
+
 const FLAG: &str = "restarted";
 
 fn start(module: Module, disabled: &str, directives: &str) -> Server {
-    only_where(subject().is_host(), HOST);
     Setup::new(module)
         .two_processes()
         .preload("nest remedies")
@@ -56,8 +64,6 @@ fn fails_after_a_restart(module: Module, disabled: &str) -> bool {
     !answers[0].is_good()
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn sessions_go_on_over_a_graceful_restart() {
     shows_unless_cured("sessions", 1, fails_after_a_restart);
 }
@@ -74,14 +80,11 @@ fn sends_other_strings(module: Module, disabled: &str) -> bool {
     wrong > 0
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn an_output_filter_sends_what_it_has_written() {
     if subject().shape() == "3.5" {
         shows_unless_cured("buckets", 1, sends_other_strings);
     } else {
         // Before 3.5 the strings are copied, and nothing is to be cured.
-        let _alone = alone();
         assert!(!sends_other_strings(Module::Relinked, ""));
     }
 }
@@ -96,13 +99,10 @@ fn keeps_pairs(module: Module, disabled: &str) -> bool {
     body == "1 2 1"
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn pairs_of_a_query_are_given_up() {
     if subject().shape() == "3.1" {
         shows_unless_cured("parse-qsl", 1, keeps_pairs);
     } else {
-        let _alone = alone();
         assert!(!keeps_pairs(Module::Relinked, ""));
     }
 }
@@ -128,20 +128,14 @@ fn lengthens_sys_path(module: Module, disabled: &str) -> bool {
     after > before
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn sys_path_stays_as_long_as_it_is() {
     shows_unless_cured("python-path", 1, lengthens_sys_path);
 }
 
 /// A client hangs up when one byte of its body has come, and the next one's whole body is read by the same thread, into
 /// the same memory: that is no second attempt of the first read, which `reads` answers as that one was.
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn a_body_is_read_after_a_client_has_hung_up() {
     const LENGTH: usize = 1_000_000;
-    let _alone = alone();
-    only_where(subject().is_host(), HOST);
     let server = Setup::new(Module::Relinked)
         .mpm(Mpm::Worker, 1)
         .preload("remedies")
@@ -165,7 +159,6 @@ const WILD: [&str; 2] = ["wild1", "wild2"];
 
 /// Whether handlers, and a filter, of sections whose directory is a pattern are not found (MODPYTHON-63).
 fn finds_no_handlers_in_patterns(module: Module, disabled: &str) -> bool {
-    only_where(subject().is_host(), HOST);
     let section =
         |kind: &str, directory: &str, handler: &str| format!("<{kind} \"{directory}\">\n{handler}\n</{kind}>\n");
     let handler = "SetHandler mod_python\nPythonHandler page";
@@ -203,18 +196,12 @@ fn finds_no_handlers_in_patterns(module: Module, disabled: &str) -> bool {
     wrong_pages + usize::from(wrong("/filter1/text.txt", "A TEXT")) > 0
 }
 
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn handlers_of_patterns_are_in_the_directory_of_the_file() {
-    only_where(!matches!(subject().shape(), "3.3" | "3.4"), "they keep their own importer, which knows the directory");
     shows_unless_cured("section-patterns", 1, finds_no_handlers_in_patterns);
 }
 
 /// A name that is none of a remedy's is said in the log, once a child, and changes nothing.
-#[test]
-#[ignore = "the host alone: make check-host"]
 fn an_unknown_remedy_is_complained_of() {
-    let _alone = alone();
     let server = start(Module::Relinked, "sesions", &site::handler_in("/session", "remedies::session", ""));
     assert_eq!(http::get(server.port(), "/session").expect("an answer").status, 200);
     let lines = server.logged("there is no remedy sesions");

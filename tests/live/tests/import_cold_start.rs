@@ -3,8 +3,14 @@
 use std::time::Duration;
 
 use modpython_live::coldstart::{CLIENTS, ColdStart, Outcome};
-use modpython_live::expect::{all_good, alone, shown};
+use modpython_live::expect::{all_good, shown};
+use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Mpm, subject};
+
+crate::live_tests! {
+    one_load_and_no_bad_answer_in_twenty_cold_starts: EVERYWHERE.shaped(&["3.1"]),
+    stock_loads_more_than_once: EVERYWHERE.shaped(&["3.1"]).from_source(),
+}
 
 /// Beyond the 0.2 s of the import, so that many ask while it is under way and after it.
 const LOAD: Duration = Duration::from_millis(400);
@@ -14,9 +20,7 @@ fn cold_start(module: Module, autoreload: bool) -> Outcome {
     ColdStart { module, mpm: Mpm::Worker, autoreload, load: LOAD }.run().expect("a cold start")
 }
 
-#[test]
 fn one_load_and_no_bad_answer_in_twenty_cold_starts() {
-    let _alone = alone();
     let mut answers = 0;
     let times = subject().times(COLD_STARTS);
     for number in 0..times {
@@ -31,9 +35,7 @@ fn one_load_and_no_bad_answer_in_twenty_cold_starts() {
 
 /// That it answers badly too is held in `import_parallel`: here each of its threads makes an interpreter of its own,
 /// and few meet another's half-loaded module.
-#[test]
 fn stock_loads_more_than_once() {
-    let _alone = alone();
     for autoreload in [true, false] {
         shown("a second load of one module", || {
             let outcome = cold_start(Module::Stock, autoreload);

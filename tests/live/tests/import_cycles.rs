@@ -2,11 +2,21 @@
 
 use std::time::Duration;
 
-use modpython_live::expect::{all_answered, all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_answered, all_good, clean_stop, shown};
 use modpython_live::load::{Answer, Load};
 use modpython_live::loads::{all_at_once, loads_of};
 use modpython_live::observe::{field, outcomes};
+use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Server, Setup, site, subject};
+
+crate::live_tests! {
+    two_handlers_that_import_each_other: EVERYWHERE.shaped(&["3.1"]),
+    a_plain_import_of_a_helper_that_imports_the_handler: EVERYWHERE.shaped(&["3.1"]),
+    a_plain_import_of_a_helper_that_is_a_handler_too: EVERYWHERE.shaped(&["3.1"]),
+    a_handler_that_imports_itself: EVERYWHERE.shaped(&["3.1"]),
+    a_plain_import_beside_import_module_runs_the_file_once: EVERYWHERE.shaped(&["3.1"]),
+    stock_answers_from_modules_that_are_half_loaded: EVERYWHERE.shaped(&["3.1"]).from_source(),
+}
 
 const CLIENTS: usize = 32;
 /// Each cycle is met so many times, each time with modules that nobody has loaded yet.
@@ -158,39 +168,27 @@ impl Cycle {
     }
 }
 
-#[test]
 fn two_handlers_that_import_each_other() {
-    let _alone = alone();
     OPPOSITE_ORDERS.is_stood();
 }
 
-#[test]
 fn a_plain_import_of_a_helper_that_imports_the_handler() {
-    let _alone = alone();
     PLAIN_HELPER.is_stood();
 }
 
-#[test]
 fn a_plain_import_of_a_helper_that_is_a_handler_too() {
-    let _alone = alone();
     PLAIN_HELPER_FROM_BOTH_ENDS.is_stood();
 }
 
-#[test]
 fn a_handler_that_imports_itself() {
-    let _alone = alone();
     SELF.is_stood();
 }
 
-#[test]
 fn a_plain_import_beside_import_module_runs_the_file_once() {
-    let _alone = alone();
     PLAIN_BESIDE_FUNCTION.is_stood();
 }
 
-#[test]
 fn stock_answers_from_modules_that_are_half_loaded() {
-    let _alone = alone();
     for cycle in [OPPOSITE_ORDERS, PLAIN_HELPER, SELF] {
         cycle.is_not_stood_by_stock();
     }

@@ -6,13 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use modpython_live::expect::{all_answered, all_good, alone, clean_stop};
+use modpython_live::expect::{all_answered, all_good, clean_stop};
 use modpython_live::load::{Answer, Load, Outcome, Record};
 use modpython_live::loads::loads_of;
 use modpython_live::observe::outcomes;
+use modpython_live::places::EVERYWHERE;
 use modpython_live::versions::{let_all_write, replace, versioned};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, http, site, subject};
+
+crate::live_tests! {
+    one_attempt_fails_for_all_who_wait: EVERYWHERE.shaped(&["3.1"]),
+    stock_does_not_wait_for_the_load_to_end: EVERYWHERE.shaped(&["3.1"]).from_source(),
+    each_failure_is_a_500_and_one_line_until_the_file_is_repaired: EVERYWHERE.shaped(&["3.1"]),
+}
 
 const CLIENTS: usize = 32;
 /// More than clients: while all of them wait, somebody has to tell so.
@@ -76,9 +83,7 @@ fn repair(server: &Server) {
     all_good(&ask(server, 3).answers);
 }
 
-#[test]
 fn one_attempt_fails_for_all_who_wait() {
-    let _alone = alone();
     let in_time = (0..TRIES).any(|_| last_answer_of_a_failure() <= ALLOWANCE);
     assert!(in_time, "the last of those who waited had its answer after more than {ALLOWANCE} s each time");
 }
@@ -111,9 +116,7 @@ fn last_answer_of_a_failure() -> f64 {
 /// Those who ask together with the first one wait for importlib's own lock. Those who come once the load has begun do
 /// not: the flag is set only when one of them has an answer. In 3.1.x they run the file themselves, and the flag is set
 /// only when one of them has begun to.
-#[test]
 fn stock_does_not_wait_for_the_load_to_end() {
-    let _alone = alone();
     let server = start(Module::Stock, include_str!("../python/failing.py"));
     // One client makes the interpreter: stock would otherwise make many, each with a load of its own.
     waiting(&server).expect("an answer");
@@ -156,9 +159,7 @@ const FAILURES: [(&str, &str); 4] = [
     ),
 ];
 
-#[test]
 fn each_failure_is_a_500_and_one_line_until_the_file_is_repaired() {
-    let _alone = alone();
     for (text, named) in FAILURES {
         let server = start(Module::Relinked, text);
         // One request after the other, so each is an attempt of its own.

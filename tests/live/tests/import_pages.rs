@@ -3,13 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::load::Load;
 use modpython_live::loads::loads_of;
 use modpython_live::observe::field;
-use modpython_live::subject::only_where;
+use modpython_live::places::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Setup, subject};
+
+crate::live_tests! {
+    psp_and_publisher_pages_answer_under_load: PACKAGE,
+    python_import_loads_once_and_handlers_get_that_module: EVERYWHERE.shaped(&["3.1"]),
+}
 
 const CLIENTS: usize = 32;
 /// What a child may take to start.
@@ -30,10 +35,7 @@ const PAGES: [(&str, &str); 4] = [
     ("/app/page.plain", "plain"),
 ];
 
-#[test]
 fn psp_and_publisher_pages_answer_under_load() {
-    only_where(!subject().is_host(), "it has neither");
-    let _alone = alone();
     let server = Setup::new(Module::Relinked)
         .file("app/page.psp", PSP)
         .file("app/page.py", PUBLISHED)
@@ -79,9 +81,7 @@ const OWN_PATH: &str = "PythonPath \"sys.path + ['${HTDOCS}/app']\"\nPythonImpor
                         <Directory \"${HTDOCS}/app\">\nSetHandler mod_python\nPythonHandler early\n\
                         PythonPath \"['${HTDOCS}/app'] + sys.path\"\n</Directory>";
 
-#[test]
 fn python_import_loads_once_and_handlers_get_that_module() {
-    let _alone = alone();
     let host = subject().is_host();
     for (directives, path) in [(IN_DIRECTORY, "/app/page"), (ELSEWHERE, "/app/below/page"), (OWN_PATH, "/app/page")] {
         // 3.1.x imports a module, by the name that stands there, and calls nothing.

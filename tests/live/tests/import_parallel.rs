@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
-use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::load::{Load, Record};
 use modpython_live::loads::{all_at_once, loads};
 use modpython_live::observe::{last_first_answer, outcomes};
+use modpython_live::places::EVERYWHERE;
 use modpython_live::versions::versioned;
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup, site, subject};
+
+crate::live_tests! {
+    twelve_slow_handlers_load_at_once_and_once: EVERYWHERE.shaped(&["3.1"]),
+    who_asks_during_a_load_gets_the_whole_module: EVERYWHERE.shaped(&["3.1"]),
+    stock_answers_from_a_handler_that_is_half_loaded: EVERYWHERE.shaped(&["3.1"]).from_source(),
+}
 
 const CLIENTS: usize = 32;
 const HANDLERS: usize = 12;
@@ -42,9 +49,7 @@ fn path(number: usize) -> String {
     format!("/app/page.slow{number}")
 }
 
-#[test]
 fn twelve_slow_handlers_load_at_once_and_once() {
-    let _alone = alone();
     let in_time = (0..SERIES).any(|_| median_of_cold_starts() <= IMPORT + ALLOWANCE);
     assert!(in_time, "the last client had its answer after more than {:.3} s each time", IMPORT + ALLOWANCE);
 }
@@ -83,17 +88,13 @@ fn ask_once_all_loads_have_begun(server: &Server) -> Record {
     })
 }
 
-#[test]
 fn who_asks_during_a_load_gets_the_whole_module() {
-    let _alone = alone();
     let server = start(Module::Relinked);
     all_good(&ask_once_all_loads_have_begun(&server).answers);
     clean_stop(server);
 }
 
-#[test]
 fn stock_answers_from_a_handler_that_is_half_loaded() {
-    let _alone = alone();
     shown("a bad answer during a load, or a second load in 3.1", || {
         let server = start(Module::Stock);
         let record = ask_once_all_loads_have_begun(&server);

@@ -1,12 +1,20 @@
 //! Modules of one name in different directories are different modules (I7), whoever imports them.
 
-use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::load::{Answer, Load};
 use modpython_live::loads::loads_of;
 use modpython_live::meanwhile::meanwhile;
-use modpython_live::subject::only_where;
+use modpython_live::places::{EVERYWHERE, PACKAGE};
 use modpython_live::versions::{let_all_write, replace, versioned};
-use modpython_live::{Module, Mpm, Server, Setup, subject};
+use modpython_live::{Module, Mpm, Server, Setup};
+
+crate::live_tests! {
+    plain_handlers_of_one_name_answer_each_for_its_directory: EVERYWHERE.shaped(&["3.1"]),
+    wsgi_applications_of_one_name_answer_each_for_its_directory: PACKAGE,
+    published_pages_of_one_name_answer_each_for_its_directory: PACKAGE,
+    stock_answers_from_the_other_directory: EVERYWHERE.shaped(&["3.1"]).from_source(),
+    stock_answers_from_the_other_directorys_wsgi_application: PACKAGE,
+}
 
 const CLIENTS: usize = 32;
 /// More than clients: each kept connection has a thread, and one more client looks on.
@@ -123,24 +131,16 @@ const PLAIN: &str = "PythonHandler index";
 const WSGI: &str = "PythonHandler mod_python.wsgi\nPythonOption mod_python.wsgi.application index";
 const PUBLISHER: &str = "PythonHandler mod_python.publisher";
 
-#[test]
 fn plain_handlers_of_one_name_answer_each_for_its_directory() {
-    let _alone = alone();
     each_directory_answers_for_itself(PLAIN, plain);
 }
 
-#[test]
 fn wsgi_applications_of_one_name_answer_each_for_its_directory() {
-    only_where(!subject().is_host(), "3.1.x has no mod_python.wsgi");
-    let _alone = alone();
     each_directory_answers_for_itself(WSGI, application);
 }
 
 /// The publisher has a cache of its own, by file and not by name: this is not to change.
-#[test]
 fn published_pages_of_one_name_answer_each_for_its_directory() {
-    only_where(!subject().is_host(), "the host has no publisher");
-    let _alone = alone();
     let server = start(Module::Relinked, PUBLISHER, page);
     let record = Load::new(server.port(), CLIENTS).run_times(TURNS, path);
     all_good(&record.answers);
@@ -149,16 +149,11 @@ fn published_pages_of_one_name_answer_each_for_its_directory() {
 }
 
 /// One client, one request after the other, so no race: the name alone decides.
-#[test]
 fn stock_answers_from_the_other_directory() {
-    let _alone = alone();
     half_is_from_the_other_directory(PLAIN, plain);
 }
 
-#[test]
 fn stock_answers_from_the_other_directorys_wsgi_application() {
-    only_where(!subject().is_host(), "3.1.x has no mod_python.wsgi");
-    let _alone = alone();
     half_is_from_the_other_directory(WSGI, application);
 }
 

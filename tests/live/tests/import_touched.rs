@@ -4,15 +4,22 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::load::{Answer, Load, Record};
 use modpython_live::loads::{ModuleLoad, loads_of};
 use modpython_live::meanwhile::meanwhile;
 use modpython_live::observe::outcomes;
-use modpython_live::subject::only_where;
+use modpython_live::places::{EVERYWHERE, HOST, PACKAGE};
 use modpython_live::versions::{let_all_write, overwrite, replace, versioned};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup, subject};
+
+crate::live_tests! {
+    each_version_runs_once_and_nobody_meets_it_half_loaded: EVERYWHERE.shaped(&["3.1"]),
+    stock_never_sees_a_new_version: PACKAGE,
+    stock_runs_a_version_several_times: HOST.shaped(&["3.1"]).from_source(),
+    versions_of_one_size_within_one_second_are_all_seen: EVERYWHERE.shaped(&["3.1"]),
+}
 
 /// And one more now and then: together they are as many as the server has threads, each of which stays with a
 /// connection.
@@ -102,9 +109,7 @@ fn nobody_came_in_during_a_load(said: &[Said], loads: &[ModuleLoad]) -> usize {
     waited
 }
 
-#[test]
 fn each_version_runs_once_and_nobody_meets_it_half_loaded() {
-    let _alone = alone();
     let touches = subject().times(TOUCHES);
     let server = start(Module::Relinked);
     // How many of the busy clients ask during a load is up to the machine (58 in 61 loads, once): one more asks then.
@@ -139,10 +144,7 @@ fn each_version_runs_once_and_nobody_meets_it_half_loaded() {
     clean_stop(server);
 }
 
-#[test]
 fn stock_never_sees_a_new_version() {
-    only_where(!subject().is_host(), "3.1.x reloads");
-    let _alone = alone();
     let server = start(Module::Stock);
     let record = touched_under_load(&server, 5, |_| ());
     let newest = said(&record).iter().map(|said| said.version).max();
@@ -151,11 +153,7 @@ fn stock_never_sees_a_new_version() {
 }
 
 /// Each of its versions runs in several threads, and requests meet it half loaded.
-#[test]
-#[ignore = "stock 3.1.x alone reloads: make check-host"]
 fn stock_runs_a_version_several_times() {
-    only_where(subject().is_host(), "3.5 never reloads");
-    let _alone = alone();
     shown("one version run more than once", || {
         let server = start(Module::Stock);
         let record = touched_under_load(&server, 5, |_| ());
@@ -166,9 +164,7 @@ fn stock_runs_a_version_several_times() {
 }
 
 /// Only the fraction of a second in its time stamp tells such a file from the one before; bytecode has whole seconds.
-#[test]
 fn versions_of_one_size_within_one_second_are_all_seen() {
-    let _alone = alone();
     let server = start(Module::Relinked);
     let begin = Instant::now();
     // Two digits each.

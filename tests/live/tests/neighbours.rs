@@ -4,8 +4,12 @@
 //! configuration. Nothing can be served by both, then. What can be had is that it says so as ever: it recognises the
 //! relinked module for what it is, and httpd ends in order.
 
-use modpython_live::expect::alone;
+use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Setup, site};
+
+crate::live_tests! {
+    mod_wsgi_refuses_the_relinked_module_as_it_refuses_stock: EVERYWHERE.shaped(&["3.1"]),
+}
 
 const REFUSAL: &str = "The mod_python module can not be used in conjunction with mod_wsgi";
 
@@ -14,9 +18,7 @@ fn refusal(module: Module) -> String {
     started.err().expect("mod_wsgi accepted mod_python beside it: have both answer in this test").to_string()
 }
 
-#[test]
 fn mod_wsgi_refuses_the_relinked_module_as_it_refuses_stock() {
-    let _alone = alone();
     for module in [Module::Stock, Module::Relinked] {
         let error = refusal(module);
         assert!(error.contains(REFUSAL) && error.contains("exit status: 1"), "{module}: {error}");

@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
-use modpython_live::expect::{alone, clean_stop};
+use modpython_live::expect::clean_stop;
 use modpython_live::load::{Load, Outcome};
+use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Mpm, Setup, site};
+
+crate::live_tests! {
+    redirects_filters_and_subrequests_under_worker: EVERYWHERE.shaped(&["3.1"]),
+    redirects_filters_and_subrequests_under_event: EVERYWHERE.shaped(&["3.1"]),
+    redirects_filters_and_subrequests_under_prefork: EVERYWHERE.shaped(&["3.1"]),
+}
 
 /// What is asked for, and what has to come back.
 const PAGES: [(&str, &str); 4] = [
@@ -50,20 +57,14 @@ fn nested(mpm: Mpm) {
     clean_stop(server);
 }
 
-#[test]
 fn redirects_filters_and_subrequests_under_worker() {
-    let _alone = alone();
     nested(Mpm::Worker);
 }
 
-#[test]
 fn redirects_filters_and_subrequests_under_event() {
-    let _alone = alone();
     nested(Mpm::Event);
 }
 
-#[test]
 fn redirects_filters_and_subrequests_under_prefork() {
-    let _alone = alone();
     nested(Mpm::Prefork);
 }

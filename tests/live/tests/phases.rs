@@ -1,11 +1,20 @@
 //! What a phase of a request leaves in its thread is there for the next phase, and for no other request (R9).
 
-use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::load::{Answer, Load};
-use modpython_live::subject::only_where;
+use modpython_live::places::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Mpm, Server, Setup, http, site, site::EVENTS, subject};
+use modpython_live::{Module, Mpm, Server, Setup, http, site, site::EVENTS};
 use std::{fs, time::Duration};
+
+crate::live_tests! {
+    a_phase_finds_what_the_one_before_has_left_and_nothing_else: EVERYWHERE,
+    a_nested_request_is_on_its_own_and_its_phases_are_not: EVERYWHERE,
+    a_filter_finds_what_its_call_before_has_left: EVERYWHERE,
+    an_error_document_is_of_the_request_that_asked: EVERYWHERE,
+    destructors_that_leave_heirs_do_not_end_the_child: EVERYWHERE,
+    stock_keeps_what_a_phase_leaves_for_whoever_comes_next: PACKAGE,
+}
 
 const MPMS: [Mpm; 3] = [Mpm::Worker, Mpm::Event, Mpm::Prefork];
 const CLIENTS: usize = 16;
@@ -82,9 +91,7 @@ fn before(name: &str, phase: &str) -> String {
     gone.map(|gone| format!("{name}-{gone}")).collect::<Vec<_>>().join(",")
 }
 
-#[test]
 fn a_phase_finds_what_the_one_before_has_left_and_nothing_else() {
-    let _alone = alone();
     for mpm in MPMS {
         for interpreter in ["main_interpreter", "some"] {
             let server = journey(Module::Relinked, mpm, interpreter);
@@ -122,9 +129,7 @@ fn a_phase_finds_what_the_one_before_has_left_and_nothing_else() {
     }
 }
 
-#[test]
 fn a_nested_request_is_on_its_own_and_its_phases_are_not() {
-    let _alone = alone();
     for mpm in MPMS {
         let server = journey(Module::Relinked, mpm, "some");
         let answers = ask(&server, CLIENTS, "around");
@@ -140,9 +145,7 @@ fn a_nested_request_is_on_its_own_and_its_phases_are_not() {
     }
 }
 
-#[test]
 fn a_filter_finds_what_its_call_before_has_left() {
-    let _alone = alone();
     for (mpm, interpreter) in [(Mpm::Worker, "main_interpreter"), (Mpm::Prefork, "some"), (Mpm::Event, "some")] {
         let server = journey(Module::Relinked, mpm, interpreter);
         let answers = Load::new(server.port(), CLIENTS).run_times(20, |_, _| "/pieces/x".to_owned()).answers;
@@ -151,9 +154,7 @@ fn a_filter_finds_what_its_call_before_has_left() {
     }
 }
 
-#[test]
 fn an_error_document_is_of_the_request_that_asked() {
-    let _alone = alone();
     for mpm in MPMS {
         let server = journey(Module::Relinked, mpm, "some");
         let answers = ask(&server, CLIENTS, "missing");
@@ -173,9 +174,7 @@ fn an_error_document_is_of_the_request_that_asked() {
 }
 
 /// A child was aborted where destructors in the main interpreter left something anew, 16 times and more.
-#[test]
 fn destructors_that_leave_heirs_do_not_end_the_child() {
-    let _alone = alone();
     for mpm in MPMS {
         let server = journey(Module::Relinked, mpm, "main_interpreter");
         let answers = Load::new(server.port(), 4).run_times(15, |_, turn| format!("/heirs/x?{}", 10 + turn)).answers;
@@ -185,10 +184,7 @@ fn destructors_that_leave_heirs_do_not_end_the_child() {
 }
 
 /// Of generation 3.5, in Python 3.9 and later: it keeps the state that it gave back last.
-#[test]
 fn stock_keeps_what_a_phase_leaves_for_whoever_comes_next() {
-    only_where(!subject().is_host(), "3.1.x has a new state for each phase");
-    let _alone = alone();
     let server = journey(Module::Stock, Mpm::Prefork, "some");
     let answers = ask(&server, 1, "journey");
     let own = before("0-1", "handler");

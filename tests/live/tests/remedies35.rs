@@ -5,18 +5,28 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use modpython_live::expect::{alone, clean_stop, shows_unless_cured};
+use modpython_live::expect::{clean_stop, shows_unless_cured};
 use modpython_live::http;
 use modpython_live::load::Load;
-use modpython_live::subject::only_where;
+use modpython_live::places::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Server, Setup, observe, site, subject};
+use modpython_live::{Module, Server, Setup, observe, site};
+
+crate::live_tests! {
+    distribution_fields_of_a_query_have_their_names: PACKAGE,
+    distribution_the_status_of_a_wsgi_application_is_sent: PACKAGE,
+    distribution_each_session_has_a_number_of_its_own: PACKAGE,
+    distribution_what_a_client_that_hangs_up_has_sent_is_given_up: PACKAGE,
+    distribution_a_body_that_comes_late_is_none: PACKAGE,
+    distribution_code_in_pages_stands_load: PACKAGE,
+    distribution_code_in_pages_may_fail: PACKAGE,
+    a_failing_python_import_says_why: EVERYWHERE.shaped(&["3.1"]),
+}
 
 /// A race shows itself in one of so many attempts.
 const CHANCES: u32 = 10;
 
 fn setup(module: Module, disabled: &str) -> Setup {
-    only_where(!subject().is_host(), "the test host has none of this");
     Setup::new(module).preload("remedies").environment("MODPYTHON_CORE_DISABLE", disabled)
 }
 
@@ -29,7 +39,6 @@ fn answer(server: &Server, path: &str) -> http::Response {
 }
 
 /// A field whose name is much shorter than the query is called what its value is.
-#[test]
 fn distribution_fields_of_a_query_have_their_names() {
     shows_unless_cured("queries", 1, |module, disabled| {
         let server = start(module, disabled, &site::handler_in("/fields", "remedies::fields", ""));
@@ -40,7 +49,6 @@ fn distribution_fields_of_a_query_have_their_names() {
 }
 
 /// Every answer of a WSGI application is sent as a 200.
-#[test]
 fn distribution_the_status_of_a_wsgi_application_is_sent() {
     let options = "PythonOption mod_python.wsgi.application remedies::application\n\
                    PythonOption mod_python.wsgi.base_uri /wsgi";
@@ -54,7 +62,6 @@ fn distribution_the_status_of_a_wsgi_application_is_sent() {
 }
 
 /// Sessions that begin at the same moment have one number.
-#[test]
 fn distribution_each_session_has_a_number_of_its_own() {
     shows_unless_cured("session-ids", 1, |module, disabled| {
         let server = start(module, disabled, &site::handler_in("/numbers", "remedies::numbers", ""));
@@ -65,7 +72,6 @@ fn distribution_each_session_has_a_number_of_its_own() {
 }
 
 /// What is read for a client that hangs up is kept for good.
-#[test]
 fn distribution_what_a_client_that_hangs_up_has_sent_is_given_up() {
     const CLIENTS: u64 = 60;
     const SENT: u64 = 500_000;
@@ -97,7 +103,6 @@ fn distribution_what_a_client_that_hangs_up_has_sent_is_given_up() {
 }
 
 /// A body that begins later than the server waits for it comes without its first byte.
-#[test]
 fn distribution_a_body_that_comes_late_is_none() {
     shows_unless_cured("reads", 5, |module, disabled| {
         let directives = format!("Timeout 1\n{}", site::handler_in("/late", "remedies::late", ""));
@@ -130,7 +135,6 @@ fn includes(module: Module, disabled: &str, page: &str) -> Server {
 }
 
 /// The code of a page is made a string without the GIL.
-#[test]
 fn distribution_code_in_pages_stands_load() {
     let page: String = (0..10).map(|number| format!("<!--#python eval=\"'part{number}' + 'of10'\" -->")).collect();
     let wanted: String = (0..10).map(|number| format!("part{number}of10")).collect();
@@ -148,7 +152,6 @@ fn distribution_code_in_pages_stands_load() {
 }
 
 /// Code that fails has mod_python write into the data of mod_include.
-#[test]
 fn distribution_code_in_pages_may_fail() {
     shows_unless_cured("ssi", CHANCES, |module, disabled| {
         let server = includes(module, disabled, "one <!--#python eval=\"1/0\" --> two");
@@ -161,9 +164,7 @@ fn distribution_code_in_pages_may_fail() {
 }
 
 /// Why a module could not be imported at the start of a child is in the log.
-#[test]
 fn a_failing_python_import_says_why() {
-    let _alone = alone();
     for module in [Module::Stock, Module::Relinked] {
         let server = Setup::new(module)
             .bare()

@@ -8,12 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use modpython_live::expect::{alone, clean_stop};
+use modpython_live::expect::clean_stop;
 use modpython_live::http::Client;
 use modpython_live::load::Load;
-use modpython_live::subject::only_where;
+use modpython_live::places::PACKAGE;
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Mpm, Server, Setup, site, subject};
+use modpython_live::{Module, Mpm, Server, Setup, site};
+
+crate::live_tests! {
+    the_package_is_upgraded_and_the_log_rotated: PACKAGE,
+    no_order_of_replacements_and_restarts_ends_the_server: PACKAGE,
+}
 
 /// Something that happens to the files of a server that runs.
 #[derive(Clone, Copy, Debug)]
@@ -150,19 +155,13 @@ fn change_and_restart(server: &mut Server, changes: impl Iterator<Item = (Change
     println!("survived: {after}");
 }
 
-#[test]
 fn the_package_is_upgraded_and_the_log_rotated() {
-    only_where(!subject().is_host(), "the test host's stock module hangs after a graceful restart by itself");
-    let _alone = alone();
     survives(false, [(StockModule, false), (Nothing, false), (RelinkedModule, false), (Nothing, false)].into_iter());
     // With an extension module in the parent stock does not survive the restart after that one, all by itself.
     survives(true, [(Nothing, false), (NewLibrary, false), (StockModule, false)].into_iter());
 }
 
-#[test]
 fn no_order_of_replacements_and_restarts_ends_the_server() {
-    only_where(!subject().is_host(), "the test host's stock module hangs after a graceful restart by itself");
-    let _alone = alone();
     // The same orders in each run, so that a failure can be repeated.
     let mut seed = 20_u32;
     let mut next = move |below: usize| {

@@ -6,13 +6,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use modpython_live::expect::{STOP, all_good, alone, clean_stop};
+use modpython_live::expect::{STOP, all_good, clean_stop};
 use modpython_live::http::Client;
 use modpython_live::load::{Answer, Load};
 use modpython_live::observe::{self, field};
-use modpython_live::subject::only_where;
+use modpython_live::places::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Mpm, Server, Setup, Stop, site, subject};
+use modpython_live::{Module, Mpm, Server, Setup, Stop, site};
+
+crate::live_tests! {
+    four_graceful_restarts_under_load_with_worker: EVERYWHERE,
+    four_graceful_restarts_under_load_with_event: EVERYWHERE,
+    four_graceful_restarts_under_load_with_prefork: EVERYWHERE,
+    another_file_of_the_module_takes_over_at_a_graceful_restart: EVERYWHERE,
+    stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded: PACKAGE,
+    stops_in_time_under_load: EVERYWHERE,
+}
 
 const RESTARTS: usize = 4;
 const CLIENTS: usize = 8;
@@ -99,30 +108,22 @@ fn four_graceful_restarts(mpm: Mpm, extension: bool) {
     clean_stop(server);
 }
 
-#[test]
 fn four_graceful_restarts_under_load_with_worker() {
-    let _alone = alone();
     four_graceful_restarts(Mpm::Worker, false);
     four_graceful_restarts(Mpm::Worker, true);
 }
 
-#[test]
 fn four_graceful_restarts_under_load_with_event() {
-    let _alone = alone();
     four_graceful_restarts(Mpm::Event, true);
 }
 
-#[test]
 fn four_graceful_restarts_under_load_with_prefork() {
-    let _alone = alone();
     four_graceful_restarts(Mpm::Prefork, true);
 }
 
 /// The old file goes, or its symbols would be taken for the new one's: httpd makes them known to all that is loaded
 /// later.
-#[test]
 fn another_file_of_the_module_takes_over_at_a_graceful_restart() {
-    let _alone = alone();
     for extension in [false, true] {
         let mut server = start(Module::Relinked, Mpm::Worker, extension);
         let answers = under_load(&mut server, |server, asked| {
@@ -136,10 +137,7 @@ fn another_file_of_the_module_takes_over_at_a_graceful_restart() {
 }
 
 /// The stock module takes all of httpd down with it.
-#[test]
 fn stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded() {
-    only_where(!subject().is_host(), "3.1.x hangs instead");
-    let _alone = alone();
     let mut server = start(Module::Stock, Mpm::Worker, true);
     let error = server.graceful().expect_err("httpd survived").to_string();
     assert!(error.contains("httpd ended"), "{error}");
@@ -154,9 +152,7 @@ fn stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded() {
 const STOPS: usize = 3;
 
 /// Requests are under way when the server is told to stop.
-#[test]
 fn stops_in_time_under_load() {
-    let _alone = alone();
     for mpm in [Mpm::Worker, Mpm::Event, Mpm::Prefork] {
         let in_time = (0..STOPS).any(|_| {
             let stop = stop_under_load(mpm);

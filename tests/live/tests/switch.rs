@@ -1,8 +1,14 @@
 //! The switch that turns everything off, and the line that says what is on.
 
-use modpython_live::expect::{all_good, alone, clean_stop, shown};
+use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::load::Load;
+use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Server, Setup, http, observe, site, subject};
+
+crate::live_tests! {
+    one_notice_at_child_start_says_what_is_active: EVERYWHERE,
+    switched_off_the_module_is_as_stock: EVERYWHERE,
+}
 
 const SWITCH: &str = "MODPYTHON_CORE";
 const CLIENTS: usize = 32;
@@ -12,9 +18,7 @@ fn start(value: Option<&str>) -> Server {
     value.map_or(setup.clone(), |value| setup.environment(SWITCH, value)).start().expect("a server")
 }
 
-#[test]
 fn one_notice_at_child_start_says_what_is_active() {
-    let _alone = alone();
     let server = start(None);
     assert_eq!(http::get(server.port(), "/who").expect("an answer").status, 200);
     let lines = server.logged("modpython-core");
@@ -28,9 +32,7 @@ fn one_notice_at_child_start_says_what_is_active() {
 }
 
 /// Switched off, the relinked module is the stock one, with the stock one's defect.
-#[test]
 fn switched_off_the_module_is_as_stock() {
-    let _alone = alone();
     // 3.2 to 3.4 have a mutex there.
     if matches!(subject().generation(), "3.1" | "3.5") {
         shown("a second interpreter, with the library switched off", || {

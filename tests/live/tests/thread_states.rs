@@ -1,10 +1,17 @@
 //! Thread states: `PyGILState_*` works in the main interpreter (R6), and no request sees what another left (R9).
 
-use modpython_live::expect::{all_good, alone, clean_stop};
+use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::load::{Answer, Load};
 use modpython_live::observe::field;
-use modpython_live::subject::only_where;
+use modpython_live::places::{EVERYWHERE, PACKAGE};
 use modpython_live::{Module, Mpm, Server, Setup, site, subject};
+
+crate::live_tests! {
+    gilstate_knows_every_request_in_the_main_interpreter: EVERYWHERE.shaped(&["3.1"]),
+    gilstate_of_stock_does_not_know_all_of_them: EVERYWHERE.shaped(&["3.1"]).from_source(),
+    nothing_of_a_request_is_seen_by_the_next: EVERYWHERE.shaped(&["3.1"]),
+    stock_shows_one_users_data_to_the_next: PACKAGE,
+}
 
 const MPMS: [Mpm; 3] = [Mpm::Worker, Mpm::Event, Mpm::Prefork];
 const CLIENTS: usize = 8;
@@ -31,9 +38,7 @@ fn checks(answers: &[Answer]) -> Vec<String> {
         .collect()
 }
 
-#[test]
 fn gilstate_knows_every_request_in_the_main_interpreter() {
-    let _alone = alone();
     for mpm in MPMS {
         let server = in_main(Module::Relinked, mpm);
         let paths = ["/gilstate/plain", "/gilstate/nested", "/gilstate/ensure"];
@@ -54,9 +59,7 @@ fn gilstate_knows_every_request_in_the_main_interpreter() {
 }
 
 /// No PyGILState_Ensure here: with the stock module that request would never end.
-#[test]
 fn gilstate_of_stock_does_not_know_all_of_them() {
-    let _alone = alone();
     for mpm in MPMS {
         let server = in_main(Module::Stock, mpm);
         let record = Load::new(server.port(), CLIENTS).run_times(20, |_, turn| {
@@ -87,9 +90,7 @@ fn ask_as_users(server: &Server, clients: usize) -> Vec<Answer> {
     Load::new(server.port(), clients).run_times(50, |client, turn| format!("/leftovers/x?user-{client}-{turn}")).answers
 }
 
-#[test]
 fn nothing_of_a_request_is_seen_by_the_next() {
-    let _alone = alone();
     for interpreter in ["main_interpreter", "some"] {
         let server = leftovers(Module::Relinked, interpreter);
         for clients in [1, 32] {
@@ -110,10 +111,7 @@ fn nothing_of_a_request_is_seen_by_the_next() {
     }
 }
 
-#[test]
 fn stock_shows_one_users_data_to_the_next() {
-    only_where(!subject().is_host(), "3.1.x has a new state for each request, and never empties the old one");
-    let _alone = alone();
     let server = leftovers(Module::Stock, "some");
     let answers = ask_as_users(&server, 1);
     for (name, _) in what_could_be_left() {

@@ -71,7 +71,7 @@ impl Child {
     }
 }
 
-/// Of the child that has answered the most: in one that lives a minute the second half of its requests still warms it up.
+/// Of the child that has answered the most: in a life of one minute even the second half warms it up.
 pub(crate) fn longest(children: &[Child]) -> Growth {
     let growths = children.iter().map(Child::growth);
     growths.max_by(|one, other| one.requests.total_cmp(&other.requests)).unwrap_or_default()
