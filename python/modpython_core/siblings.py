@@ -34,18 +34,22 @@ def belongs(found, sys_name):
     core.scope(sys_name, found.name, found.directory)
     if found.directory in _directories:
         return
+    if not _directories:
+        watch()
     if is_put_first(found.directory):
         _put_first.add(found.directory)
+    # Last: another thread that finds it there goes on to run code of that directory.
     _directories.add(found.directory)
-    if len(_directories) == 1:
-        owner, name = platform.by_name()
-        functions = core.watch_imports(builtins.__import__, getattr(owner, name), sibling, named, platform.say_bare_name)
-        builtins.__import__, by_name = functions
-        setattr(owner, name, by_name)
-        # A pickle of it is read where we are not.
-        builtins.__import__.__module__ = builtins.__name__
-        if hasattr(finding, 'OneModule'):
-            finding.before_path_finder(finding.OneModule(core))
+
+
+def watch():
+    """From now on imports are looked at. Other threads may be in here, too."""
+    if hasattr(finding, 'OneModule') and not any(isinstance(finder, finding.OneModule) for finder in sys.meta_path):
+        finding.before_path_finder(finding.OneModule(core))
+    # A pickle of it is read where we are not.
+    getattr(core, '__import__').__module__ = builtins.__name__
+    owner, name = platform.by_name()
+    core.watch_imports(builtins, owner, name, sibling, named, platform.say_bare_name)
 
 
 def knows(directory):

@@ -75,7 +75,7 @@ static mut METHODS: [ffi::PyMethodDef; 35] = [
     method(c"__import__", import, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"__import__(name, globals={}, locals={}, fromlist=[], level=-1)"),
     many!(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
     method(c"import_by_name", import_by_name, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(name, package=None)"),
-    many!(c"watch_imports", siblings::watch_imports, c"watch_imports(import, by_name, sibling, named, failed): what takes their place"),
+    many!(c"watch_imports", siblings::watch_imports, c"watch_imports(builtins, owner, name, sibling, named, failed): puts ours in the place of Python's"),
     one!(c"private_names", noting::private_names, 1, c"private_names(loader): what find_module() finds private names by"),
     many!(c"rename_functions", siblings::rename_functions, c"rename_functions(values, name, other): gives functions of that __module__ another; what else there is"),
     one!(c"directory_of", siblings::directory_of, 1, c"directory_of(name): the handler's directory that the module of that name is of"),

@@ -60,7 +60,7 @@ static mut METHODS: [ffi::PyMethodDef; 31] = [
         c"_gcd_import(name, package=None, level=0)",
     ),
     many(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
-    many(c"watch_imports", siblings::watch_imports, c"watch_imports(import, by_name, sibling, named, failed): what takes their place"),
+    many(c"watch_imports", siblings::watch_imports, c"watch_imports(builtins, owner, name, sibling, named, failed): puts ours in the place of Python's"),
     many(c"rename_functions", siblings::rename_functions, c"rename_functions(values, name, other): gives functions of that __module__ another; what else there is"),
     one(c"directory_of", siblings::directory_of, ffi::METH_O, c"directory_of(name): the handler's directory that the module of that name is of"),
     one(c"name_of", siblings::name_of, ffi::METH_O, c"name_of(file): the name in sys.modules under which it runs or has run"),

@@ -56,8 +56,10 @@ unsafe fn functions(state: &State) -> Option<Imports> {
     }
 }
 
-/// `watch_imports(import, by_name, sibling, named, failed)`: the functions to put in the place of the first two, which
-/// are `builtins.__import__` and what `importlib.import_module` imports by.
+/// `watch_imports(builtins, owner, name, sibling, named, failed)`: puts ours in the place of `builtins.__import__`, and
+/// of what `importlib.import_module` imports by, which the module `owner` has under that name. It is done once, and in
+/// one step: no code of Python runs in here, so that no other thread goes on with the old functions after the first
+/// call.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -68,21 +70,34 @@ pub(super) unsafe extern "C" fn watch_imports(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some(given)) = (module::of(core), exactly("watch_imports", args, nargs)) else {
-            return null_mut();
-        };
-        let [Some(import), Some(by_name), Some(sibling), Some(named), Some(failed)] =
-            given.map(|object| Owned::from_borrowed(object))
+        let (Some(state), Some([builtins, owner, name, sibling, named, failed])) =
+            (module::of(core), exactly("watch_imports", args, nargs))
         else {
             return null_mut();
         };
-        let old = state.imports.replace(Some(Imports { import, by_name, sibling, named, failed }));
-        drop(old);
+        if state.imports.borrow().is_some() {
+            return none();
+        }
         let ours = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), module::NAME.as_ptr());
-        let names = [c"__import__", c"import_by_name"];
-        let [import, by_name] = names.map(|name| Owned::from_new(ffi::PyObject_GetAttrString(ours, name.as_ptr())));
-        let (Some(import), Some(by_name)) = (import, by_name) else { return null_mut() };
-        ffi::PyTuple_Pack(2, import.as_ptr(), by_name.as_ptr())
+        let Some(import_name) = text::interned(c"__import__") else { return null_mut() };
+        let get =
+            |module: *mut ffi::PyObject, name: *mut ffi::PyObject| Owned::from_new(ffi::PyObject_GetAttr(module, name));
+        let (Some(import), Some(by_name)) = (get(builtins, import_name.as_ptr()), get(owner, name)) else {
+            return null_mut();
+        };
+        let our_by_name = Owned::from_new(ffi::PyObject_GetAttrString(ours, c"import_by_name".as_ptr()));
+        let (Some(our_import), Some(our_by_name)) = (get(ours, import_name.as_ptr()), our_by_name) else {
+            return null_mut();
+        };
+        let [Some(sibling), Some(named), Some(failed)] =
+            [sibling, named, failed].map(|object| Owned::from_borrowed(object))
+        else {
+            return null_mut();
+        };
+        state.imports.replace(Some(Imports { import, by_name, sibling, named, failed }));
+        let is_set = ffi::PyObject_SetAttr(builtins, import_name.as_ptr(), our_import.as_ptr()) == 0
+            && ffi::PyObject_SetAttr(owner, name, our_by_name.as_ptr()) == 0;
+        if is_set { none() } else { null_mut() }
     }
 }
 

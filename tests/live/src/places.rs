@@ -30,8 +30,8 @@ impl Place {
         Self { shapes, ..self }
     }
 
-    /// Of the test hosts those that are relinked from source: the stock host of the other ways is the same one, and some
-    /// of what a source lets us change they cannot have.
+    /// Of the test hosts those that are relinked from source: the stock host of the other ways is the same, and they
+    /// cannot have some of what a source lets us change.
     #[must_use]
     pub const fn from_source(self) -> Self {
         Self { from_source: true, ..self }
