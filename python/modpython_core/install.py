@@ -5,8 +5,8 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, first_use, importer33, loading, names, others, platform, private, python_path, queries
-from modpython_core import running, search, sessions, siblings, ssi
+from modpython_core import finding, first_use, importer33, loading, names, others, pickles, platform, private, python_path
+from modpython_core import queries, running, search, sessions, siblings, ssi
 from modpython_core import wsgi as mended_wsgi
 from modpython_core.remedies import cures
 
@@ -33,6 +33,7 @@ def install(apache, core):
         platform.watch_forks()
         platform.stand_deadlocks()
         running.note_imports()
+        pickles.mend()
         platform.find_private_names(private.Finder())
         if hasattr(finding, 'LookedFor'):
             finding.before_path_finder(finding.LookedFor())

@@ -164,9 +164,6 @@ class Attempt(object):
         self.name = name
         self.found = found
         self.autoreload = autoreload
-        if found.directory is None:
-            # Asked for plainly now, but a page's: what runs has the private name too.
-            found.directory = private.directory_of(found)
 
     def failed(self, error):
         """What is left to those who waited."""
@@ -204,10 +201,10 @@ class Attempt(object):
                 yield None, module
                 return
         found = self.found
-        if found.directory:
-            private.forget(found)
         # None if another file's module has come first: its file is looked for again, and gets another name.
         sys_name = names.claim(found)
+        if found.is_package and sys_name != found.name:
+            private.mend_extend_path()
         yield platform.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
 
     def half_made(self):
@@ -278,7 +275,6 @@ class Attempt(object):
                 return self.run(sys_name, running.new_module(found, sys_name), current, False)
         if found.directory:
             siblings.belongs(found, sys_name)
-            private.give(found, sys_name, sys.modules)
         self.mend(sys_name, current)
         self.adopt(sys_name, current, version or running.watched(found))
         return current
@@ -309,17 +305,14 @@ class Attempt(object):
     def run(self, sys_name, module, previous, again):
         request, found = self.request, self.found
         request.notice(self.name)
-        before = None
         if found.directory:
             siblings.belongs(found, sys_name)
-            before = set(sys.modules)
+        private.forget(found, sys_name)
 
         def run(module):
             if again:
                 running.complete(found, module, sys_name)
             version = yield running.run(found, module, again)
-            if before is not None:
-                private.give(found, sys_name, before)
             self.mend(sys_name, module)
             yield None, version
 

@@ -1,89 +1,22 @@
-"""Private names: what they give to those who import them, and the classes that have them.
-
-A class is pickled by the name of its module. Which of two files of one name got the bare name depends on which was asked
-for first; the private name does not. So the classes of a handler's directory are of the module's private name after the
-load, and a module that has the bare name is in sys.modules under both. What was pickled under the bare name still loads.
+"""Private names: what they give to those who import them, in a pickle of another process perhaps, in which the file's module
+had its private name.
 """
 
 from __future__ import absolute_import
 
 import os
 import sys
-import types
 
 from modpython_core import finding, names, platform, running, search, sessions, siblings
-
-# The kinds of classes; with functions they are what is pickled by name.
-_CLASSES = (type, getattr(types, 'ClassType', type))
 
 core = None
 load = None
 
 
-def name_of(sys_name):
-    """The private name of a module that is in sys.modules under that name; None if there is no file to make it from."""
-    top, dot, rest = sys_name.partition('.')
-    if top.startswith(names.PREFIX):
-        return sys_name
-    file = platform.file_of(sys.modules.get(top))
-    return names.PREFIX + names.encode(file) + dot + rest if file else None
-
-
-def give(found, sys_name, before):
-    """After the code of a file in a handler's directory has run: it, and what it has imported from there by plain
-    imports, get their private names. `before` is what sys.modules had before."""
-    inside = found.directory.rstrip('/') + '/'
-    for name, module in sys.modules.copy().items():
-        if name != sys_name and (name in before or name.startswith(names.PREFIX)):
-            continue
-        file = platform.file_of(module) if module is not None else None
-        if name != sys_name and not (file and file.startswith(inside) and _is_done(module, file)):
-            continue
-        # Looked at last: the load of another thread may have failed since the copy was made, and taken it out.
-        if sys.modules.get(name) is not module:
-            continue
-        # What is there in the place of the module itself may say nothing of its file.
-        private = names.private(found) if name == found.name and name == sys_name else name_of(name)
-        if private is None:
-            continue
-        if platform.is_plain(module):
-            _rename(vars(module), name, private, 0)
-        if private != name:
-            sys.modules[private] = module
-
-
-def _is_done(module, file):
-    """Whether it is nobody else's to name: a load of its own, by another thread perhaps, that may yet fail."""
-    return core.name_of(platform.path_bytes(file)) is None and not platform.is_initialising(module)
-
-
-def _rename(namespace, name, private, depth):
-    # A copy, since that of a class is no dict.
-    for value in core.rename_functions(namespace.copy(), name, private):
-        # Not isinstance(), which asks a lazy object for its class, and so makes it.
-        if issubclass(type(value), _CLASSES):
-            try:
-                if value.__module__ != name:
-                    continue
-                value.__module__ = private
-            except Exception:
-                continue  # A metaclass that minds.
-            if depth < 9:
-                _rename(vars(value), name, private, depth + 1)
-
-
-def directory_of(found):
-    """The handler's directory of a file that has a module under its private name; None if it has none."""
-    if '.' in found.name or names.private(found) not in sys.modules:
-        return None
-    directory = place_of(found.file)[0]
-    return directory if siblings.knows(directory) else None
-
-
-def forget(found):
-    """The module that the file gave is no longer under its own name: nor is it to be had by the private one."""
-    private, known = names.private(found), core.running(found.key)
-    if known is not None and core.name_of(found.key) != private and sys.modules.get(private) is known:
+def forget(found, sys_name):
+    """The file is run under that name: what it has given before is not to be had by the private one any more."""
+    private = names.private(found)
+    if private != sys_name:
         sys.modules.pop(private, None)
 
 
@@ -122,6 +55,29 @@ def import_from(place):
     """The module of that directory and name."""
     directory, name = place
     return core.drive(load(name, False, 0, None, search.DIRECTORY, directory))
+
+
+def mend_extend_path():
+    """pkgutil.extend_path looks for directories of the package's name, which for it is the private one."""
+    import functools
+    import pkgutil
+    extend_path = pkgutil.extend_path
+    if hasattr(extend_path, 'is_mended'):
+        return
+
+    @functools.wraps(extend_path)
+    def of_bare_name(path, name):
+        top, dot, rest = name.partition('.')
+        file = names.decode(top)
+        if file is None:
+            return extend_path(path, name)
+        directory, bare = place_of(file)
+        extended = extend_path(path, bare + dot + rest)
+        # Another handler's directory has a package of its own under that name.
+        return [entry for entry in extended if entry in path or not siblings.is_anothers(entry, directory)]
+
+    of_bare_name.is_mended = True
+    pkgutil.extend_path = of_bare_name
 
 
 class Finder(object):

@@ -27,11 +27,14 @@ _put_first = set()
 _known = {}
 # Name -> whether the server's own path has it.
 _on_server = {}
+# Name -> directory -> the name in sys.modules of the module that this directory has given.
+_given = {}
 
 
 def belongs(found, sys_name):
     """From now on the module of that name, and the parts of it, are of that directory."""
     core.scope(sys_name, found.name, found.directory)
+    _given.setdefault(found.name, {})[found.directory] = sys_name
     if found.directory in _directories:
         return
     if not _directories:
@@ -55,6 +58,12 @@ def watch():
 def knows(directory):
     """Whether handlers' modules have been loaded from there."""
     return directory in _directories
+
+
+def is_anothers(path, directory):
+    """Whether the innermost handlers' directory that the path lies in is not that one, but another."""
+    owners = [own for own in list(_directories) if (path + '/').startswith(own + '/')]
+    return bool(owners) and max(owners, key=len) != directory
 
 
 def is_put_first(directory):
@@ -154,9 +163,30 @@ def named(top, importer):
     directory = _of_request(caller)
     if directory is None or isinstance(importer, str) and platform.is_relative(top, importer):
         return None
+    return None if _is_on_server(top) else sibling(top, directory, '')
+
+
+def are_several():
+    """Whether modules of more than one handler's directory have been loaded."""
+    return len(_directories) > 1
+
+
+def in_pickle(name):
+    """The names in sys.modules of the modules that a pickle may mean by that one: that of the page which reads it, and
+    those of other handlers' directories. None where it means what it says."""
+    top, dot, rest = name.partition('.')
+    if not are_several() or top in sys.modules and top not in _given or _is_on_server(top):
+        return []
+    directory = _of_request(sys._getframe(2))
+    own = core.drive(sibling(top, directory, '')) if directory is not None else None
+    others = list(_given.get(top, {}).values())
+    return [meant + dot + rest for meant in [own or top] + others]
+
+
+def _is_on_server(top):
     if top not in _on_server:
         _on_server[top] = finding.server_file(top) is not None
-    return None if _on_server[top] else sibling(top, directory, '')
+    return _on_server[top]
 
 
 def _of_request(frame):

@@ -78,7 +78,7 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 21] = [
+const SHIM: [(&str, &str); 22] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
@@ -95,6 +95,7 @@ const SHIM: [(&str, &str); 21] = [
     ("modpython_core.python_path", include_str!("../../python/modpython_core/python_path.py")),
     ("modpython_core.queries", include_str!("../../python/modpython_core/queries.py")),
     ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
+    ("modpython_core.pickles", include_str!("../../python/modpython_core/pickles.py")),
     ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),
     ("modpython_core.others", include_str!("../../python/modpython_core/others.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),

@@ -62,7 +62,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 35] = [
+static mut METHODS: [ffi::PyMethodDef; 34] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
@@ -77,7 +77,6 @@ static mut METHODS: [ffi::PyMethodDef; 35] = [
     method(c"import_by_name", import_by_name, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(name, package=None)"),
     many!(c"watch_imports", siblings::watch_imports, c"watch_imports(builtins, owner, name, sibling, named, failed): puts ours in the place of Python's"),
     one!(c"private_names", noting::private_names, 1, c"private_names(loader): what find_module() finds private names by"),
-    many!(c"rename_functions", siblings::rename_functions, c"rename_functions(values, name, other): gives functions of that __module__ another; what else there is"),
     one!(c"directory_of", siblings::directory_of, 1, c"directory_of(name): the handler's directory that the module of that name is of"),
     one!(c"name_of", siblings::name_of, 1, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one!(c"running", table::running, 1, c"running(file): the module in which it runs, or that it gave"),

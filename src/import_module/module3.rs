@@ -31,7 +31,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 31] = [
+static mut METHODS: [ffi::PyMethodDef; 30] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -61,7 +61,6 @@ static mut METHODS: [ffi::PyMethodDef; 31] = [
     ),
     many(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
     many(c"watch_imports", siblings::watch_imports, c"watch_imports(builtins, owner, name, sibling, named, failed): puts ours in the place of Python's"),
-    many(c"rename_functions", siblings::rename_functions, c"rename_functions(values, name, other): gives functions of that __module__ another; what else there is"),
     one(c"directory_of", siblings::directory_of, ffi::METH_O, c"directory_of(name): the handler's directory that the module of that name is of"),
     one(c"name_of", siblings::name_of, ffi::METH_O, c"name_of(file): the name in sys.modules under which it runs or has run"),
     one(c"running", table::running, ffi::METH_O, c"running(file): the module in which it runs, or that it gave"),

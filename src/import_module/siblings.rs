@@ -101,36 +101,6 @@ pub(super) unsafe extern "C" fn watch_imports(
     }
 }
 
-unsafe extern "C" {
-    /// See `capi/functions.c`.
-    fn mpc_glue_rename_functions(
-        values: *mut ffi::PyObject,
-        name: *mut ffi::PyObject,
-        other: *mut ffi::PyObject,
-    ) -> *mut ffi::PyObject;
-}
-
-/// `rename_functions(values, name, other)`: functions in the values of a dict whose `__module__` is `name` get `other`;
-/// a list of the rest of the values.
-///
-/// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn rename_functions(
-    _: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL; the types are looked at before the call.
-    unsafe {
-        let Some([values, name, other]) = exactly("rename_functions", args, nargs) else { return null_mut() };
-        if ffi::PyDict_Check(values) == 0 || !text::is_text(name) || !text::is_text(other) {
-            raise(ffi::PyExc_TypeError, "rename_functions() takes a dict and two strings");
-            return null_mut();
-        }
-        mpc_glue_rename_functions(values, name, other)
-    }
-}
-
 /// `__import__(name, globals, locals, fromlist, level)`, its arguments as a tuple and a dict or NULL.
 ///
 /// # Safety

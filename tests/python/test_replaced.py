@@ -63,13 +63,14 @@ def a_module_that_puts_none_in_its_own_place():
 
 @case
 def a_plain_call_left_the_old_module_under_its_private_name():
+    names = sys.modules['modpython_core.names']
     here = Directory()
-    here.write('lazy.py', 'value = "file"\n')
-    assert import_module('lazy', path=[here.path]).value == 'file'
-    alias = [name for name, module in sys.modules.items() if module is sys.modules['lazy'] and name != 'lazy']
+    private = names.PREFIX + names.encode(here.write('lazy.py', 'value = "file"\n'))
+    module = import_module('lazy', path=[here.path])
+    assert __import__(private) is module and module.value == 'file' and module.__name__ == 'lazy'
     here.write('lazy.py', SELF + 'setup()\n')
     other = import_module('lazy')
-    assert other.value == 'other' and [sys.modules[name] for name in alias] == [other], (other, alias)
+    assert other.value == 'other' and __import__(private) is other
 
 
 @case

@@ -227,4 +227,21 @@ def a_failed_first_load_gives_the_name_back():
     assert import_module('name_free', path=[two.path]).__name__ == 'name_free'
 
 
+@case
+def a_package_that_extends_its_path_in_a_second_directory():
+    text = 'import pkgutil\n__path__ = pkgutil.extend_path(__path__, __name__)\nwhere = __file__\n'
+    page = ('import os, sys\nsys.path.append(os.path.join(os.path.dirname(__file__), "more"))\n'
+            'import stretched\nimport stretched.part\nwhere = stretched.part.where\n')
+    for _ in range(3):
+        here = Directory(False)
+        here.write('extends.py', page)
+        here.write('stretched/__init__.py', text)
+        part = here.write('more/stretched/part.py', 'where = __file__\n')
+        here.write('more/stretched/__init__.py', text)
+        one = handle('extends', here.path)
+        assert (one.where, one.stretched.where) == (part, here.file('stretched/__init__.py')), (one.where, one.stretched.where)
+        own = [os.path.dirname(here.file('stretched/x')), os.path.dirname(here.file('more/stretched/x'))]
+        assert one.stretched.__path__ == own, one.stretched.__path__
+
+
 run()

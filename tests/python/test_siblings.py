@@ -1,13 +1,10 @@
-"""Two applications in one interpreter never mix (I12), and what one process pickles another reads (I7)."""
+"""Two applications in one interpreter never mix (I12), and private names lead to their files (I7)."""
 
 import os
 import pickle
 import sys
 
 from harness import PYTHON2, Directory, Request, apache, case, import_module, raises, run, runs, together
-
-if PYTHON2:
-    import cPickle
 
 CallBack = apache.CallBack
 SOURCE = 'import harness\nharness.ran(__file__)\nwhere = __file__\n'
@@ -215,65 +212,6 @@ def a_name_is_free_when_its_module_has_gone():
     assert again is not first and again.__name__ != 'index'
 
 
-PAGES = {'index': 'import sys\nclass User(object):\n  class Inner(object):\n    pass\n'
-         '  def __init__(self):\n    self.inner = (User.Inner if sys.version_info[0] > 2 else int)()\n    self.site = %(site)r\n'
-         'def function():\n  pass\nimport models\n',
-         'models': 'class Item(object):\n  site = %(site)r\n'}
-
-
-
-def pickled(north, south, order):
-    """The bytes of objects of both sites, of a process that was asked for the directories in that order."""
-    for name in [name for name, module in sys.modules.items()
-                 if (getattr(module, '__file__', None) or '').startswith((north.path, south.path))]:
-        del sys.modules[name]
-    pages = dict((here, ask('index', here)) for here in order)
-    if len(order) > 1:
-        assert [pages[here].models.Item.site for here in (north, south)] == ['north', 'south']
-    values = [(here.path, pages[here].User(), pages[here].function, pages[here].models.Item()) for here in order]
-    data = [pickle.dumps(values, protocol) for protocol in (0, 1, 2)]
-    if PYTHON2:
-        data.append(cPickle.dumps(values, 2))
-    return data
-
-
-@case
-def pickles_do_not_depend_on_which_directory_was_asked_for_first():
-    north, south = sites(**PAGES)
-    sys.path[:0] = [north.path, south.path]
-    for write in ((north, south), (south, north), (north,), (south,)):
-        data = pickled(north, south, write)
-        for read in ((north, south), (south, north), (north,), (south,), ()):
-            pickled(north, south, read)
-            for each in data:
-                for path, user, function, item in pickle.loads(each):
-                    site = 'north' if path == north.path else 'south'
-                    assert (user.site, type(item).site) == (site, site), (write, read)
-                    page = ask('index', north if site == 'north' else south)
-                    assert type(user) is page.User and (PYTHON2 or type(user.inner) is page.User.Inner)
-                    assert function is page.function and type(item) is page.models.Item
-
-
-@case
-def what_stock_has_pickled_is_still_read():
-    north, south = sites(**PAGES)
-    sys.path.insert(0, north.path)
-    module = ask('index', north)
-    old = b'ccopy_reg\n_reconstructor\np1\n(cindex\nUser\np2\nc__builtin__\nobject\np3\nNtRp4\n.'
-    if not PYTHON2:
-        old = old.replace(b'copy_reg', b'copyreg').replace(b'__builtin__', b'builtins')
-    assert type(pickle.loads(old)) is module.User
-
-
-@case
-def a_single_directory_is_as_it_always_was():
-    here = sites(**PAGES)[0]
-    sys.path.insert(0, here.path)
-    module = ask('index', here)
-    assert module.__name__ == 'index' and sys.modules['index'] is module
-    assert module.models.__name__ == 'models' and sys.modules['models'] is module.models
-
-
 @case
 def private_names_lead_back_to_their_paths():
     names = sys.modules['modpython_core.names']
@@ -310,24 +248,6 @@ def a_private_name_leads_to_handlers_directories_alone():
     assert page.get(private_name(here.file('page.py'))) is page
     upload = ask('upload', uploads)
     assert page.get(private_name(uploads.file('upload.py'))) is upload
-
-
-@case
-def sessions_come_along_when_a_site_moves():
-    text = ('import pickle\nclass Cart(object):\n    pass\n'
-            'def write():\n    return pickle.dumps(Cart(), 2)\ndef read(data):\n    return pickle.loads(data)\n')
-    old, new = Directory(), Directory()
-    old.write('shop.py', text)
-    new.write('shop.py', text)
-    page = ask('shop', new)
-    data = page.write()
-    elsewhere = private_name(old.file('shop.py'))
-    mine = page.Cart.__module__
-    moved = data.replace(mine.encode(), elsewhere.encode())
-    assert moved != data
-    assert type(page.read(moved)) is page.Cart
-    # Nor where the old one is still there.
-    assert sys.modules[elsewhere] is page
 
 
 run()

@@ -1,0 +1,197 @@
+"""What one process pickles another reads as a class of the same file (I7), and single directories are as they always were."""
+
+import io
+import pickle
+import sys
+
+from harness import PYTHON2, Directory, case, import_module, raises, run
+
+if PYTHON2:
+    import cPickle
+    from StringIO import StringIO
+
+
+def sites(**files):
+    """Two directories with the same files, whose text may name the site by %(site)r."""
+    made = []
+    for site in ('north', 'south'):
+        here = Directory(False)
+        for name, text in files.items():
+            here.write(name.replace('__init__', '.').replace('__', '/').replace('.', '__init__') + '.py', text % {'site': site})
+        made.append(here)
+    return made
+
+
+def ask(name, here):
+    return import_module(name, path=[here.path])
+
+
+def private_name(file):
+    names = sys.modules['modpython_core.names']
+    return names.PREFIX + names.encode(file)
+
+
+PAGES = {'index': '''
+import pickle, sys
+import models
+class User(object):
+    class Inner(object):
+        pass
+    def __init__(self):
+        self.inner = (User.Inner if sys.version_info[0] > 2 else int)()
+class Only_%(site)s(object):
+    pass
+def function():
+    pass
+def dump(protocol, module=pickle):
+    return module.dumps([User(), function, models.Item(), Only_%(site)s()], protocol)
+def load(data, module=pickle):
+    return module.loads(data)
+''', 'models': 'class Item(object):\n  site = %(site)r\n'}
+
+
+def anew(north, south, order):
+    """The pages as in a process that was asked for the directories in that order."""
+    for name in [name for name, module in sys.modules.items()
+                 if (getattr(module, '__file__', None) or '').startswith((north.path, south.path))]:
+        del sys.modules[name]
+    pages = dict((here, ask('index', here)) for here in order)
+    if len(order) > 1:
+        assert [pages[here].models.Item.site for here in (north, south)] == ['north', 'south']
+    return pages
+
+
+def pickled(pages):
+    """What each page has pickled, in several ways."""
+    data = [(here, page.dump(protocol)) for here, page in pages.items() for protocol in (0, 1, 2)]
+    if PYTHON2:
+        data.extend((here, page.dump(2, cPickle)) for here, page in pages.items())
+    else:
+        data.extend((here, page.dump(5)) for here, page in pages.items())
+    return data
+
+
+def reads():
+    """The functions that pages read with."""
+    yield lambda page, data: page.load(data)
+    if PYTHON2:
+        yield lambda page, data: page.load(data, cPickle)
+        yield lambda page, data: eval('pickle.Unpickler(file).load()', vars(page), {'file': StringIO(data)})
+        yield lambda page, data: eval('c.Unpickler(file).load()', vars(page), {'c': cPickle, 'file': StringIO(data)})
+        yield lambda page, data: eval('c.load(file)', vars(page), {'c': cPickle, 'file': StringIO(data)})
+    else:
+        yield lambda page, data: eval('pickle.load(file)', vars(page), {'file': io.BytesIO(data)})
+        yield lambda page, data: eval('pickle.Unpickler(file).load()', vars(page), {'file': io.BytesIO(data)})
+        yield lambda page, data: eval('pickle._loads(data)', vars(page), {'data': data})
+
+
+@case
+def pickles_do_not_depend_on_which_directory_was_asked_for_first():
+    north, south = sites(**PAGES)
+    sys.path[:0] = [north.path, south.path]
+    orders = (north, south), (south, north), (north,), (south,)
+    for write in orders:
+        data = pickled(anew(north, south, write))
+        for read in orders:
+            pages = anew(north, south, read)
+            for here, each in data:
+                if here in pages:
+                    page = pages[here]
+                    for load in reads():
+                        user, function, item, only = load(page, each)
+                        assert type(user) is page.User and (PYTHON2 or type(user.inner) is page.User.Inner), (write, read)
+                        assert function is page.function and type(item) is page.models.Item, (write, read)
+
+
+@case
+def another_directorys_page_read_a_pickle():
+    north, south = sites(**PAGES)
+    for order in (north, south), (south, north):
+        pages = anew(north, south, order)
+        for site, here in (('north', north), ('south', south)):
+            alone = anew(north, south, (here,))[here]
+            data = alone.pickle.dumps(getattr(alone, 'Only_' + site)(), 2)
+            pages = anew(north, south, order)
+            for reader in pages.values():
+                assert type(reader.load(data)) is getattr(pages[here], 'Only_' + site)
+            raises(AttributeError, pages[north].load, data.replace(b'Only_', b'None_'))
+
+
+@case
+def a_page_saw_private_names_of_its_only_directory():
+    here = sites(index='''
+import inspect, m
+found = [name for name, one in inspect.getmembers(m, inspect.isfunction) if one.__module__ == m.__name__]
+plugins = [kind.__module__ for kind in m.Base.__subclasses__()]
+registered = lambda: m.REGISTRY[m.User.__module__ + '.User']
+''', m='''
+from os.path import join
+REGISTRY = {}
+class Base(object):
+    pass
+class Meta(type):
+    def __new__(meta, name, bases, names):
+        made = type.__new__(meta, name, bases, names)
+        REGISTRY[made.__module__ + '.' + name] = made
+        return made
+User = Meta('User', (Base,), {'__module__': __name__})
+def ping():
+    pass
+def add():
+    pass
+''')[0]
+    page = ask('index', here)
+    assert page.found == ['add', 'ping'] and page.plugins == ['m'] and page.registered() is page.m.User
+    assert (page.m.ping.__module__, page.m.User.__module__, page.registered.__module__) == ('m', 'm', 'index')
+    assert not [name for name in sys.modules if name.startswith('_mp_') and 'index' in name and here.path[-6:] in name]
+    assert b'_mp_' not in pickle.dumps([page.m.User, page.m.ping], 2)
+
+
+@case
+def what_another_process_has_pickled_under_a_private_name():
+    here = sites(**PAGES)[0]
+    sys.path.insert(0, here.path)
+    page = ask('index', here)
+    data = page.dump(0).replace(b'cindex\n', b'c%s\n' % private_name(here.file('index.py')).encode()) if not PYTHON2 else (
+        page.dump(0).replace('cindex\n', 'c%s\n' % private_name(here.file('index.py'))))
+    assert b'_mp_' in data and type(page.load(data)[0]) is page.User and pickle.loads(data)[1] is page.function
+
+
+@case
+def what_stock_has_pickled_is_still_read():
+    north, south = sites(**PAGES)
+    sys.path.insert(0, north.path)
+    module = ask('index', north)
+    old = b'ccopy_reg\n_reconstructor\np1\n(cindex\nUser\np2\nc__builtin__\nobject\np3\nNtRp4\n.'
+    if not PYTHON2:
+        old = old.replace(b'copy_reg', b'copyreg').replace(b'__builtin__', b'builtins')
+    assert type(pickle.loads(old)) is module.User
+
+
+@case
+def a_single_directory_is_as_it_always_was():
+    here = sites(**PAGES)[0]
+    sys.path.insert(0, here.path)
+    module = ask('index', here)
+    assert module.__name__ == 'index' and sys.modules['index'] is module
+    assert module.models.__name__ == 'models' and sys.modules['models'] is module.models
+
+
+@case
+def sessions_come_along_when_a_site_moves():
+    text = ('import pickle\nclass Cart(object):\n    pass\n'
+            'def write():\n    return pickle.dumps(Cart(), 2)\ndef read(data):\n    return pickle.loads(data)\n')
+    old, new = Directory(), Directory()
+    old.write('shop.py', text)
+    new.write('shop.py', text)
+    page = ask('shop', new)
+    data = page.write()
+    elsewhere = private_name(old.file('shop.py'))
+    moved = data.replace(b'cshop\n', ('c%s\n' % elsewhere).encode())
+    assert moved != data
+    assert type(page.read(moved)) is page.Cart
+    # Nor where the old one is still there.
+    assert sys.modules[elsewhere] is page
+
+
+run()
