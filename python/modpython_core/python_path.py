@@ -15,7 +15,9 @@ from modpython_core.remedies import cures
 
 _TEXTS = str, type(u'')
 
-# The entries of all expressions that add to sys.path.
+core = None
+
+# The entries of all expressions that add to sys.path, and of those that dispatchers have put there meanwhile.
 _added = []
 
 
@@ -23,6 +25,7 @@ def _evaluated(expression, *scopes):
     """What takes the place of eval() in mod_python.apache, which calls it for PythonPath alone, and puts the list that it
     gets into sys.path if that is another."""
     caller = sys._getframe(1)
+    before = list(sys.path)
     value = eval(expression, *(scopes or (caller.f_globals, caller.f_locals)))
     if type(value) is not list:
         return value
@@ -32,7 +35,8 @@ def _evaluated(expression, *scopes):
     # Done here: mod_python would do it later, and undo what others have done meanwhile. Each thread first says what it
     # adds, then sets sys.path, and then looks for what others have added: so whoever is last leaves all of it.
     _note(entries)
-    sys.path[:] = entries
+    # A dispatcher may have put a handler's directory there since the expression looked.
+    _note([entry for entry in core.exchange(sys.path, entries) if entry not in before])
     _complete()
     return sys.path
 

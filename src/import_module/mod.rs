@@ -44,6 +44,7 @@ mod hit;
 #[cfg(feature = "python3")]
 mod import_lock;
 mod imports;
+mod lists;
 mod locked;
 mod locks;
 #[cfg(not(feature = "python3"))]

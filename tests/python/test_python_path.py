@@ -64,6 +64,20 @@ def two_sections_at_once_lost_one_ones_entries():
 
 
 @case
+def an_expression_lost_what_a_dispatcher_put_there_meanwhile():
+    """A script of CGI had no helper, in a real 3.1.3, once in some 15 starts of a child."""
+    host = Host(put=lambda: sys.path.insert(0, '/script'))
+    host.set_path('(list(sys.path), put())[0] + ["/left"]')
+    assert sys.path.count('/script') == sys.path.count('/left') == 1, sys.path
+    # What is taken out again stays out.
+    host = Host(put=lambda: sys.path.remove('/script'))
+    host.set_path('(list(sys.path), put())[0] + ["/more"]')
+    host = Host()
+    host.set_path('[entry for entry in sys.path if entry != "/script"] + ["/other"]')
+    assert '/script' not in sys.path, sys.path
+
+
+@case
 def a_list_of_its_own_takes_the_place_of_the_path():
     host = Host()
     host.set_path('sys.path + ["/left"]')

@@ -9,6 +9,8 @@ unsafe extern "C" {
     pub fn PyList_Size(list: *mut PyObject) -> Py_ssize_t;
     pub fn PyList_GetItem(list: *mut PyObject, at: Py_ssize_t) -> *mut PyObject;
     pub fn PyList_Append(list: *mut PyObject, item: *mut PyObject) -> c_int;
+    pub fn PyList_GetSlice(list: *mut PyObject, low: Py_ssize_t, high: Py_ssize_t) -> *mut PyObject;
+    pub fn PyList_SetSlice(list: *mut PyObject, low: Py_ssize_t, high: Py_ssize_t, items: *mut PyObject) -> c_int;
 }
 
 /// Whether the object is a list.
