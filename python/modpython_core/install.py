@@ -18,7 +18,7 @@ def install(apache, core):
     """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
     loading.apache = apache
     loading.core = others.core = platform.core = running.core = names.core = search.core = siblings.core = private.core = core
-    python_path.core = core
+    python_path.core = pickles.core = core
     private.load = siblings.load = loading.load
     loading.seconds_alone = _seconds_alone()
     if not _prepared:
@@ -34,7 +34,6 @@ def install(apache, core):
         platform.watch_forks()
         platform.stand_deadlocks()
         running.note_imports()
-        pickles.mend()
         platform.find_private_names(private.Finder())
         if hasattr(finding, 'LookedFor'):
             finding.before_path_finder(finding.LookedFor())

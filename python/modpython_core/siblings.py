@@ -7,7 +7,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import finding, platform, search
+from modpython_core import finding, pickles, platform, search
 
 core = None
 load = None
@@ -39,6 +39,8 @@ def belongs(found, sys_name):
         return
     if not _directories:
         watch()
+    else:
+        pickles.watch()
     if is_put_first(found.directory):
         _put_first.add(found.directory)
     # Last: another thread that finds it there goes on to run code of that directory.
@@ -166,18 +168,13 @@ def named(top, importer):
     return None if _is_on_server(top) else sibling(top, directory, '')
 
 
-def are_several():
-    """Whether modules of more than one handler's directory have been loaded."""
-    return len(_directories) > 1
-
-
 def in_pickle(name):
     """The names in sys.modules of the modules that a pickle may mean by that one: that of the page which reads it, and
     those of other handlers' directories. None where it means what it says."""
     top, dot, rest = name.partition('.')
-    if not are_several() or top in sys.modules and top not in _given or _is_on_server(top):
+    if top in sys.modules and top not in _given or _is_on_server(top):
         return []
-    directory = _of_request(sys._getframe(2))
+    directory = _of_request(sys._getframe(1))
     own = core.drive(sibling(top, directory, '')) if directory is not None else None
     others = list(_given.get(top, {}).values())
     return [meant + dot + rest for meant in [own or top] + others]

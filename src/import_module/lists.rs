@@ -4,8 +4,8 @@ use super::object::{Owned, exactly, raise};
 use crate::python::ffi;
 use std::ptr::null_mut;
 
-/// `exchange(list, items)`: the list has these items; a new list of those that it had. No code of Python runs in between
-/// (the items are strings), so that nothing is lost that another thread has put into it.
+/// `exchange(list, items)`: the list has these items; a new list of those that it had. No code of Python runs between
+/// the two (the items are strings), so that nothing is lost that another thread has put into it.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.

@@ -58,6 +58,7 @@ mod noting;
 mod object;
 mod operations;
 mod pattern;
+mod pickles;
 mod question;
 mod run;
 mod siblings;
@@ -95,8 +96,8 @@ const SHIM: [(&str, &str); 22] = [
     ("modpython_core.ssi", include_str!("../../python/modpython_core/ssi.py")),
     ("modpython_core.python_path", include_str!("../../python/modpython_core/python_path.py")),
     ("modpython_core.queries", include_str!("../../python/modpython_core/queries.py")),
-    ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
     ("modpython_core.pickles", include_str!("../../python/modpython_core/pickles.py")),
+    ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
     ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),
     ("modpython_core.others", include_str!("../../python/modpython_core/others.py")),
     ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),

@@ -6,7 +6,8 @@
 use super::object::{Owned, arguments, raise};
 use super::state::State;
 use super::{
-    files, first, frames, half_made, hit, lists, locked, locks, noting, operations, run, siblings, steps, table,
+    files, first, frames, half_made, hit, lists, locked, locks, noting, operations, pickles, run, siblings, steps,
+    table,
 };
 use crate::python::ffi;
 use std::ffi::{CStr, c_int};
@@ -64,7 +65,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 35] = [
+static mut METHODS: [ffi::PyMethodDef; 36] = [
     method(c"import_module", import_module, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, 1, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick)"),
@@ -76,6 +77,7 @@ static mut METHODS: [ffi::PyMethodDef; 35] = [
     many!(c"refuse", table::refuse, c"refuse(kind, where, name, version): (module, news): that version of the file is not to be had"),
     method(c"__import__", import, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"__import__(name, globals={}, locals={}, fromlist=[], level=-1)"),
     many!(c"exchange", lists::exchange, c"exchange(list, items): gives the list these items, and gives those that it had"),
+    one!(c"watch_pickles", pickles::watch, 1, c"watch_pickles(reader): what reads pickles asks the shim for modules"),
     many!(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
     method(c"import_by_name", import_by_name, ffi::METH_VARARGS | ffi::METH_KEYWORDS, c"import_module(name, package=None)"),
     many!(c"watch_imports", siblings::watch_imports, c"watch_imports(builtins, owner, name, sibling, named, failed): puts ours in the place of Python's"),

@@ -4,7 +4,7 @@
 use super::imports::Imports;
 use super::object::{Owned, arguments};
 use super::state::State;
-use super::{files, first, half_made, hit, lists, locked, locks, operations, run, siblings, steps, table};
+use super::{files, first, half_made, hit, lists, locked, locks, operations, pickles, run, siblings, steps, table};
 use crate::python::ffi;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
@@ -31,7 +31,7 @@ const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static
     method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
 }
 
-static mut METHODS: [ffi::PyMethodDef; 31] = [
+static mut METHODS: [ffi::PyMethodDef; 32] = [
     method(
         c"import_module",
         ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: import_module },
@@ -60,6 +60,7 @@ static mut METHODS: [ffi::PyMethodDef; 31] = [
         c"_gcd_import(name, package=None, level=0)",
     ),
     many(c"exchange", lists::exchange, c"exchange(list, items): gives the list these items, and gives those that it had"),
+    one(c"watch_pickles", pickles::watch, ffi::METH_O, c"watch_pickles(reader): what reads pickles asks the shim for modules"),
     many(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
     many(c"watch_imports", siblings::watch_imports, c"watch_imports(builtins, owner, name, sibling, named, failed): puts ours in the place of Python's"),
     one(c"directory_of", siblings::directory_of, ffi::METH_O, c"directory_of(name): the handler's directory that the module of that name is of"),

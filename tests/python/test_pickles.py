@@ -194,4 +194,66 @@ def sessions_come_along_when_a_site_moves():
     assert sys.modules[elsewhere] is page
 
 
+READER = '''
+import pickle, sys
+try:
+    import cPickle as native
+except ImportError:
+    native = pickle
+class Serializer(object):
+    dumps = staticmethod(native.dumps)
+    loads = native.loads
+class Framed(object):
+    def __init__(self):
+        self.value = 1
+    def __setstate__(self, state):
+        self.caller = sys._getframe(1).f_code.co_name
+def read():
+    return Serializer().loads(native.dumps(3)), native.loads(native.dumps(Framed(), 2)).caller
+def of_a_file():
+    import io
+    return native.load(io.BytesIO(native.dumps(Framed(), 2))).caller if sys.version_info[0] > 2 else 'of_a_file'
+def itself():
+    return native.loads(native.dumps(native.loads)) is native.loads and native.loads(native.dumps(native.load)) is native.load
+def errors():
+    texts = []
+    for given in (None,), ('x', 2), (), (5,):
+        try:
+            native.loads(*given)
+        except Exception as error:
+            texts.append((type(error).__name__, str(error)))
+    return texts
+'''
+
+
+@case
+def what_reads_pickles_is_no_other_object():
+    """Functions of ours became methods of the classes that held them, could not be pickled, and were on the stack."""
+    before = pickle.loads, pickle.load, pickle.Unpickler
+    errors = []
+    for here in Directory(False), Directory(False):
+        here.write('reader.py', READER)
+        page = ask('reader', here)
+        assert page.read() == (3, 'read') and page.of_a_file() == 'of_a_file' and page.itself()
+        errors.append(page.errors())
+    assert errors[0] == errors[1] and 'TypeError' in [kind for kind, _ in errors[0]], errors
+    assert before == (pickle.loads, pickle.load, pickle.Unpickler)
+    if PYTHON2:
+        assert type(cPickle.loads).__name__ == 'builtin_function_or_method' and cPickle.loads.__doc__
+        return
+    import inspect
+    assert pickle.Unpickler.__module__ == '_pickle' and not hasattr(pickle.Unpickler(io.BytesIO(b'')), '__dict__')
+    assert str(inspect.signature(pickle.Unpickler.find_class)) == '(self, module_name, global_name, /)'
+    raises(TypeError, pickle.Unpickler(io.BytesIO(b'')).find_class, 'sys')
+    raises(ImportError, pickle.Unpickler(io.BytesIO(b'')).find_class, 'no_such_module', 'x')
+    raises(AttributeError, pickle.Unpickler(io.BytesIO(b'')).find_class, 'sys', 'no_such')
+
+    class Slots(pickle.Unpickler):
+        __slots__ = 'a', '__dict__', '__weakref__'
+
+        def find_class(self, module, name):
+            return super().find_class(module, 'path') if name == 'argv' else super().find_class(module, name)
+    assert Slots(io.BytesIO(b'csys\nargv\n.')).load() is sys.path
+
+
 run()
