@@ -102,9 +102,14 @@ def found_for(module, name):
     return None
 
 
+def is_built_in(name):
+    """Whether Python has it in itself, frozen perhaps."""
+    return name in sys.builtin_module_names or imp.is_frozen(name)
+
+
 def server_file(name):
     """What the server's own path has under that name: a file, '' for what has none, or None."""
-    if name in sys.builtin_module_names or imp.is_frozen(name):
+    if is_built_in(name):
         return ''
     found = find(name, original_path)
     return None if found is None else found.file

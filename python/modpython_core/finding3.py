@@ -243,9 +243,14 @@ def found_for(module, name):
     return Found(name, file, spec) if file and spec is not None else None
 
 
+def is_built_in(name):
+    """Whether Python has it in itself, frozen perhaps."""
+    return name in sys.builtin_module_names or FrozenImporter.find_spec(name) is not None
+
+
 def server_file(name):
     """What the server's own path has under that name: a file, '' for what has none, or None."""
-    if name in sys.builtin_module_names or FrozenImporter.find_spec(name) is not None:
+    if is_built_in(name):
         return ''
     spec = PathFinder.find_spec(name, original_path)
     return None if spec is None else spec.origin or ''

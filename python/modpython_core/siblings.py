@@ -39,7 +39,7 @@ def belongs(found, sys_name):
         return
     if not _directories:
         watch()
-    else:
+    if _directories or sys_name != found.name:
         pickles.watch()
     if is_put_first(found.directory):
         _put_first.add(found.directory)
@@ -172,11 +172,11 @@ def in_pickle(name):
     """The names in sys.modules of the modules that a pickle may mean by that one: that of the page which reads it, and
     those of other handlers' directories. None where it means what it says."""
     top, dot, rest = name.partition('.')
-    if top in sys.modules and top not in _given or _is_on_server(top):
+    if top in sys.modules and top not in _given:
         return []
     directory = _of_request(sys._getframe(1))
     own = core.drive(sibling(top, directory, '')) if directory is not None else None
-    others = list(_given.get(top, {}).values())
+    others = [] if _is_on_server(top) else list(_given.get(top, {}).values())
     return [meant + dot + rest for meant in [own or top] + others]
 
 
@@ -209,6 +209,9 @@ def _is_imported(top, found, reloading):
 def _meant(top, directory):
     """The file that `import top` means in a module of that directory, and where it is looked for; None for what that
     always means."""
+    if finding.is_built_in(top):
+        # An import statement looks there first, so that no file or folder of that name is ever imported.
+        return None
     found = finding.find_file(top, [directory])
     if found is None or found.directory is None:
         return None

@@ -32,6 +32,7 @@ pub(super) unsafe fn imported(
             error.restore();
             return null_mut();
         };
+        serve_c(name, fromlist);
         // `from module import part` fails after this, for a part that is not there.
         if !lacks_any(&module, fromlist) {
             return module.into_ptr();
@@ -42,6 +43,27 @@ pub(super) unsafe fn imported(
         }
         ffi::PyErr_SetObject(ffi::Py_TYPE(error.as_ptr()).cast(), error.as_ptr());
         null_mut()
+    }
+}
+
+/// Code in C imports by this function too, with a list, takes the module out of `sys.modules` by the name that it has
+/// asked for, and fails where there is none: it gets what that name means outside of pages.
+///
+/// # Safety
+/// The GIL is held, no exception is pending, `name` is text, and `fromlist` is alive or NULL.
+unsafe fn serve_c(name: *mut ffi::PyObject, fromlist: *mut ffi::PyObject) {
+    // SAFETY: as the caller promises; the call wants no dicts for an absolute import.
+    unsafe {
+        if fromlist.is_null()
+            || ffi::PyList_Check(fromlist) == 0
+            || !ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name).is_null()
+        {
+            return;
+        }
+        let nothing = null_mut();
+        drop(Owned::from_new(ffi::PyImport_ImportModuleLevelObject(name, nothing, nothing, nothing, 0)));
+        // It is nowhere else.
+        ffi::PyErr_Clear();
     }
 }
 

@@ -228,18 +228,18 @@ def a_spec_of_a_bare_name_could_only_be_imported():
     import pkgutil
     import runpy
     here = Directory()
-    file = here.write('chunk.py', 'who = __file__\nran_as = __name__\n')
+    file = here.write('tabnanny.py', 'who = __file__\nran_as = __name__\n')
     # Python's own comes first where the server has started.
-    one = page(here, 'chunk')
-    sys.modules.pop('chunk', None)
-    assert one.__name__ != 'chunk'
-    spec = importlib.util.find_spec('chunk')
-    assert spec.origin == file and spec.has_location and spec.loader.get_filename('chunk') == file, spec
-    assert runpy.run_module('chunk')['who'] == file
-    assert runpy.run_module('chunk', run_name='__main__')['ran_as'] == '__main__'
-    assert pkgutil.get_data('chunk', 'chunk.py') == open(file, 'rb').read()
-    chunk = importlib.import_module('chunk')
-    assert chunk is one and inspect.getsource(chunk) == open(file).read() and chunk.__spec__.name == one.__name__
+    one = page(here, 'tabnanny')
+    sys.modules.pop('tabnanny', None)
+    assert one.__name__ != 'tabnanny'
+    spec = importlib.util.find_spec('tabnanny')
+    assert spec.origin == file and spec.has_location and spec.loader.get_filename('tabnanny') == file, spec
+    assert runpy.run_module('tabnanny')['who'] == file
+    assert runpy.run_module('tabnanny', run_name='__main__')['ran_as'] == '__main__'
+    assert pkgutil.get_data('tabnanny', 'tabnanny.py') == open(file, 'rb').read()
+    tabnanny = importlib.import_module('tabnanny')
+    assert tabnanny is one and inspect.getsource(tabnanny) == open(file).read() and tabnanny.__spec__.name == one.__name__
 
 
 @case

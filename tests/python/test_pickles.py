@@ -256,4 +256,18 @@ def what_reads_pickles_is_no_other_object():
     assert Slots(io.BytesIO(b'csys\nargv\n.')).load() is sys.path
 
 
+@case
+def a_module_with_the_name_of_pythons_own_was_not_found_in_a_pickle():
+    for is_on_path, name in (False, 'NannyNag'), (True, 'Own'):
+        here = Directory(is_on_path)
+        here.write('mailcap_page.py', 'import pickle\ndef read(data):\n    return pickle.loads(data)\n')
+        here.write('tabnanny.py', 'class Own(object):\n    pass\n')
+        page = ask('mailcap_page', here)
+        for _ in range(2):
+            sys.modules.pop('tabnanny', None)
+            found = page.read(('ctabnanny\n%s\n.' % name).encode())
+            assert found.__name__ == name, found
+        assert not is_on_path or found is ask('tabnanny', here).Own
+
+
 run()

@@ -99,6 +99,26 @@ def a_page_does_not_become_the_standard_module():
 
 
 @case
+def a_folder_or_file_hid_what_is_built_in():
+    """A folder `math` of pages beside a page that imports math: 500."""
+    for name in 'zlib', 'math', 'array', 'select', 'unicodedata', 'ntpath':
+        if name not in sys.builtin_module_names:
+            continue
+        for files in ({name + '/index.html': ''}, {name + '.py': 'mine = True\n'}):
+            here = Directory()
+            for file, text in files.items():
+                here.write(file, text)
+            here.write('asks.py', 'import %s\ndef get():\n    import %s\n    return %s\n' % (name, name, name))
+            kept = sys.modules.pop(name, None)
+            page = ask('asks', here)
+            found = page.get(), getattr(page, name), import_module(name)
+            if kept is not None:
+                sys.modules[name] = kept
+            assert not [one for one in found if hasattr(one, 'mine') or getattr(one, '__path__', None)], (name, found)
+            sys.path.remove(here.path)
+
+
+@case
 def one_file_is_one_module_for_a_plain_import_too():
     if PYTHON2:
         return  # Its finders run while nothing keeps others out of the import; see docs/import_module.md.
