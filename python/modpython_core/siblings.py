@@ -181,9 +181,13 @@ def in_pickle(name):
 
 
 def _is_on_server(top):
-    if top not in _on_server:
-        _on_server[top] = finding.server_file(top) is not None
-    return _on_server[top]
+    known = _on_server.get(top)
+    if known is None:
+        if len(_on_server) >= 1000:
+            # Requests may name them.
+            _on_server.clear()
+        known = _on_server[top] = finding.server_file(top) is not None
+    return known
 
 
 def _of_request(frame):

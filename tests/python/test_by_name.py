@@ -154,6 +154,16 @@ def a_module_that_a_finder_takes_over_was_looked_for_without_end():
 
 
 @case
+def names_that_requests_give_were_kept_for_ever():
+    here = Directory(False)
+    here.write('given.py', 'import importlib\ndef get(name):\n    try:\n        importlib.import_module(name)\n'
+                           '    except ImportError:\n        return True\n')
+    one = page(here, 'given')
+    assert all([one.get('no_such_%d' % number) for number in range(1500)])
+    assert len(sys.modules['modpython_core.siblings']._on_server) <= 1000
+
+
+@case
 def importlibs_functions_stay_what_they_are():
     import inspect
     import pickle
