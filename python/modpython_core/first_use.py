@@ -9,7 +9,10 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import remedies
+from modpython_core import finding, remedies
+
+# Those that nobody has asked for yet: a site may have a module of that name, which a plain import is to find.
+_prepared = {}
 
 
 def prepare():
@@ -24,6 +27,7 @@ def prepare():
 
 def _sysconfig():
     """cpython issue 92452: get_config_vars() shows others its dictionary before it has filled it."""
+    is_asked_for = sys.version_info[0] == 2 or 'sysconfig' in sys.modules
     try:
         import sysconfig
         if sysconfig._CONFIG_VARS is None:
@@ -34,7 +38,19 @@ def _sysconfig():
                 sysconfig._CONFIG_VARS = None
                 raise
     except Exception:
-        pass  # A Python without its build's data: who asks for them is told so.
+        return  # A Python without its build's data: who asks for them is told so.
+    if not is_asked_for:
+        _prepared['sysconfig'] = sys.modules.pop('sysconfig')
+
+
+def spec(name):
+    """By which an import that leads to it gets what has been prepared; None for all else."""
+    module = _prepared.get(name)
+    if module is None:
+        return None
+    from importlib.machinery import PathFinder
+    found = PathFinder.find_spec(name)
+    return finding.spec_of_existing(name, lambda: module) if found is not None and found.origin == module.__file__ else None
 
 
 def _strptime():

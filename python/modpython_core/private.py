@@ -7,7 +7,7 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, names, platform, running, search, sessions, siblings
+from modpython_core import finding, first_use, names, platform, running, search, sessions, siblings
 
 core = None
 load = None
@@ -87,6 +87,8 @@ class Finder(object):
 
     def find_spec(self, name, path=None, target=None):
         if not name.startswith(names.PREFIX):
+            if path is None:
+                return first_use.spec(name) if target is None else None
             return sessions.spec(path) if name == sessions.NAME else None
         own = getattr(target, '__spec__', None)
         if own is not None and own.name == name:

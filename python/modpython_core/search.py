@@ -53,6 +53,10 @@ def locate(name, kind, where, parent):
             if kind != PATH or goes_on_elsewhere:
                 return _plainly(name, found.spec)
             found = finding.find_file(name, directories)
+        if kind == PATH and goes_on_elsewhere and getattr(found, 'is_namespace', False):
+            found = _with_code(name) or found
+        if isinstance(found, (Present, WithoutFile)):
+            return found
         if found is not None:
             if kind == EXPRESSION or found.directory in finding.original_path:
                 # The server's own path, to which PythonPath belongs.
@@ -63,6 +67,19 @@ def locate(name, kind, where, parent):
             # reach os, say, because a request named it. With a stock that ignores the path, callers rely on that.
             raise platform.not_found(name)
     return _plainly(name)
+
+
+def _with_code(name):
+    """What there is elsewhere in the place of a folder without code; None if there is no more than that."""
+    try:
+        found = _plainly(name)
+    except ImportError:
+        return None
+    if isinstance(found, Present):
+        return None if getattr(found.module, '__path__', None) else found
+    if isinstance(found, WithoutFile):
+        return None if found.spec.submodule_search_locations is not None else found
+    return None if found.is_namespace else found
 
 
 def is_of_expression(entry):

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from harness import PYTHON2, case, run, together
+from harness import PYTHON2, Directory, case, import_module, run, together
 
 
 @case
@@ -38,6 +38,24 @@ def sysconfig_is_whole_for_everybody():
     if sys.version_info < (3, 12):
         assert [result.get() for result in results] == [sysconfig.get_config_var('INCLUDEPY')] * 2, results
         assert sysconfig.get_config_var('INCLUDEPY')
+
+
+@case
+def a_page_of_that_name_was_hidden():
+    if PYTHON2 or sys.version_info >= (3, 12):
+        return
+    import sysconfig
+    for name in 'sysconfig', 'modpython_core.first_use':
+        kept = sys.modules[name]
+    kept._prepared['sysconfig'] = sys.modules.pop('sysconfig')
+    here = Directory()
+    here.write('asks_sysconfig.py', 'import sysconfig\nW = sysconfig.W\n')
+    here.write('sysconfig.py', 'W = "site"\n')
+    assert import_module('asks_sysconfig', path=[here.path]).W == 'site'
+    sys.path.remove(here.path)
+    sys.modules.pop('sysconfig', None)
+    import sysconfig as again
+    assert again is sysconfig and again.__spec__.name == 'sysconfig' and again.__spec__.origin == again.__file__
 
 
 @case

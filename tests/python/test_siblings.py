@@ -119,6 +119,25 @@ def a_folder_or_file_hid_what_is_built_in():
 
 
 @case
+def a_folder_in_path_hid_a_module():
+    """With mod_python 3.5, whose stock function ignores `path`."""
+    if PYTHON2:
+        return
+    import json
+    search = sys.modules['modpython_core.search']
+    kept, search.goes_on_elsewhere = search.goes_on_elsewhere, True
+    try:
+        here = Directory(False)
+        for name in 'json', 'time', 'only_here':
+            here.write(name + '/i.html', '')
+        assert import_module('json', path=[here.path]) is json
+        assert import_module('time', path=[here.path]) is sys.modules['time']
+        assert list(import_module('only_here', path=[here.path]).__path__) == [here.file('only_here')]
+    finally:
+        search.goes_on_elsewhere = kept
+
+
+@case
 def one_file_is_one_module_for_a_plain_import_too():
     if PYTHON2:
         return  # Its finders run while nothing keeps others out of the import; see docs/import_module.md.
