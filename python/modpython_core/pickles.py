@@ -40,16 +40,19 @@ def watch():
     """From now on what reads pickles asks. It is done where there is a second directory: a site of one has all as it was."""
     import pickle
     unpickler = getattr(pickle, '_Unpickler', pickle.Unpickler)
-    if not hasattr(unpickler.find_class, 'asks'):
-        _watch_class(unpickler)
+    if hasattr(unpickler.find_class, 'asks'):
+        return
     try:
         import cPickle as reader
     except ImportError:
         try:
             from _pickle import Unpickler as reader
         except ImportError:
-            return
-    core.watch_pickles(reader)
+            reader = None
+    if reader is not None:
+        core.watch_pickles(reader)
+    # Last: another thread that finds it done goes on to run a page.
+    _watch_class(unpickler)
 
 
 def _watch_class(unpickler):

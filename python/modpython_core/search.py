@@ -54,9 +54,9 @@ def locate(name, kind, where, parent):
                 return _plainly(name, found.spec)
             found = finding.find_file(name, directories)
         if kind == PATH and goes_on_elsewhere and getattr(found, 'is_namespace', False):
-            found = _with_code(name) or found
-        if isinstance(found, (Present, WithoutFile)):
-            return found
+            elsewhere = _with_code(name)
+            if elsewhere is not None:
+                return elsewhere
         if found is not None:
             if kind == EXPRESSION or found.directory in finding.original_path:
                 # The server's own path, to which PythonPath belongs.

@@ -107,6 +107,26 @@ class Directory(object):
         return fsencode(self.file(name))
 
 
+def sites(**files):
+    """Two directories with the same files, whose text may name the site by %(site)r."""
+    made = []
+    for site in ('north', 'south'):
+        here = Directory(False)
+        for name, text in files.items():
+            here.write(name.replace('__init__', '.').replace('__', '/').replace('.', '__init__') + '.py', text % {'site': site})
+        made.append(here)
+    return made
+
+
+def ask(name, here):
+    return import_module(name, path=[here.path])
+
+
+def private_name(file):
+    names = sys.modules['modpython_core.names']
+    return names.PREFIX + names.encode(file)
+
+
 class Hlist(object):
     """What a request's handler is, and the directory of its directive."""
 

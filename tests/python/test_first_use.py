@@ -45,9 +45,7 @@ def a_page_of_that_name_was_hidden():
     if PYTHON2 or sys.version_info >= (3, 12):
         return
     import sysconfig
-    for name in 'sysconfig', 'modpython_core.first_use':
-        kept = sys.modules[name]
-    kept._prepared['sysconfig'] = sys.modules.pop('sysconfig')
+    sys.modules['modpython_core.first_use']._prepared['sysconfig'] = sys.modules.pop('sysconfig')
     here = Directory()
     here.write('asks_sysconfig.py', 'import sysconfig\nW = sysconfig.W\n')
     here.write('sysconfig.py', 'W = "site"\n')

@@ -4,31 +4,11 @@ import io
 import pickle
 import sys
 
-from harness import PYTHON2, Directory, case, import_module, raises, run
+from harness import PYTHON2, Directory, ask, case, private_name, raises, run, sites
 
 if PYTHON2:
     import cPickle
     from StringIO import StringIO
-
-
-def sites(**files):
-    """Two directories with the same files, whose text may name the site by %(site)r."""
-    made = []
-    for site in ('north', 'south'):
-        here = Directory(False)
-        for name, text in files.items():
-            here.write(name.replace('__init__', '.').replace('__', '/').replace('.', '__init__') + '.py', text % {'site': site})
-        made.append(here)
-    return made
-
-
-def ask(name, here):
-    return import_module(name, path=[here.path])
-
-
-def private_name(file):
-    names = sys.modules['modpython_core.names']
-    return names.PREFIX + names.encode(file)
 
 
 PAGES = {'index': '''

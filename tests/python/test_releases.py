@@ -3,7 +3,7 @@ new release comes as a whole."""
 
 import sys
 
-from harness import Directory, case, core, import_module, lines, raises, run, runs, together
+from harness import Directory, ask, case, core, lines, raises, run, runs, together
 
 for name in ('loading', 'siblings'):
     module = sys.modules['modpython_core.' + name]
@@ -11,10 +11,6 @@ for name in ('loading', 'siblings'):
     module.stock_reloads = False
 
 RAN = 'import harness\nharness.ran(__name__)\n'
-
-
-def ask(name, here):
-    return import_module(name, path=[here.path])
 
 
 @case

@@ -5,7 +5,7 @@ import os
 import sys
 import types
 
-from harness import PYTHON2, Directory, Request, apache, case, import_module, raises, run, runs, together
+from harness import PYTHON2, Directory, Request, apache, case, import_module, private_name, raises, run, runs, together
 
 SELF = 'import sys\nclass Other(object):\n    value = "other"\nvalue = "file"\ndef setup():\n    sys.modules[__name__] = Other()\n'
 PAGE = 'import %(name)s\ndef handler():\n    import %(name)s\n    return %(name)s.value\n' \
@@ -63,9 +63,8 @@ def a_module_that_puts_none_in_its_own_place():
 
 @case
 def a_plain_call_left_the_old_module_under_its_private_name():
-    names = sys.modules['modpython_core.names']
     here = Directory()
-    private = names.PREFIX + names.encode(here.write('lazy.py', 'value = "file"\n'))
+    private = private_name(here.write('lazy.py', 'value = "file"\n'))
     module = import_module('lazy', path=[here.path])
     assert __import__(private) is module and module.value == 'file' and module.__name__ == 'lazy'
     here.write('lazy.py', SELF + 'setup()\n')

@@ -4,25 +4,11 @@ import os
 import pickle
 import sys
 
-from harness import PYTHON2, Directory, Request, apache, case, import_module, raises, run, runs, together
+from harness import PYTHON2, Directory, Request, apache, ask, case, import_module, private_name, raises, run, runs, sites
+from harness import together
 
 CallBack = apache.CallBack
 SOURCE = 'import harness\nharness.ran(__file__)\nwhere = __file__\n'
-
-
-def sites(**files):
-    """Two directories with the same files, whose text may name the site by %(site)r."""
-    made = []
-    for site in ('north', 'south'):
-        here = Directory(False)
-        for name, text in files.items():
-            here.write(name.replace('__init__', '.').replace('__', '/').replace('.', '__init__') + '.py', text % {'site': site})
-        made.append(here)
-    return made
-
-
-def ask(name, here):
-    return import_module(name, path=[here.path])
 
 
 @case
@@ -166,14 +152,14 @@ PUTS_FIRST = ('import os, sys\nfirst = os.path.join(os.path.dirname(__file__), "
 @case
 def what_a_page_had_put_first_into_sys_path_came_last():
     files = {'page.py': PUTS_FIRST, 'tool.py': 'got = "beside"\n', 'lib/tool.py': 'got = %(site)r\n'}
-    for where, (here, ask) in [(where, site(where, files)) for where in ('north', 'south')]:
-        assert (ask().got, ask().later()) == (where, where), where
+    for where, (here, asked) in [(where, site(where, files)) for where in ('north', 'south')]:
+        assert (asked().got, asked().later()) == (where, where), where
 
 
 @case
 def pickles_of_what_was_put_first():
-    here, ask = site('north', {'page.py': PUTS_FIRST, 'tool.py': '', 'lib/tool.py': 'got = 1\nclass Item(object):\n  pass\n'})
-    data = pickle.dumps(ask().tool.Item(), 2)
+    here, asked = site('north', {'page.py': PUTS_FIRST, 'tool.py': '', 'lib/tool.py': 'got = 1\nclass Item(object):\n  pass\n'})
+    data = pickle.dumps(asked().tool.Item(), 2)
     # In another process, where the page has been asked for and the class has not.
     siblings = sys.modules['modpython_core.siblings']
     for known in siblings._directories, siblings._put_first:
@@ -183,21 +169,21 @@ def pickles_of_what_was_put_first():
         del sys.modules[name]
     here.write('page.py', PUTS_FIRST.replace('import tool\ngot = tool.got\n', 'import pickle\n')
                + 'def read(data):\n  return pickle.loads(data)\n')
-    page = ask()
+    page = asked()
     module = sys.modules[type(page.read(data)).__module__]
     assert module.__file__.startswith(here.file('lib/')) and page.later() == 1
 
 
 @case
 def a_handlers_directory_below_another_is_not_put_first():
-    here, ask = site('north', {'page.py': 'def later():\n  import tool\n  return tool.got\n', 'tool.py': 'got = %(site)r\n',
+    here, asked = site('north', {'page.py': 'def later():\n  import tool\n  return tool.got\n', 'tool.py': 'got = %(site)r\n',
                                'sub/page.py': 'import tool\ngot = tool.got\n', 'sub/tool.py': 'got = "below"\n'})
-    page = ask()
+    page = asked()
     # As the dispatcher of another thread has just put it there, and we have not heard of it.
     sys.path.insert(0, here.file('sub') + '/')
     assert page.later() == 'north'
     assert CallBack().HandlerDispatch(Request('page', here.file('sub') + '/')).got == 'below'
-    assert (page.later(), ask().later()) == ('north', 'north')
+    assert (page.later(), asked().later()) == ('north', 'north')
 
 
 @case
@@ -263,11 +249,6 @@ def private_names_lead_back_to_their_paths():
     for wrong in ('_mp_x_', '_mp__q', '_mp__x4', 'index'):
         assert names.decode(wrong) is None
     raises(ImportError, __import__, '_mp__snowhere_sat_sall_dpy')
-
-
-def private_name(file):
-    names = sys.modules['modpython_core.names']
-    return names.PREFIX + names.encode(file)
 
 
 @case
