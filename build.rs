@@ -76,7 +76,10 @@ fn main() {
     if optimised && !env::var("CFLAGS").is_ok_and(|flags| flags.contains("_FORTIFY_SOURCE")) {
         glue.flag("-U_FORTIFY_SOURCE").define("_FORTIFY_SOURCE", "2");
     }
-    glue.files(["capi/aside.c", "capi/glue.c", "capi/frame.c", "capi/pickles.c", "capi/remedies.c", "capi/states.c"]);
+    glue.files(
+        ["aside", "addedhandlers", "filessections", "frame", "glue", "pickles", "remedies", "states"]
+            .map(|name| format!("capi/{name}.c")),
+    );
     // The rooms of rebind that there are for this Python.
     if three {
         glue.file("capi/glue35.c");

@@ -2,6 +2,7 @@
  * The C side of src/rebind/v31: a variadic function, and APR's functions for modules of generation 3.1.
  */
 #include "glue.h"
+#include <dlfcn.h>
 
 /* APR, as the host provides it; weak so that programs without Apache link. */
 extern void apr_table_overlap(void *table, const void *other, unsigned flags) __attribute__((weak));
@@ -54,4 +55,63 @@ int mpc31_rebind_PyList_Append(PyObject *list, PyObject *item) { return modpytho
 long mpc31_rebind_ap_get_client_block(void *request, char *buffer, size_t length)
 {
     return modpython_core_get_client_block(request, buffer, length);
+}
+
+/* In addedhandlers.c and filessections.c. */
+extern void *modpython_core_hash_get(void *hash, const void *key, Py_ssize_t length, void *request);
+extern void modpython_core_mend_module(void *module, PyTypeObject *request_type);
+
+/*
+ * python_handler's request is the one that httpd has called the module for, in this thread. A request within a request
+ * comes and goes meanwhile.
+ */
+typedef int (*hook)(void *request);
+typedef const char *const *names;
+
+static __thread void *running;
+
+void *mpc31_rebind_apr_hash_get(void *hash, const void *key, Py_ssize_t length)
+{
+    return modpython_core_hash_get(hash, key, length, running);
+}
+
+static int run(hook stock, void *request)
+{
+    void *before = running;
+    int result;
+
+    running = request;
+    result = stock(request);
+    running = before;
+    return result;
+}
+
+#define PHASE(name)                                                                                     \
+    extern void ap_hook_##name(hook stock, names before, names after, int order) __attribute__((weak)); \
+    static hook stock_##name;                                                                           \
+    static int run_##name(void *request) { return run(stock_##name, request); }                         \
+    void mpc31_rebind_ap_hook_##name(hook stock, names before, names after, int order)                  \
+    {                                                                                                   \
+        stock_##name = stock;                                                                           \
+        ap_hook_##name(run_##name, before, after, order);                                               \
+    }
+
+PHASE(post_read_request)
+PHASE(translate_name)
+PHASE(header_parser)
+PHASE(access_checker)
+PHASE(check_user_id)
+PHASE(auth_checker)
+PHASE(type_checker)
+PHASE(fixups)
+PHASE(handler)
+PHASE(log_transaction)
+
+/* The first of the module's calls once httpd has loaded it, in all releases. */
+extern void ap_hook_post_config(void *stock, names before, names after, int order) __attribute__((weak));
+
+void mpc31_rebind_ap_hook_post_config(void *stock, names before, names after, int order)
+{
+    modpython_core_mend_module(dlsym(RTLD_DEFAULT, "python_module"), dlsym(RTLD_DEFAULT, "MpRequest_Type"));
+    ap_hook_post_config(stock, before, after, order);
 }

@@ -100,3 +100,30 @@ REBIND(mpc33_rebind_, 3)
 
 /* 3.3 has an importer of its own, which stays. */
 PyObject *mpc32_rebind_PyImport_ImportModule(const char *name) { return mpc31_rebind_PyImport_ImportModule(name); }
+
+/* In glue31.c. */
+#define PHASE(name)                                                                                                   \
+    extern void mpc31_rebind_ap_hook_##name(void *, const char *const *, const char *const *, int);                   \
+    void mpc32_rebind_ap_hook_##name(void *stock, const char *const *before, const char *const *after, int order)     \
+    {                                                                                                                 \
+        mpc31_rebind_ap_hook_##name(stock, before, after, order);                                                     \
+    }
+
+PHASE(post_config)
+PHASE(post_read_request)
+PHASE(translate_name)
+PHASE(header_parser)
+PHASE(access_checker)
+PHASE(check_user_id)
+PHASE(auth_checker)
+PHASE(type_checker)
+PHASE(fixups)
+PHASE(handler)
+PHASE(log_transaction)
+
+extern void *mpc31_rebind_apr_hash_get(void *hash, const void *key, Py_ssize_t length);
+
+void *mpc32_rebind_apr_hash_get(void *hash, const void *key, Py_ssize_t length)
+{
+    return mpc31_rebind_apr_hash_get(hash, key, length);
+}

@@ -40,7 +40,8 @@ pub(super) unsafe fn resolve(directory: Owned, file: impl FnOnce() -> Option<Own
 }
 
 /// The part of the file's path, with its last slash, that a pattern stands for. A shell's pattern has as many parts as
-/// what it matches; an expression says nothing of that, and is taken to mean the file's own directory.
+/// what it matches; an expression says nothing of that, nor does a pattern of files' names, which `<Files>` in no
+/// directory leaves: they are taken to mean the file's own directory.
 fn place<'f>(pattern: &[u8], file: &'f [u8], is_directory: bool) -> &'f [u8] {
     let last = if is_directory && !file.ends_with(b"/") {
         file.len()
@@ -48,7 +49,7 @@ fn place<'f>(pattern: &[u8], file: &'f [u8], is_directory: bool) -> &'f [u8] {
         file.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1)
     };
     let own = &file[..last];
-    if pattern.iter().any(|byte| EXPRESSION.contains(byte)) {
+    if !pattern.starts_with(b"/") || pattern.iter().any(|byte| EXPRESSION.contains(byte)) {
         return own;
     }
     let parts = pattern.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).count();
@@ -70,6 +71,7 @@ mod tests {
             ("/w/*/", "/w/a/", true, "/w/a/"),
             ("/w/?[bc]*", "/w/abc/page", false, "/w/abc/"),
             ("^/w/(a|b)/", "/w/a/b/page", false, "/w/a/b/"),
+            ("*.x/", "/w/a/b/page.x", false, "/w/a/b/"),
         ] {
             let found = place(pattern.as_bytes(), file.as_bytes(), is_directory);
             assert_eq!(std::str::from_utf8(found), Ok(wanted), "{pattern} {file}");

@@ -15,10 +15,12 @@ pub const DISABLE: &str = "MODPYTHON_CORE_DISABLE";
 /// The remedies that can be left out one by one. Each cures a defect of mod_python that has nothing to do with the
 /// number of interpreters or of loads; docs/mod_python.md says which.
 pub const REMEDIES: &[&str] = &[
+    "added-handlers",
     "buckets",
     "cgihandler",
     "directory-names",
     "end",
+    "files-sections",
     "filters",
     "first-use",
     "handler-lists",

@@ -188,21 +188,6 @@ static void mpc_table_overlap(apr_table_t *table, const apr_table_t *other, unsi
 
 #define apr_table_overlap mpc_table_overlap
 
-/*
- * python_handler: req.add_handler for a phase that no directive names gives a list of dynamic handlers alone, and NULL
- * was copied (a crash). `hle` and `dynhle` are that function's variables; elsewhere there are no dynamic handlers.
- */
-static hl_entry *const dynhle MPC_UNUSED = NULL;
-
-#define MPC_HANDLERS(hle) ((hle) != NULL ? (hle) : dynhle)
-#define MpHList_Append(list, more)          \
-    do {                                    \
-        if (hle != NULL)                    \
-            (MpHList_Append)((list), (more)); \
-    } while (0)
-
-#else
-#define MPC_HANDLERS(hle) (hle)
 #endif
 
 #if MODPYTHON_CORE_GENERATION == 301 || MODPYTHON_CORE_GENERATION == 302
@@ -224,7 +209,21 @@ static PyObject *mpc_new_handlers(requestobject *request, hl_entry *handlers)
     return MpHList_FromHLEntry(handlers);
 }
 
-#define MpHList_FromHLEntry(hle) mpc_new_handlers(request_obj, MPC_HANDLERS(hle))
+#define MpHList_FromHLEntry(hle) mpc_new_handlers(request_obj, (hle))
+
+/*
+ * python_handler: the handlers that the request has added to a phase are part of what the directives say of it. `req`
+ * is that function's parameter; where there is none, nothing is added.
+ */
+static request_rec *const req MPC_UNUSED = NULL;
+
+#define apr_hash_get(hash, key, length) modpython_core_hash_get((hash), (key), (length), req)
+
+/* Before httpd reads the module's directives. */
+static void __attribute__((constructor)) mpc_mend_module(void)
+{
+    modpython_core_mend_module(&python_module, &MpRequest_Type);
+}
 #endif
 
 #if MODPYTHON_CORE_GENERATION == 301 || MODPYTHON_CORE_GENERATION == 302

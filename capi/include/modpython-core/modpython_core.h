@@ -41,6 +41,16 @@ extern int modpython_core_list_append(PyObject *list, PyObject *item, int kept);
 extern long modpython_core_get_client_block(void *request, char *buffer, size_t length);
 
 /*
+ apr_hash_get as python_handler of that request calls it: what req.add_handler has added is part of the answer.
+ */
+extern void *modpython_core_hash_get(void *hash, const void *key, Py_ssize_t length, void *request);
+
+/*
+ Mends a module of generation 3.1 or 3.2 before its directives are read: its `module` and the type of its requests.
+ */
+extern void modpython_core_mend_module(void *module, PyTypeObject *request_type);
+
+/*
  The functions of a host of generation 3.1. Each may be NULL. The structure is the host's, and lives as long as it is
  loaded.
  */

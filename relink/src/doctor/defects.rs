@@ -1,15 +1,5 @@
 //! Known defects of mod_python, as far as they are an administrator's business: who has them, and what cures them.
 
-/// What cures a defect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cure {
-    /// A module that is relinked, in whatever way.
-    Relinked,
-    /// One that is relinked from its source or built with the patch set.
-    Source,
-    Nothing,
-}
-
 /// One defect.
 #[derive(Debug)]
 pub struct Defect {
@@ -19,7 +9,8 @@ pub struct Defect {
     generations: &'static [&'static str],
     /// Does it take threads?
     threaded: bool,
-    cure: Cure,
+    /// Does relinking cure it, in whatever way?
+    cured: bool,
 }
 
 const DEFECTS: &[Defect] = &[
@@ -28,107 +19,94 @@ const DEFECTS: &[Defect] = &[
         what: "the first requests create several interpreters under one name",
         generations: &[],
         threaded: true,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "half-loaded",
         what: "requests meet modules that are not completely loaded, and load them many times",
         generations: &[],
         threaded: true,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "same-name",
         what: "handlers of one name in two directories answer for each other",
         generations: &[],
         threaded: false,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "restart",
         what: "a restart, graceful or not, kills or hangs the server",
         generations: &[],
         threaded: false,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "gilstate",
         what: "extension modules that use PyGILState_* do not work in main_interpreter",
         generations: &[],
         threaded: false,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "thread-local",
         what: "threading.local and context variables of one request are seen by the next",
         generations: &["3.5"],
         threaded: false,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "reload",
         what: "a changed module is not loaded again",
         generations: &["3.5"],
         threaded: false,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "MODPYTHON-75",
         what: "sections with directives crash the child",
         generations: &["3.1"],
         threaded: true,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "MODPYTHON-109",
         what: "a child hangs when it is stopped",
-        generations: &["3.1"],
+        generations: &["3.1", "3.2"],
         threaded: false,
-        cure: Cure::Relinked,
+        cured: true,
     },
     Defect {
         name: "add_handler",
         what: "req.add_handler for a phase that no directive names crashes",
-        generations: &["3.1"],
+        generations: &["3.1", "3.2"],
         threaded: false,
-        cure: Cure::Source,
+        cured: true,
     },
     Defect {
         name: "handler-lists",
         what: "each phase of a request with handlers leaks a list",
-        generations: &["3.1"],
+        generations: &["3.1", "3.2"],
         threaded: false,
-        cure: Cure::Source,
+        cured: true,
     },
     Defect {
         name: "fork",
         what: "the child of os.fork() hangs or ends if there are named interpreters (use subprocess)",
         generations: &[],
         threaded: false,
-        cure: Cure::Nothing,
+        cured: false,
     },
 ];
 
-/// How far a module has been cured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
-    Stock,
-    Finished,
-    Source,
-}
-
-/// What a module of this generation (if that is known) has, under an MPM with or without threads. What is not known is
-/// taken for the worse.
-pub fn of(generation: Option<&str>, threaded: Option<bool>, way: Way) -> Vec<&'static Defect> {
+/// What a module of this generation (if that is known) has, relinked or not, under an MPM with or without threads. What
+/// is not known is taken for the worse.
+pub fn of(generation: Option<&str>, threaded: Option<bool>, relinked: bool) -> Vec<&'static Defect> {
     let has = |defect: &&Defect| {
         let by_generation =
             generation.is_none_or(|name| defect.generations.is_empty() || defect.generations.contains(&name));
-        let is_cured = match defect.cure {
-            Cure::Relinked => way >= Way::Finished,
-            Cure::Source => way >= Way::Source,
-            Cure::Nothing => false,
-        };
-        by_generation && (!defect.threaded || threaded != Some(false)) && !is_cured
+        by_generation && (!defect.threaded || threaded != Some(false)) && !(relinked && defect.cured)
     };
     DEFECTS.iter().filter(has).collect()
 }
@@ -137,18 +115,17 @@ pub fn of(generation: Option<&str>, threaded: Option<bool>, way: Way) -> Vec<&'s
 mod tests {
     use super::*;
 
-    fn names(generation: Option<&str>, threaded: Option<bool>, way: Way) -> Vec<&'static str> {
-        of(generation, threaded, way).iter().map(|defect| defect.name).collect()
+    fn names(generation: Option<&str>, threaded: Option<bool>, relinked: bool) -> Vec<&'static str> {
+        of(generation, threaded, relinked).iter().map(|defect| defect.name).collect()
     }
 
     #[test]
     fn a_cure_takes_its_defects_away() {
-        assert_eq!(names(Some("3.1"), Some(true), Way::Source), ["fork"]);
-        assert_eq!(names(Some("3.1"), Some(true), Way::Finished), ["add_handler", "handler-lists", "fork"]);
-        assert_eq!(names(Some("3.5"), Some(true), Way::Finished), ["fork"]);
-        let stock = names(Some("3.5"), Some(true), Way::Stock);
+        assert_eq!(names(Some("3.1"), Some(true), true), ["fork"]);
+        assert_eq!(names(Some("3.5"), Some(true), true), ["fork"]);
+        let stock = names(Some("3.5"), Some(true), false);
         assert!(stock.contains(&"interpreters") && stock.contains(&"reload") && !stock.contains(&"MODPYTHON-75"));
-        assert!(!names(Some("3.5"), Some(false), Way::Stock).contains(&"interpreters"));
-        assert_eq!(names(None, None, Way::Stock).len(), DEFECTS.len());
+        assert!(!names(Some("3.5"), Some(false), false).contains(&"interpreters"));
+        assert_eq!(names(None, None, false).len(), DEFECTS.len());
     }
 }

@@ -13,7 +13,6 @@ use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::{check, files, package, system, text};
-use defects::Way;
 use log::{Started, Told};
 use server::Server;
 
@@ -31,13 +30,9 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
         other => other,
     };
     let of = |field: &str| examined.json[field].as_str().filter(|word| *word != "unknown");
-    let way = match status {
-        ExitStatus::Stock | ExitStatus::Reverted => Way::Stock,
-        _ if examined.json["compared"].as_array().is_some_and(|_| of("generation").is_some()) => Way::Finished,
-        _ => Way::Source,
-    };
+    let relinked = !matches!(status, ExitStatus::Stock | ExitStatus::Reverted);
     let threaded = server.as_ref().and_then(|server| server.threaded);
-    let defects = defects::of(of("generation"), threaded, way);
+    let defects = defects::of(of("generation"), threaded, relinked);
     let log = arguments.error_log.clone().or_else(|| server.as_ref()?.error_log.clone());
     let told = log.as_deref().map(log::told);
 
@@ -56,7 +51,7 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
     }
     let real = std::fs::canonicalize(&module).unwrap_or_else(|_| module.clone());
     advice.extend(package::leftover(&real, &files::backup_of(&real)));
-    advice.extend(of_running(status, way, of("version"), &told));
+    advice.extend(of_running(status, relinked, of("version"), &told));
     if server.as_ref().is_some_and(|server| server.has_mod_wsgi) {
         advice.push("mod_wsgi is loaded too: version 4 refuses to run in one server with mod_python".into());
     }
@@ -114,7 +109,7 @@ fn advice(status: ExitStatus, module: &Path) -> Vec<String> {
 /// Does the running server have what is on the disk?
 fn of_running(
     status: ExitStatus,
-    way: Way,
+    relinked: bool,
     version: Option<&str>,
     told: &Option<std::io::Result<Told>>,
 ) -> Option<String> {
@@ -122,7 +117,7 @@ fn of_running(
         Some(Ok(Some(Started { active: None, .. }))) => {
             Some("it is switched off by MODPYTHON_CORE=off in the server's environment".into())
         }
-        Some(Ok(Some(_))) if way == Way::Stock => {
+        Some(Ok(Some(_))) if !relinked => {
             Some("the children that started last had a relinked module, which is gone from the disk: stop and start the server".into())
         }
         Some(Ok(Some(running))) if version.is_some_and(|version| version != running.version) => Some(format!(

@@ -7,7 +7,6 @@
 static const char *const phases[] = {
     "PythonPostReadRequestHandler", "PythonTransHandler", "PythonHeaderParserHandler", "PythonInitHandler",
     "PythonAccessHandler", "PythonTypeHandler", "PythonFixupHandler", "PythonHandler", "PythonLogHandler",
-    "PythonCleanupHandler",
 };
 
 int valid_phase(const char *phase)
@@ -153,7 +152,7 @@ static const char *directive_output_filter(cmd_parms *cmd, void *mconfig, const 
 #define TEXT(name, help) AP_INIT_TAKE1(name, directive_text, name, OR_ALL, help)
 #define FLAG(name, help) AP_INIT_FLAG(name, directive_flag, name, OR_ALL, help)
 
-const command_rec python_commands[] = {
+DIRECTIVES python_commands[] = {
     HANDLER("PythonPostReadRequestHandler", RSRC_CONF),
     HANDLER("PythonTransHandler", RSRC_CONF),
     HANDLER("PythonHeaderParserHandler", OR_ALL),

@@ -23,8 +23,10 @@ crate::live_tests! {
     stock_miscounts_references_to_a_shared_status: HOST.from_source(),
     an_output_filter_stands_load: HOST,
     stock_crashes_with_an_output_filter: HOST.from_source(),
-    a_handler_is_added_to_a_phase_without_directives: HOST.from_source(),
+    a_handler_is_added_to_a_phase_without_directives: HOST,
     stock_crashes_when_a_handler_is_added: HOST.shaped(&["3.1"]).from_source(),
+    a_handler_is_added_where_directives_have_interpreters: HOST.shaped(UNTIL_3_2),
+    stock_crashes_when_a_handler_is_added_where_directives_have_interpreters: HOST.shaped(UNTIL_3_2).from_source(),
     a_busy_process_ends_at_once: HOST,
     stock_hangs_when_a_busy_process_is_to_end: HOST.shaped(UNTIL_3_2).from_source(),
 }
@@ -188,27 +190,53 @@ fn stock_crashes_with_an_output_filter() {
     stock_crashes("a crash with an output filter", with_filter, page);
 }
 
-/// `req.add_handler` for a phase that no directive names.
-fn with_added_handler(module: Module) -> Server {
-    Setup::new(module)
-        .preload("defects")
-        .directives(&site::handler_in("/adds", "defects::adds", ""))
-        .start()
-        .expect("a server")
+/// `req.add_handler` for a phase that no directive names, in a directory.
+fn with_added_handler(directives: &'static str) -> impl Fn(Module) -> Server {
+    const PAGE: &str = "from mod_python import apache\nfrom defects import adds, added\n\n\
+                        def here(req):\n    req.add_handler('PythonLogHandler', 'page::added')\n    return apache.OK\n";
+    move |module| {
+        let section = format!(
+            "<Directory \"${{HTDOCS}}/adds\">\nSetHandler mod_python\nPythonHandler page::here\n{directives}\n</Directory>\n"
+        );
+        Setup::new(module)
+            .preload("defects")
+            .file("adds/page.py", PAGE)
+            .directives(&section)
+            .directives(&site::handler_in("/added", "defects::adds", ""))
+            .start()
+            .expect("a server")
+    }
 }
 
-fn a_handler_is_added_to_a_phase_without_directives() {
-    relinked_stays(with_added_handler, |_, _| "/adds".to_owned(), Answer::is_good);
-    let server = with_added_handler(Module::Relinked);
-    assert_eq!(http::get(server.port(), "/adds").expect("an answer").status, 200);
+fn is_added(start: impl Fn(Module) -> Server, path: &str) {
+    relinked_stays(&start, |_, _| path.to_owned(), Answer::is_good);
+    let server = start(Module::Relinked);
+    assert_eq!(http::get(server.port(), path).expect("an answer").status, 200);
     let added = || observe::events(&server.notes()).map(|events| events.iter().any(|event| event.kind == "added"));
     // The phase of logging comes after the answer.
     wait_until("the added handler to run", Duration::from_secs(5), || Ok(added()?.then_some(()))).expect("a note");
     clean_stop(server);
 }
 
+fn a_handler_is_added_to_a_phase_without_directives() {
+    is_added(with_added_handler(""), "/added");
+}
+
 fn stock_crashes_when_a_handler_is_added() {
-    stock_crashes("a crash with req.add_handler", with_added_handler, |_, _| "/adds".to_owned());
+    stock_crashes("a crash with req.add_handler", with_added_handler(""), |_, _| "/added".to_owned());
+}
+
+/// The interpreter is named by a directive of that phase, which there is not (MODPYTHON-160).
+const INTERPRETERS: &str = "PythonInterpPerDirective On";
+
+fn a_handler_is_added_where_directives_have_interpreters() {
+    is_added(with_added_handler(INTERPRETERS), "/adds/page");
+}
+
+fn stock_crashes_when_a_handler_is_added_where_directives_have_interpreters() {
+    stock_crashes("a crash with PythonInterpPerDirective", with_added_handler(INTERPRETERS), |_, _| {
+        "/adds/page".to_owned()
+    });
 }
 
 /// A signal ends a process of prefork in the midst of a handler, and so with the GIL held (MODPYTHON-109).

@@ -20,6 +20,8 @@ crate::live_tests! {
     sys_path_stays_as_long_as_it_is: HOST.shaped(UNTIL_3_2),
     a_body_is_read_after_a_client_has_hung_up: HOST,
     handlers_of_patterns_are_in_the_directory_of_the_file: HOST.shaped(&["3.1", "3.2.8", "3.2.10", "3.5"]),
+    handlers_of_files_are_in_the_directory_around_them: HOST.shaped(UNTIL_3_2),
+    an_added_handler_has_a_directory: HOST.shaped(UNTIL_3_2),
     an_unknown_remedy_is_complained_of: HOST,
 }
 
@@ -155,6 +157,10 @@ fn a_body_is_read_after_a_client_has_hung_up() {
     clean_stop(server);
 }
 
+/// A filter.
+const SHOUT: &str = "def outputfilter(filter):\n    piece = filter.read()\n    while piece:\n        \
+                 filter.write(piece.upper())\n        piece = filter.read()\n    if piece is None:\n        filter.close()\n";
+
 const WILD: [&str; 2] = ["wild1", "wild2"];
 
 /// Whether handlers, and a filter, of sections whose directory is a pattern are not found (MODPYTHON-63).
@@ -172,17 +178,11 @@ fn finds_no_handlers_in_patterns(module: Module, disabled: &str) -> bool {
             "PythonOutputFilter shout SHOUT\nSetOutputFilter SHOUT",
         ));
     for name in WILD.into_iter().chain(["matched1", "match2"]) {
-        let page = format!(
-            "from mod_python import apache\nimport helper\n\ndef handler(req):\n    \
-             req.write('{name} ' + helper.NAME)\n    return apache.OK\n"
-        );
         setup = setup
-            .file(format!("{name}/page.py"), &page)
+            .file(format!("{name}/page.py"), &page(name))
             .file(format!("{name}/helper.py"), &format!("NAME = '{name}'\n"));
     }
-    let shout = "def outputfilter(filter):\n    piece = filter.read()\n    while piece:\n        \
-                 filter.write(piece.upper())\n        piece = filter.read()\n    if piece is None:\n        filter.close()\n";
-    let server = setup.file("filter1/shout.py", shout).file("filter1/text.txt", "a text").start().expect("a server");
+    let server = setup.file("filter1/shout.py", SHOUT).file("filter1/text.txt", "a text").start().expect("a server");
     let wrong = |path: &str, wanted: &str| {
         // Stock closes the connection where a filter is not found.
         let body = http::get(server.port(), path).map_or_else(|error| error.to_string(), |answer| answer.text());
@@ -198,6 +198,93 @@ fn finds_no_handlers_in_patterns(module: Module, disabled: &str) -> bool {
 
 fn handlers_of_patterns_are_in_the_directory_of_the_file() {
     shows_unless_cured("section-patterns", 1, finds_no_handlers_in_patterns);
+}
+
+/// A page that says its directory, and what it has imported from there.
+fn page(name: &str) -> String {
+    format!(
+        "from mod_python import apache\nimport helper\n\ndef handler(req):\n    \
+         req.write('{name} ' + helper.NAME)\n    return apache.OK\n"
+    )
+}
+
+/// Whether handlers, and a filter, of `<Files>` sections are not found (MODPYTHON-126). Where stock finds one it is by
+/// luck: a directory that an earlier request has put into `sys.path`.
+fn finds_no_handlers_in_files(module: Module, disabled: &str) -> bool {
+    let section = |kind: &str, name: &str, inside: &str| format!("<{kind} \"{name}\">\n{inside}\n</{kind}>\n");
+    let handler = "SetHandler mod_python\nPythonHandler page";
+    let filter = "PythonOutputFilter shout SHOUT\nSetOutputFilter SHOUT";
+    let files = section("Files", "*.x", handler) + &section("FilesMatch", "\\.y$", handler);
+    let mut setup = Setup::new(module)
+        .environment("MODPYTHON_CORE_DISABLE", disabled)
+        .directives(&section("Directory", "${HTDOCS}/plain", &files))
+        .directives(&section("Directory", "${HTDOCS}/wild*", &files))
+        .directives(&section("DirectoryMatch", "^${HTDOCS}/match(ed)?1", &files))
+        .directives(&section("Directory", "${HTDOCS}/below", "AllowOverride All"))
+        .file("below/.htaccess", &files)
+        .directives(&section("Directory", "${HTDOCS}/filter", &section("Files", "*.txt", filter)));
+    let directories = ["plain", "wild1", "matched1", "below"];
+    for name in directories {
+        setup = setup
+            .file(format!("{name}/page.py"), &page(name))
+            .file(format!("{name}/helper.py"), &format!("NAME = '{name}'\n"))
+            .file(format!("{name}/inner/a.z"), "not a page");
+    }
+    let server = setup.file("filter/shout.py", SHOUT).file("filter/text.txt", "a text").start().expect("a server");
+    let wrong = |path: &str, wanted: &str| {
+        // Stock closes the connection where a filter is not found.
+        let body = http::get(server.port(), path).map_or_else(|error| error.to_string(), |answer| answer.text());
+        if body != wanted {
+            println!("{module} {disabled}: {path}: {}", body.lines().next().unwrap_or_default());
+        }
+        body != wanted
+    };
+    let paths = directories.into_iter().flat_map(|name| ["a.x", "b.y", "inner/c.x"].map(|file| (name, file)));
+    // An expression says nothing of which directory is meant: there the file's own is.
+    let paths = paths.filter(|(name, file)| !(*name == "matched1" && file.starts_with("inner")));
+    let wrong_pages = paths.filter(|(name, file)| wrong(&format!("/{name}/{file}"), &format!("{name} {name}"))).count();
+    let wrong_filter = wrong("/filter/text.txt", "A TEXT");
+    assert!(!wrong("/plain/inner/a.z", "not a page"), "what the section does not name");
+    wrong_pages + usize::from(wrong_filter) > 0
+}
+
+fn handlers_of_files_are_in_the_directory_around_them() {
+    shows_unless_cured("files-sections", 1, finds_no_handlers_in_files);
+}
+
+/// Whether a handler that is added has no directory, or one without a slash (MODPYTHON-161).
+fn adds_without_a_directory(module: Module, disabled: &str) -> bool {
+    const PAGE: &str = "import sys\nfrom mod_python import apache\n\n\
+        def adds(req):\n    req.add_handler('PythonFixupHandler', 'page::step')\n    return apache.OK\n\n\
+        def names(req):\n    req.add_handler('PythonFixupHandler', 'page::step', req.hlist.directory[:-1])\n    return apache.OK\n\n\
+        def same(req):\n    req.add_handler('PythonAccessHandler', 'page::step')\n    return apache.OK\n\n\
+        def step(req):\n    req.where = req.hlist.directory\n    return apache.OK\n\n\
+        def nothing(req):\n    return apache.OK\n\n\
+        def handler(req):\n    own = req.hlist.directory\n    \
+        req.write('%s %s' % (req.where == own, own[:-1] in sys.path))\n    return apache.OK\n";
+    // Stock crashes where no directive names the phase.
+    let section = |name: &str| {
+        format!(
+            "<Directory \"${{HTDOCS}}/{name}\">\nSetHandler mod_python\nPythonHandler page\n\
+             PythonAccessHandler page::{name}\nPythonFixupHandler page::nothing\n</Directory>\n"
+        )
+    };
+    let names = ["adds", "names", "same"];
+    let mut setup = Setup::new(module).environment("MODPYTHON_CORE_DISABLE", disabled);
+    for name in names {
+        setup = setup.directives(&section(name)).file(format!("{name}/page.py"), PAGE);
+    }
+    let server = setup.start().expect("a server");
+    let wrong = names.into_iter().filter(|name| {
+        let body = http::get(server.port(), &format!("/{name}/x")).expect("an answer").text();
+        println!("{module} {disabled}: {name}: {}", body.lines().next().unwrap_or_default());
+        body != "True False"
+    });
+    wrong.count() > 0
+}
+
+fn an_added_handler_has_a_directory() {
+    shows_unless_cured("added-handlers", 1, adds_without_a_directory);
 }
 
 /// A name that is none of a remedy's is said in the log, once a child, and changes nothing.

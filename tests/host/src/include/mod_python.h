@@ -54,6 +54,7 @@ typedef struct {
 
 /* The configuration of a directory, or of a server. */
 typedef struct {
+    int authoritative; /* as in mod_python; no phase here asks */
     char *config_dir;
     apr_table_t *directives;
     apr_table_t *options;
@@ -96,7 +97,13 @@ apr_status_t python_input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
 apr_status_t python_output_filter(ap_filter_t *f, apr_bucket_brigade *bb);
 
 /* directives.c */
-extern const command_rec python_commands[];
+/* The loader makes it read-only where it is const; mod_python's own are not. */
+#if HOST_SHAPE < 30200
+#define DIRECTIVES const command_rec
+#else
+#define DIRECTIVES command_rec
+#endif
+extern DIRECTIVES python_commands[];
 int valid_phase(const char *phase);
 
 /* util.c */

@@ -10,7 +10,7 @@ use crate::config::{Module, Mpm};
 use crate::server::Server;
 use crate::setup::Setup;
 use crate::site::handler_in;
-use crate::subject::{Subject, Way, subject};
+use crate::subject::{Subject, subject};
 
 /// Directories whose handlers, and the helpers of these, have the same names.
 pub(crate) const PAGES: [&str; 3] = ["north", "south", "east"];
@@ -40,8 +40,6 @@ pub(crate) struct Parts {
     pub scripts: bool,
     /// A phase of authentication.
     pub authentication: bool,
-    /// `req.add_handler` for a phase that no directive names.
-    pub added_anywhere: bool,
     /// Sections whose directory is a pattern.
     pub wild: bool,
 }
@@ -50,14 +48,12 @@ impl Parts {
     pub(crate) fn of(subject: &Subject) -> Self {
         let ours = subject.is_host();
         let importer = !matches!(subject.shape(), "3.3" | "3.4");
-        let old = matches!(subject.shape(), "3.1" | "3.2.8" | "3.2.10");
         Self {
             publisher: !ours,
             psp: !ours,
             importer,
             scripts: importer,
             authentication: !ours,
-            added_anywhere: !old || subject.way() == Some(Way::Source),
             // What finds the directory is our import_module.
             wild: importer,
         }
@@ -73,7 +69,6 @@ pub fn left_out() -> Vec<&'static str> {
         (parts.importer, "equal names and changing files: 3.3 keeps its own importer, and the races of that"),
         (parts.scripts, "cgihandler: in 3.3 it ruins the handlers beside it"),
         (parts.authentication, "PythonAuthenHandler: the test host has none; an access handler reads the header"),
-        (parts.added_anywhere, "add_handler for a phase without directive: only a tree's source lets us cure it"),
         (
             parts.wild,
             "wildcard sections: the test host looks for the handler in a directory of that very name, and 3.3 has its own importer",
@@ -179,9 +174,7 @@ fn sections(parts: Parts) -> String {
     let all = ["Init", "HeaderParser", "Access", "Type", "Fixup", "Log", "Cleanup"];
     let phases: String = all.iter().map(|phase| format!("Python{phase}Handler mix::step\n")).collect();
     text.push_str(&handler_in("/phases", "mix::answer", &phases));
-    let adds = if parts.added_anywhere { "" } else { "PythonFixupHandler mix::nothing" };
-    let adder = format!("PythonAccessHandler mix::adds\n{adds}");
-    text.push_str(&handler_in("/adds", "mix::answer", &adder));
+    text.push_str(&handler_in("/adds", "mix::answer", "PythonAccessHandler mix::adds"));
     text.push_str(
         "PythonOutputFilter mix::upper UPPER\n<Location \"/filtered\">\nSetOutputFilter UPPER\n</Location>\n",
     );
