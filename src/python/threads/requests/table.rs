@@ -27,8 +27,8 @@ struct Known<L> {
     number: Option<NonZeroU64>,
     /// The address of its first `request_rec`.
     root: usize,
-    /// The addresses of the Python objects of all its `request_rec`s.
-    objects: Vec<usize>,
+    /// The addresses of the Python objects of all its `request_rec`s, each with how many had been named before it.
+    objects: Vec<(usize, u64)>,
     /// As many of them have begun and not ended.
     open: usize,
     parts: Vec<Part<L>>,
@@ -44,6 +44,8 @@ pub struct Table<L> {
     known: Vec<Known<L>>,
     /// Places in `known` that no request has.
     free: Vec<usize>,
+    /// How many objects have been named.
+    namings: u64,
     /// The Python objects named last, and their requests, each at the place that its address gives.
     named: [Option<(usize, Request)>; NAMED],
 }
@@ -66,7 +68,13 @@ impl<L> Default for Requests<L> {
 impl<L> Requests<L> {
     /// None is known yet.
     pub const fn new() -> Self {
-        Self(Mutex::new(Table { next: NonZeroU64::MIN, known: Vec::new(), free: Vec::new(), named: [None; NAMED] }))
+        Self(Mutex::new(Table {
+            next: NonZeroU64::MIN,
+            known: Vec::new(),
+            free: Vec::new(),
+            namings: 0,
+            named: [None; NAMED],
+        }))
     }
 
     /// The table, held still across a fork.
@@ -81,19 +89,23 @@ impl<L> Table<L> {
         self.known.get_mut(request.place).filter(|known| known.number == Some(request.number))
     }
 
-    /// The one among those that have not ended of which `is_it` is true. The newest: what has been freed under an older
-    /// one may have come to another at the same address.
-    fn find(&self, is_it: impl Fn(&Known<L>) -> bool) -> Option<Request> {
-        let all = self.known.iter().enumerate().filter(|(_, known)| is_it(known));
-        let open = all.filter_map(|(place, known)| known.number.map(|number| Request { number, place }));
-        open.max_by_key(|request| request.number)
+    /// The one among those that have not ended whose answer is the newest: what has been freed under one request may
+    /// have come to another at the same address.
+    fn find(&self, newest: impl Fn(&Known<L>) -> Option<u64>) -> Option<Request> {
+        let all = self.known.iter().enumerate();
+        let has = all.filter_map(|(place, known)| Some((newest(known)?, Request { number: known.number?, place })));
+        has.max_by_key(|(age, _)| *age).map(|(_, request)| request)
     }
 
     pub(super) fn open(&mut self, record: Record) -> Request {
         let Record { root, is_first } = record;
         // One that Apache has made of another. Those are rare, and no more requests are looked through than threads and
         // connections have begun.
-        let known = if is_first { None } else { self.find(|known| known.root == root) };
+        let known = if is_first {
+            None
+        } else {
+            self.find(|known| known.number.filter(|_| known.root == root).map(NonZeroU64::get))
+        };
         if let Some(request) = known {
             self.known[request.place].open += 1;
             return request;
@@ -110,18 +122,23 @@ impl<L> Table<L> {
     }
 
     pub(super) fn name(&mut self, request: Request, object: usize) {
+        let naming = self.namings;
         if let Some(known) = self.get(request) {
-            known.objects.push(object);
+            known.objects.push((object, naming));
+            self.namings += 1;
             self.named[place_of(object)] = Some((object, request));
         }
     }
 
-    /// The request of that object. Another one's may have had its address before.
+    /// The request of that object. Another one's may have had its address before, a newer request's too: the object of
+    /// a redirect comes late in an old one.
     pub(super) fn of(&mut self, object: usize) -> Option<Request> {
         let named = self.named[place_of(object)].filter(|(named, _)| *named == object);
         match named.filter(|(_, request)| self.get(*request).is_some()) {
             Some((_, request)) => Some(request),
-            None => self.find(|known| known.objects.contains(&object)),
+            None => self.find(|known| {
+                known.objects.iter().filter(|(named, _)| *named == object).map(|(_, naming)| *naming).max()
+            }),
         }
     }
 
@@ -207,5 +224,29 @@ impl<L> Table<L> {
         known.objects.clear();
         known.objects.shrink_to(ROOM_KEPT);
         self.free.push(request.place);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// A request that ends in another thread, as event has it, has freed its object and is still open. A redirect of an
+    /// older one gets the object's address; its next phase was taken for one of the newer, and found nothing.
+    #[test]
+    fn an_address_is_of_the_object_that_was_named_last() {
+        const OBJECT: usize = 0x7000;
+        // In the same place of the table of names.
+        let other = (1..).map(|step| OBJECT + step * 16).find(|other| place_of(*other) == place_of(OBJECT));
+        let requests = Requests::<()>::new();
+        let mut table = requests.freeze();
+        let [older, newer] = [0x100, 0x200].map(|root| table.open(Record { root, is_first: true }));
+        table.name(newer, OBJECT);
+        table.name(older, OBJECT);
+        assert_eq!(table.of(OBJECT), Some(older));
+        table.name(newer, other.expect("an address"));
+        assert_eq!(table.of(OBJECT), Some(older));
+        table.close(older);
+        assert_eq!(table.of(OBJECT), Some(newer));
     }
 }
