@@ -167,7 +167,7 @@ static PyObject *add_handler(PyObject *self, PyObject *args)
     return result;
 }
 
-/* In the type's own table, from which Python makes the type: so before Python starts, each time the module is loaded. */
+/* In the type's own table, from which Python makes the type: before Python starts, each time the module is loaded. */
 void mpc_glue_mend_request_type(PyTypeObject *type)
 {
     PyMethodDef *method = type == NULL ? NULL : type->tp_methods;
@@ -186,8 +186,8 @@ void mpc_glue_mend_request_type(PyTypeObject *type)
 static __thread void *answered;
 
 /*
- * apr_hash_get, as python_handler of that request calls it: for what the directives say of a phase, with an extension of
- * files and then without, and after that for what the request says of it. Elsewhere the request is NULL.
+ * apr_hash_get, as python_handler of that request calls it: for what the directives say of a phase, with an extension
+ * of files and then without, and after that for what the request says of it. Elsewhere the request is NULL.
  */
 void *modpython_core_hash_get(void *hash, const void *key, Py_ssize_t length, void *request)
 {

@@ -28,6 +28,10 @@ class Failure(object):
         made = copy(self.error)
         if made is None:
             made = named_import_error(self.text(), self.name, self.found.file)
+        # Whoever waited is shown where it has failed, and why, as the one who loaded is. Python 2's have nothing of it.
+        for name in ('__traceback__', '__cause__', '__context__', '__suppress_context__'):
+            if hasattr(self.error, name):
+                setattr(made, name, getattr(self.error, name))
         return made
 
 

@@ -7,6 +7,8 @@ import threading
 import time
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder, SOURCE_SUFFIXES
 
+from modpython_core import attributes
+
 # sys.path as it was before any handler added to it.
 original_path = []
 
@@ -235,9 +237,9 @@ def _look_again(name, entries):
 
 def found_for(module, name):
     """The file of a module that is there already; None if it is none that could be loaded again."""
-    file = getattr(module, '__file__', None)
+    file = attributes.of(module, '__file__')
     file = file if isinstance(file, str) else None
-    spec = getattr(module, '__spec__', None)
+    spec = attributes.of(module, '__spec__')
     if file and (spec is None or getattr(spec, 'loader', None) is None or spec.origin != file):
         spec = importlib.util.spec_from_file_location(name, file)
     return Found(name, file, spec) if file and spec is not None else None
@@ -300,7 +302,7 @@ class _Existing(object):
 
     def create_module(self, spec):
         module = self.get()
-        self.spec = getattr(module, '__spec__', None)
+        self.spec = attributes.of(module, '__spec__')
         return module
 
     def exec_module(self, module):

@@ -91,7 +91,7 @@ def _one(request, name, parent, autoreload):
             yield None, module
             return
         module = yield 'ask', question, partial(_look, request, name, parent, autoreload)
-        if isinstance(module, Failure):
+        if type(module) is Failure:
             # A call that does not ask for a reload is content with what was there before it failed.
             failure, module = module, None if autoreload else _kept(module.found)
             if module is None and (autoreload or not core.is_running(failure.found.key)):
@@ -126,7 +126,7 @@ def _look(request, name, parent, autoreload):
     if module is None:
         attempt = Attempt(request, name, found, autoreload)
         module = yield 'locked', found.key, found.real_key, attempt.decide, attempt.failed
-    if parent is not None and module is not None and not isinstance(module, Failure):
+    if parent is not None and module is not None and type(module) is not Failure:
         setattr(parent, name.rpartition('.')[2], module)
     yield None, module
 

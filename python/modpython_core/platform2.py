@@ -16,6 +16,8 @@ import thread
 import time
 import types
 
+from modpython_core import attributes
+
 core = None
 
 # Python 2 sets the codecs of an interpreter up when it first needs one: it makes an empty list of them, and then
@@ -37,16 +39,17 @@ def native(text):
 
 def file_of(module):
     """The file of a module, that of its source where there is one; None for a module that has none."""
-    try:
-        file = getattr(module, '__file__', None)
-    except Exception:
-        return None  # What others put into sys.modules may import at a look, and fail.
+    file = attributes.of(module, '__file__')
     if not isinstance(file, basestring):
         return None
     file = native(file)
     if file.endswith(('.pyc', '.pyo')) and os.path.exists(file[:-1]):
         return file[:-1]
     return file
+
+
+def audit_import(name):
+    """Python 2 has nobody who watches."""
 
 
 path_bytes = path_text = str
@@ -82,6 +85,12 @@ def by_name():
 def not_found(name):
     """The exception for a module that is nowhere."""
     return ImportError('No module named %s' % (name,))
+
+
+def no_part(name, of):
+    """The same for a part of a module that is no package."""
+    return not_found(name)
+
 
 
 # thread -> (thread whose plain import it waits for, the module of that import).

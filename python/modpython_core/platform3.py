@@ -7,6 +7,8 @@ import sys
 import types
 from importlib.machinery import ModuleSpec, SourceFileLoader
 
+from modpython_core import attributes
+
 # importlib's locks have no public face. check() says whether they are what this module takes them for.
 _bootstrap = importlib._bootstrap
 
@@ -73,10 +75,7 @@ def path_entry(entry):
 
 def file_of(module):
     """The file of a module, or None for one that has none."""
-    try:
-        file = getattr(module, '__file__', None)
-    except Exception:
-        return None  # What others put into sys.modules may import at a look, and fail.
+    file = attributes.of(module, '__file__')
     return file if isinstance(file, str) else None
 
 
@@ -97,6 +96,11 @@ def import_without_file(name, spec):
     return under_import_lock(name, load)
 
 
+def audit_import(name):
+    """The event of an import statement that finds nothing in sys.modules (PEP 578)."""
+    sys.audit('import', name, None, sys.path, sys.meta_path, sys.path_hooks)
+
+
 def by_name():
     """What importlib's functions import by, and its name. Its functions themselves stay as they are: they are pickled, and
     looked at."""
@@ -106,6 +110,11 @@ def by_name():
 def not_found(name):
     """The exception for a module that is nowhere."""
     return ModuleNotFoundError('No module named %r' % (name,), name=name)
+
+
+def no_part(name, of):
+    """The exception for a part of a module that is no package."""
+    return ModuleNotFoundError('No module named %r; %r is not a package' % (name, of), name=name)
 
 
 def say_bare_name(failed, name, private):
@@ -208,7 +217,7 @@ def _blocked_now():
 def is_initialising(module):
     """Whether an import of the module is under way."""
     try:
-        return bool(getattr(getattr(module, '__spec__', None), '_initializing', False))
+        return bool(getattr(attributes.of(module, '__spec__'), '_initializing', False))
     except Exception:
         return False
 

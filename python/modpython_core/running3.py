@@ -7,7 +7,11 @@ import os
 import sys
 import threading
 from importlib.machinery import ExtensionFileLoader, SourceFileLoader, SourcelessFileLoader
+# As it is now: a site may put another into builtins for a while, which is no business of an import's.
+from io import open
 from zipimport import zipimporter
+
+from modpython_core import attributes
 
 core = None
 
@@ -253,7 +257,7 @@ def version_at_import(found, module):
     if not found.is_source:
         return None
     version = core.version(found.key)
-    cached = getattr(module, '__cached__', None)
+    cached = attributes.of(module, '__cached__')
     if found.file in _imported:
         return _imported[found.file]
     if version is None or not isinstance(cached, str):

@@ -147,7 +147,7 @@ def _in_package(name, parent):
         # A module may enter what it likes under a name of its own, as os does with os.path.
         module = sys.modules.get(full_name)
         if module is None:
-            raise platform.not_found(name)
+            raise platform.no_part(name, parent.__name__)
         return Present(module)
     parts = [str(part) for part in parent.__path__]
     module = sys.modules.get(full_name)

@@ -7,7 +7,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import finding, pickles, platform, search
+from modpython_core import attributes, finding, pickles, platform, search
 
 core = None
 load = None
@@ -115,7 +115,7 @@ def is_replaced(sys_name, key):
         return True
     try:
         # What has been imported under that name is of this file, or of another one that has got the name since.
-        return platform.path_bytes(file) != key and present.__name__ != sys_name
+        return platform.path_bytes(file) != key and attributes.of(present, '__name__') != sys_name
     except Exception:
         return True
 
@@ -241,6 +241,9 @@ def _meant(top, directory):
 
 
 def _loaded(top, directory, reloading, found, kind, where):
+    if top not in sys.modules:
+        # What an import statement tells those who watch imports, of a module that is not there.
+        platform.audit_import(top)
     yield load(top, reloading, 0, None, kind, where)
     sys_name = core.name_of(found.key)
     if sys_name is not None:

@@ -80,8 +80,9 @@ use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 22] = [
+const SHIM: [(&str, &str); 23] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
+    ("modpython_core.attributes", include_str!("../../python/modpython_core/attributes.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
     ("modpython_core.platform", PLATFORM),
     ("modpython_core.finding", FINDING),

@@ -51,7 +51,7 @@ static mut METHODS: [ffi::PyMethodDef; 32] = [
         c"__import__",
         ffi::PyMethodDefPointer { PyCFunctionWithKeywords: import },
         ffi::METH_VARARGS | ffi::METH_KEYWORDS,
-        c"__import__(name, globals=None, locals=None, fromlist=(), level=0)",
+        c"__import__($module, name, globals=None, locals=None, fromlist=(), level=0)\n--\n\nWhat an import statement calls.",
     ),
     method(
         c"import_by_name",

@@ -64,7 +64,11 @@ pub(super) unsafe fn run_module(state: &State, given: [*mut ffi::PyObject; 9]) -
         if or_none(there) != previous {
             return Owned::from_new(none());
         }
-        let before = Before::note(modules, module, there, again)?;
+        // One that the site has taken out of `sys.modules` is gone, as it is for an import statement: with it go the
+        // sockets and locks that the new one is to have.
+        let gone = writable(state)?.take_gone(&file, |known| known.is_in_sys_modules());
+        drop(gone);
+        let before = Before::note(module, there, again)?;
         let handle = Loaded::new(module, module, name)?;
         let mut table = writable(state)?;
         let left = table.start(&file, handle);
@@ -99,8 +103,10 @@ pub(super) unsafe fn run_module(state: &State, given: [*mut ffi::PyObject; 9]) -
         let handle = Loaded::new(served.as_ptr(), module, name)?;
         let mut table = writable(state)?;
         let (id, left) = table.publish(&file, handle, version, content, lives);
+        let gone = table.take_all_gone(|known| known.is_in_sys_modules());
         drop(table);
         drop_all(left);
+        drop(gone);
         remember(state, &from, asked, id).then_some(served)
     }
 }
@@ -142,7 +148,9 @@ struct Before {
     previous: Option<Owned>,
     /// The names in the module, if it is run again.
     names: Option<Owned>,
-    /// Which modules there were, if it is a package that is run for the first time.
+    /// Which modules there were, if it is a package that is run for the first time: its parts go with it. Python 3
+    /// leaves them, and finds them again; in Python 2 `from . import part` would not.
+    #[cfg(not(feature = "python3"))]
     modules: Option<Owned>,
     /// The spec of the module: an import that finds one which is initialising waits on the module's lock.
     spec: Option<Owned>,
@@ -151,22 +159,19 @@ struct Before {
 impl Before {
     /// # Safety
     /// The GIL is held and the objects are alive. None with an exception set on failure.
-    unsafe fn note(
-        modules: *mut ffi::PyObject,
-        module: *mut ffi::PyObject,
-        previous: *mut ffi::PyObject,
-        again: bool,
-    ) -> Option<Self> {
+    unsafe fn note(module: *mut ffi::PyObject, previous: *mut ffi::PyObject, again: bool) -> Option<Self> {
         // SAFETY: as the caller promises; what is asked of a module's dict runs no bytecode.
         unsafe {
             let spec = Owned::from_new(ffi::PyObject_GetAttrString(module, c"__spec__".as_ptr()));
             ffi::PyErr_Clear();
+            #[cfg(not(feature = "python3"))]
             let is_package = Owned::from_new(ffi::PyObject_GetAttrString(module, c"__path__".as_ptr())).is_some();
             ffi::PyErr_Clear();
             Some(Self {
                 previous: Owned::from_borrowed(previous),
                 names: if again { Some(copy(ffi::PyModule_GetDict(module))?) } else { None },
-                modules: if is_package && !again { Some(copy(modules)?) } else { None },
+                #[cfg(not(feature = "python3"))]
+                modules: if is_package && !again { Some(copy(ffi::PyImport_GetModuleDict())?) } else { None },
                 spec: spec.filter(|spec| spec.as_ptr() != ffi::Py_None()),
             })
         }
@@ -210,6 +215,7 @@ impl Before {
                 ffi::PyDict_Update(namespace, names.as_ptr());
                 delete_where(namespace, |key| ffi::PyDict_GetItemWithError(names.as_ptr(), key).is_null());
             }
+            #[cfg(not(feature = "python3"))]
             if let Some(there) = &self.modules {
                 let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name));
                 let Some(mut prefix) = name else { return };

@@ -7,6 +7,8 @@ use super::bare_names;
 use super::imports::{Call, Imports};
 use super::module;
 use super::object::{Owned, exactly, none, raise};
+#[cfg(feature = "python3")]
+use super::state::Loaded;
 use super::state::State;
 use super::steps;
 use super::text;
@@ -115,6 +117,8 @@ pub(super) unsafe fn import(
         let Some(imports) = functions(state) else { return null_mut() };
         let call = Call { args, keywords };
         let (name, level) = (call.argument(0, c"name"), call.argument(4, c"level"));
+        #[cfg(feature = "python3")]
+        let is_new = is_new(name, call.argument(3, c"fromlist"));
         let other = if name.is_null() || !level.is_null() && level_is_up(level) {
             Ok(None)
         } else {
@@ -126,7 +130,34 @@ pub(super) unsafe fn import(
             let module = call.hand_on(&imports.import, 0, c"name", Some(other));
             return bare_names::imported(&imports, module, name, other, call.argument(3, c"fromlist"));
         }
+        // Python's own would look at the module now, which a lazy one takes for its first use.
+        #[cfg(feature = "python3")]
+        if is_new {
+            let module = ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name);
+            if let Some(module) = Owned::from_borrowed(module) {
+                let is_ours = |known: &Loaded| known.module.as_ptr() == module.as_ptr();
+                if state.modules.try_borrow().is_ok_and(|table| table.has_given(is_ours)) {
+                    return module.into_ptr();
+                }
+            }
+        }
         call.hand_on(&imports.import, 0, c"name", other.as_ref())
+    }
+}
+
+/// Whether the name, as a statement without a list of parts asks for it, is of no module that is there, nor of a part.
+///
+/// # Safety
+/// The GIL is held; both are alive or NULL.
+#[cfg(feature = "python3")]
+unsafe fn is_new(name: *mut ffi::PyObject, fromlist: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        !name.is_null()
+            && (fromlist.is_null() || fromlist == ffi::Py_None())
+            && text::is_text(name)
+            && ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name).is_null()
+            && top_of(name).is_some_and(|top| top.as_ptr() == name)
     }
 }
 

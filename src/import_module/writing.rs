@@ -38,16 +38,20 @@ pub(super) unsafe fn remember(state: &State, from: &Where, name: *mut ffi::PyObj
     }
 }
 
-/// `__mtime__`, as 3.1.x sets it. What takes no attributes, or minds this one, goes without.
+/// `__mtime__`, as 3.1.x sets it: in a module's dict, as what a site has made of it may be lazy, and mind being written
+/// to. What is no module goes without.
 ///
 /// # Safety
 /// The GIL is held and no exception is pending.
 pub(super) unsafe fn set_mtime(module: &Owned, version: Option<Version>) {
     let time = version.map_or(0.0, |version| version.seconds as f64 + version.nanoseconds as f64 * 1e-9);
-    // SAFETY: live objects; an exception of the module's own __setattr__ is cleared.
+    // SAFETY: live objects, and a module's dict lives as long as it.
     unsafe {
+        if ffi::PyModule_Check(module.as_ptr()) == 0 {
+            return;
+        }
         if let Some(time) = Owned::from_new(ffi::PyFloat_FromDouble(time)) {
-            ffi::PyObject_SetAttrString(module.as_ptr(), c"__mtime__".as_ptr(), time.as_ptr());
+            ffi::PyDict_SetItemString(ffi::PyModule_GetDict(module.as_ptr()), c"__mtime__".as_ptr(), time.as_ptr());
         }
         ffi::PyErr_Clear();
     }

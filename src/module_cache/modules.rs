@@ -51,7 +51,12 @@ pub struct Entry<H> {
     alone: Cell<u64>,
     /// The number under which a thread keeps the module back until it is complete; 0 for none.
     kept_back: Cell<u64>,
+    /// Whether the module was not there when all were last looked for.
+    was_missing: bool,
 }
+
+/// A look at all modules costs a fraction of what these loads cost, while there are no more than thousands of files.
+const LOADS_BETWEEN_SWEEPS: usize = 32;
 
 /// What to do about a file that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,12 +180,14 @@ pub struct Modules<H> {
     /// Name in `sys.modules` to the file whose load has begun under it. Two files of one name may begin at the same
     /// moment, and do not wait for each other. Once the module is there, `sys.modules` says who has the name.
     claims: HashMap<Vec<u8>, CString>,
+    /// How many loads have ended well.
+    loads: usize,
 }
 
 impl<H> Modules<H> {
     /// An empty table.
     pub fn new() -> Self {
-        Self { entries: Vec::new(), by_file: HashMap::new(), claims: HashMap::new() }
+        Self { entries: Vec::new(), by_file: HashMap::new(), claims: HashMap::new(), loads: 0 }
     }
 
     /// The entry with this id.
@@ -217,6 +224,7 @@ impl<H> Modules<H> {
                 looked,
                 alone,
                 kept_back,
+                was_missing: false,
             });
             id
         });
@@ -227,6 +235,30 @@ impl<H> Modules<H> {
     /// in a fork comes back.
     pub fn start(&mut self, file: &CStr, handle: H) -> Option<H> {
         self.entry(file).1.running.replace(handle)
+    }
+
+    /// The module that `file` gave, if it is no longer there: what runs next has no use for it.
+    pub fn take_gone(&mut self, file: &CStr, is_there: impl Fn(&H) -> bool) -> Option<H> {
+        let id = self.find(file)?;
+        self.entries[id.0].ready.take_if(|known| !is_there(known))
+    }
+
+    /// The same of all files, once in so many loads: a site that makes modules of ever new names does not keep them.
+    /// One that has been taken out for a moment, and comes back, is missed twice before it goes.
+    pub fn take_all_gone(&mut self, is_there: impl Fn(&H) -> bool) -> Vec<H> {
+        self.loads += 1;
+        if self.loads % LOADS_BETWEEN_SWEEPS != 0 {
+            return Vec::new();
+        }
+        let mut gone = Vec::new();
+        for entry in &mut self.entries {
+            let is_missing = entry.running.is_none() && entry.ready.as_ref().is_some_and(|known| !is_there(known));
+            if is_missing && entry.was_missing {
+                gone.extend(entry.ready.take());
+            }
+            entry.was_missing = is_missing;
+        }
+        gone
     }
 
     /// The code of `file`, in `version` with that `content`, has given the module behind `handle`. The handles that
@@ -278,6 +310,12 @@ impl<H> Modules<H> {
     /// In the child of a fork: the loads of other threads have not come along, and nobody would give their names back.
     pub fn forget_claims(&mut self) {
         self.claims.clear();
+    }
+
+    /// Whether a file has given such a module, which everybody may have.
+    pub fn has_given(&self, is_it: impl Fn(&H) -> bool) -> bool {
+        let mut whole = self.entries.iter().filter(|entry| entry.running.is_none() && !entry.is_for_one());
+        whole.any(|entry| entry.ready.as_ref().is_some_and(&is_it))
     }
 
     /// The handles, for a garbage collector to visit.

@@ -228,4 +228,44 @@ def exceptions_of_old_classes():
     assert len(lines(apache.APLOG_ERR)) == 1 and 'old' not in sys.modules and runs == {'old': 1}
 
 
+@case
+def the_parts_of_a_package_that_failed_ran_again():
+    """What they have registered elsewhere is registered once, and the next attempt finds them. In Python 2 it would not
+    find them in `from . import part`, so that they go with their package there."""
+    here = Directory(False)
+    here.write('page.py', 'import app\nvalue = app.value\n')
+    here.write('app/part.py', 'import harness\nharness.ran("part")\nclass Registered(object):\n  pass\n')
+    here.write('app/__init__.py', 'from . import part\nimport harness\nif harness.is_down:\n  raise OSError("down")\nvalue = part\n')
+    harness.is_down = True
+    for _ in range(2):
+        raises(OSError, import_module, 'page', path=[here.path])
+        assert 'app' not in sys.modules
+    assert ('app.part' in sys.modules) is not PYTHON2
+    harness.is_down = False
+    page = import_module('page', path=[here.path])
+    assert page.value is sys.modules['app.part']
+    assert runs['part'] == (3 if PYTHON2 else 1), runs
+    assert sys.modules['app.part'].Registered.__module__ == 'app.part'
+
+
+@case
+def who_had_waited_was_not_shown_where_it_failed():
+    if PYTHON2:
+        return
+    import traceback
+    here = Directory()
+    here.write('shown.py', HELD + 'try:\n  {}["missing"]\nexcept KeyError:\n  raise ValueError("unset")  # the line\n')
+    for error in attempt(here, 'shown', ValueError):
+        text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+        assert '# the line' in text and "KeyError: 'missing'" in text, text
+
+
+@case
+def a_part_of_no_package_is_said_as_python_says_it():
+    here = Directory()
+    here.write('single.py', '')
+    error = raises(ImportError, import_module, 'single.part')
+    assert PYTHON2 or str(error) == "No module named 'single.part'; 'single' is not a package", error
+
+
 run()

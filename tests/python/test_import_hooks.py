@@ -289,4 +289,51 @@ def the_loader_of_the_spec_was_not_the_one_that_ran():
         assert sys.modules['helper'].__spec__.loader.kept
 
 
+_watched = []
+_denied = set()
+
+
+def _watch(event, args):
+    if event == 'import' and args[0] in ('page', 'helper', 'late', 'package'):
+        _watched.append(args[0])
+        if args[0] in _denied:
+            raise ImportError('denied')
+
+
+@case
+def an_audit_hook_did_not_see_siblings():
+    sys.addaudithook(_watch)
+    here = site()
+    here.write('package/__init__.py', FILE)
+    here.write('package/part.py', FILE)
+    here.write('page.py', PAGE + 'def parts():\n    import package.part\n    return package.who\n')
+    found = page(here)
+    assert _watched == ['helper'], _watched
+    found.handler(), found.handler(), found.parts()
+    assert _watched == ['helper', 'late', 'package'], _watched
+    forget()
+    _denied.add('helper')
+    try:
+        page(here)
+    except ImportError as error:
+        assert str(error) == 'denied', error
+    else:
+        raise AssertionError('an import that is denied')
+    finally:
+        _denied.clear()
+        forget()
+
+
+@case
+def sources_were_read_by_what_a_site_had_put_into_builtins():
+    import builtins
+    here, real = site(), builtins.open
+    builtins.open = None
+    try:
+        assert page(here).handler() == here.file('late.py')
+    finally:
+        builtins.open = real
+        forget()
+
+
 run()

@@ -1,9 +1,11 @@
 //! modsupport.h: values of C types, and modules in C.
 
-use super::{PyMethodDef, PyObject};
+use super::{Py_TYPE, PyMethodDef, PyObject, PyType_IsSubtype, PyTypeObject};
 use std::ffi::{c_char, c_int};
 
 unsafe extern "C" {
+    #[link_name = "PyModule_Type"]
+    static mut MODULE: PyTypeObject;
     pub fn PyModule_GetDict(module: *mut PyObject) -> *mut PyObject;
     pub fn PyFloat_FromDouble(value: f64) -> *mut PyObject;
     pub fn Py_BuildValue(format: *const c_char, ...) -> *mut PyObject;
@@ -20,3 +22,12 @@ unsafe extern "C" {
 
 /// `PYTHON_API_VERSION` of Python 2.5 to 2.7.
 pub const PYTHON_API_VERSION: c_int = 1013;
+
+/// Whether the object is a module.
+///
+/// # Safety
+/// `object` is alive.
+pub unsafe fn PyModule_Check(object: *mut PyObject) -> c_int {
+    // SAFETY: alive, says the caller.
+    unsafe { PyType_IsSubtype(Py_TYPE(object), &raw mut MODULE) }
+}
