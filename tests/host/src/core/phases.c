@@ -28,7 +28,12 @@ static int python_handler(request_rec *req, const char *phase)
     if (hle != NULL && dynhle != NULL)
         hlist_extend(req->pool, hlohle, dynhle);
 #endif
-    interp_name = select_interp_name(req, req->server, conf, hle == NULL ? NULL : hle->directory);
+#if SHAPE < 30300
+    /* Of the directive's own entry, be there one or not (MODPYTHON-160). */
+    interp_name = select_interp_name(req, req->server, conf, &hle->directory);
+#else
+    interp_name = select_interp_name(req, req->server, conf, &hlohle->directory);
+#endif
     idata = ENTER(interp_name, req->server);
     if (idata == NULL)
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -92,7 +97,7 @@ static int python_connection(conn_rec *con)
 
     if (hle == NULL)
         return DECLINED;
-    idata = ENTER(select_interp_name(NULL, con->base_server, conf, hle->directory), con->base_server);
+    idata = ENTER(select_interp_name(NULL, con->base_server, conf, &hle->directory), con->base_server);
     if (idata == NULL)
         return HTTP_INTERNAL_SERVER_ERROR;
     conn_obj = (connobject *)MpConn_FromConn(con);
@@ -121,7 +126,7 @@ static apr_status_t python_filter(int is_input, ap_filter_t *f, apr_bucket_briga
     if (fh == NULL || ((python_filter_ctx *)f->ctx)->transparent)
         return is_input ? ap_get_brigade(f->next, bb, mode, block, readbytes) : ap_pass_brigade(f->next, bb);
 
-    interp_name = select_interp_name(req, req->server, conf, fh->dir);
+    interp_name = select_interp_name(req, req->server, conf, (const char *const *)&fh->dir);
     idata = ENTER(interp_name, req->server);
     if (idata == NULL)
         return HTTP_INTERNAL_SERVER_ERROR;

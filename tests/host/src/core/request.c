@@ -23,8 +23,9 @@ static requestobject *get_request_object(request_rec *req, const char *interp_na
     return own->request_obj;
 }
 
-/* The name of the interpreter that serves; NULL is the main one. `place` is where the handler's directive stands. */
-static const char *select_interp_name(request_rec *req, server_rec *server, py_config *conf, const char *place)
+/* The name of the interpreter that serves; NULL is the main one. `place` points to the directory of the directive. */
+static const char *select_interp_name(request_rec *req, server_rec *server, py_config *conf,
+                                      const char *const *place)
 {
     const char *forced = apr_table_get(conf->directives, "PythonInterpreter");
 
@@ -40,7 +41,7 @@ static const char *select_interp_name(request_rec *req, server_rec *server, py_c
         return ap_make_dirstr_parent(req->pool, file);
     }
     if (apr_table_get(conf->directives, "PythonInterpPerDirective") != NULL)
-        return place != NULL && *place != '\0' ? place : NULL;
+        return *place != NULL && **place != '\0' ? *place : NULL;
     return server->server_hostname;
 }
 
