@@ -22,4 +22,17 @@ extern __thread char *mpc_glue_failed_read __attribute__((visibility("hidden")))
 /* In states.c: empties a thread state. */
 void mpc_glue_empty_state(PyThreadState *state);
 
+/* Of the hooks of httpd that a module of 3.0 to 3.2 takes, those with a request. */
+#define MPC_PHASES(phase)    \
+    phase(post_read_request) \
+    phase(translate_name)    \
+    phase(header_parser)     \
+    phase(access_checker)    \
+    phase(check_user_id)     \
+    phase(auth_checker)      \
+    phase(type_checker)      \
+    phase(fixups)            \
+    phase(handler)           \
+    phase(log_transaction)
+
 #endif

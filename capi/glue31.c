@@ -96,16 +96,7 @@ static int run(hook stock, void *request)
         ap_hook_##name(run_##name, before, after, order);                                               \
     }
 
-PHASE(post_read_request)
-PHASE(translate_name)
-PHASE(header_parser)
-PHASE(access_checker)
-PHASE(check_user_id)
-PHASE(auth_checker)
-PHASE(type_checker)
-PHASE(fixups)
-PHASE(handler)
-PHASE(log_transaction)
+MPC_PHASES(PHASE)
 
 /* The first of the module's calls once httpd has loaded it, in all releases. */
 extern void ap_hook_post_config(void *stock, names before, names after, int order) __attribute__((weak));

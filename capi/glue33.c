@@ -110,16 +110,7 @@ PyObject *mpc32_rebind_PyImport_ImportModule(const char *name) { return mpc31_re
     }
 
 PHASE(post_config)
-PHASE(post_read_request)
-PHASE(translate_name)
-PHASE(header_parser)
-PHASE(access_checker)
-PHASE(check_user_id)
-PHASE(auth_checker)
-PHASE(type_checker)
-PHASE(fixups)
-PHASE(handler)
-PHASE(log_transaction)
+MPC_PHASES(PHASE)
 
 extern void *mpc31_rebind_apr_hash_get(void *hash, const void *key, Py_ssize_t length);
 
