@@ -8,6 +8,12 @@ from __future__ import absolute_import
 import sys
 
 
+# What an exception shows besides itself. Its class may mind being written to.
+_names = ('__traceback__', '__cause__', '__context__', '__suppress_context__')
+_SHOWN = [BaseException.__dict__[name] for name in _names if name in BaseException.__dict__]
+_traceback = _SHOWN[0] if _SHOWN else None
+
+
 class Failure(object):
     """A load that has failed: which module and file, and with what."""
 
@@ -15,6 +21,7 @@ class Failure(object):
         self.name = name
         self.found = found
         self.error = error
+        self.traceback = _traceback.__get__(error) if _SHOWN and isinstance(error, BaseException) else None
 
     def text(self):
         return "import of module '%s' (%s) failed: %s" % (self.name, self.found.file, printable(self.error))
@@ -26,12 +33,15 @@ class Failure(object):
     def another(self):
         """An exception like the one that the load ended with, to be raised by one who waited."""
         made = copy(self.error)
-        if made is None:
+        if made is None and _SHOWN and isinstance(self.error, BaseException):
+            # Of a class in C, perhaps, that makes its objects itself: it is the one that there is, as it was.
+            made = self.error
+            _traceback.__set__(made, self.traceback)
+        elif made is None:
             made = named_import_error(self.text(), self.name, self.found.file)
         # Whoever waited is shown where it has failed, and why, as the one who loaded is. Python 2's have nothing of it.
-        for name in ('__traceback__', '__cause__', '__context__', '__suppress_context__'):
-            if hasattr(self.error, name):
-                setattr(made, name, getattr(self.error, name))
+        for shown in _SHOWN if made is not self.error else ():
+            shown.__set__(made, shown.__get__(self.error))
         return made
 
 
@@ -42,8 +52,6 @@ def copy(error):
     if kind is not type(error):
         return None  # A class of Python 2's old kind, or one that pretends.
     builtin = [base for base in kind.__mro__ if base.__module__ in ('builtins', 'exceptions')][0]
-    if kind.__new__ is not builtin.__new__:
-        return None
     try:
         # BaseException and not `error` says what the arguments and attributes are.
         args = BaseException.args.__get__(error)
@@ -60,10 +68,28 @@ def copy(error):
             if hasattr(here, '__set__') and here.__get__(error) is not None:
                 here.__set__(made, here.__get__(error))
         BaseException.args.__set__(made, args)
-        made.__dict__.update(state)
+        BaseException.__dict__['__dict__'].__get__(made).update(state)
+        for base in kind.__mro__:
+            for slot in list(base.__dict__.values()):
+                if type(slot) is _slot_kind and not issubclass(builtin, base):
+                    _copy_slot(slot, error, made)
         return made
     except Exception:
         return None
+
+
+class _Slotted(object):
+    __slots__ = ('slot',)
+
+
+_slot_kind = type(_Slotted.slot)
+
+
+def _copy_slot(slot, error, made):
+    try:
+        slot.__set__(made, slot.__get__(error))
+    except (AttributeError, TypeError):
+        pass  # It is empty, or read-only.
 
 
 def printable(error):

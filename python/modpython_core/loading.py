@@ -73,6 +73,10 @@ def load(name, autoreload, log, path, kind, where, dispatched=False):
     if kind == search.PLAIN and where is not None:
         # Called in a module of that directory, and so what an import statement there would mean.
         request.kind, request.where = siblings.place(parts[0], where)
+    left = siblings.left_part(name, request.kind, request.where) if len(parts) > 1 else None
+    if left is not None:
+        yield None, left
+        return
     parent = None
     for depth in range(1, len(parts)):
         # The packages on the way need to be there, and are not looked at for changes.

@@ -9,7 +9,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import finding, platform
+from modpython_core import finding, platform, siblings
 
 core = None
 
@@ -38,7 +38,7 @@ def _may_have_bare(found):
         # It was found where an import statement looks.
         return True
     owner = finding.server_file(found.name)
-    return owner is None or owner == found.file
+    return (owner is None or owner == found.file) and not (found.is_package and siblings.has_left_parts(found))
 
 
 def private(found):

@@ -46,13 +46,13 @@ def locate(name, kind, where, parent):
     if parent is not None:
         return _in_package(name, parent)
     if kind != PLAIN:
-        directories = _directories(kind, where)
-        found = finding.find(name, directories)
+        entries = directories(kind, where)
+        found = finding.find(name, entries)
         if found is not None and not hasattr(found, 'key'):
             # What a finder of the site claims is what stock gives, but where stock looks at the given files alone.
             if kind != PATH or goes_on_elsewhere:
                 return _plainly(name, found.spec)
-            found = finding.find_file(name, directories)
+            found = finding.find_file(name, entries)
         if kind == PATH and goes_on_elsewhere and getattr(found, 'is_namespace', False):
             elsewhere = _with_code(name)
             if elsewhere is not None:
@@ -87,7 +87,7 @@ def is_of_expression(entry):
     return any(entry in entries for entries in list(_lists.values()))
 
 
-def _directories(kind, where):
+def directories(kind, where):
     if kind == DIRECTORY:
         return [normal(where)]
     if kind == PATH:
@@ -103,7 +103,7 @@ def _directories(kind, where):
 def places(name, kind, where):
     """Where the file of a module in a directory would be, as bytes."""
     if kind in (DIRECTORY, PATH) and '.' not in name and '\0' not in name:
-        for directory in _directories(kind, where):
+        for directory in directories(kind, where):
             if isinstance(directory, str) and '\0' not in directory:
                 for tail in ('.py', '/__init__.py'):
                     yield platform.path_bytes('%s/%s%s' % (directory, name, tail))

@@ -125,8 +125,12 @@ def _is_on_path(directory):
     return any(isinstance(entry, str) and entry.rstrip('/') == directory for entry in list(sys.path))
 
 
-def sibling(top, directory, importer):
-    """The name in sys.modules of what `import top` in a module of that directory means; None for what it always means."""
+def sibling(top, directory, importer, name=None):
+    """The name in sys.modules of what `import top` in a module of that directory means; None for what it always means.
+    `name`: what is imported, if it is a part of that."""
+    left = _left(name, top, directory)
+    if left is not None:
+        return left
     # Where the stock core reloads nothing, a new release comes as a whole: a page that is run again does not get the
     # helper of the release before.
     reloading = not stock_reloads and core.is_reloading()
@@ -144,13 +148,46 @@ def sibling(top, directory, importer):
     return _loaded(top, directory, reloading, *meant)
 
 
+def _left(name, top, directory):
+    """The name of a package of that directory which has failed, and has left that part of itself behind: an import statement
+    finds the part, and does not run the package again."""
+    sys_name = _given.get(top, {}).get(directory) if name is not None and name != top else None
+    if sys_name is None or sys_name in sys.modules or sys_name + name[len(top):] not in sys.modules:
+        return None
+    return sys_name
+
+
+def left_part(name, kind, where):
+    """The same for import_module: the part; None if it has to be looked for."""
+    top = name.partition('.')[0]
+    if kind == search.PLAIN and where is None:
+        return None if top in sys.modules else sys.modules.get(name)
+    for directory in search.directories(kind, where):
+        left = _left(name, top, directory)
+        if left is not None:
+            return sys.modules.get(left + name[len(top):])
+    return None
+
+
+def has_left_parts(found):
+    """Whether a package of that name has failed in another directory, and may yet be loaded there with its parts."""
+    owners = [own + '/' for own, sys_name in list(_given.get(found.name, {}).items())
+              if sys_name == found.name and own != found.directory]
+    for name, module in sys.modules.copy().items() if owners else ():
+        if name.startswith(found.name + '.'):
+            file = platform.file_of(module)
+            if file and any(file.startswith(own) for own in owners):
+                return True
+    return False
+
+
 def place(top, directory):
     """Where import_module, called in a module of that directory, looks for the name."""
     meant = _meant(top, directory)
     return meant[1:] if meant is not None else (search.PLAIN, None)
 
 
-def named(top, importer):
+def named(top, importer, name=None):
     """The same for code in no module of a handler's directory: a function that imports by name (importlib's, mock's, that of
     logging's configuration), or what runs with globals of its own (exec, a template). In a request of a page it means what
     it means there, if nobody but handlers' directories has the name."""
@@ -165,7 +202,7 @@ def named(top, importer):
     directory = _of_request(caller)
     if directory is None or isinstance(importer, str) and platform.is_relative(top, importer):
         return None
-    return None if _is_on_server(top) else sibling(top, directory, '')
+    return None if _is_on_server(top) else sibling(top, directory, '', name)
 
 
 def in_pickle(name):
@@ -175,7 +212,7 @@ def in_pickle(name):
     if top in sys.modules and top not in _given:
         return []
     directory = _of_request(sys._getframe(1))
-    own = core.drive(sibling(top, directory, '')) if directory is not None else None
+    own = core.drive(sibling(top, directory, '', name)) if directory is not None else None
     others = [] if _is_on_server(top) else list(_given.get(top, {}).values())
     return [meant + dot + rest for meant in [own or top] + others]
 

@@ -7,8 +7,6 @@ use super::bare_names;
 use super::imports::{Call, Imports};
 use super::module;
 use super::object::{Owned, exactly, none, raise};
-#[cfg(feature = "python3")]
-use super::state::Loaded;
 use super::state::State;
 use super::steps;
 use super::text;
@@ -118,7 +116,7 @@ pub(super) unsafe fn import(
         let call = Call { args, keywords };
         let (name, level) = (call.argument(0, c"name"), call.argument(4, c"level"));
         #[cfg(feature = "python3")]
-        let is_new = is_new(name, call.argument(3, c"fromlist"));
+        let loads = loads(state);
         let other = if name.is_null() || !level.is_null() && level_is_up(level) {
             Ok(None)
         } else {
@@ -126,38 +124,71 @@ pub(super) unsafe fn import(
         };
         let Ok(other) = other else { return null_mut() };
         #[cfg(feature = "python3")]
-        if let Some(other) = &other {
-            let module = call.hand_on(&imports.import, 0, c"name", Some(other));
-            return bare_names::imported(&imports, module, name, other, call.argument(3, c"fromlist"));
-        }
-        // Python's own would look at the module now, which a lazy one takes for its first use.
-        #[cfg(feature = "python3")]
-        if is_new {
-            let module = ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name);
-            if let Some(module) = Owned::from_borrowed(module) {
-                let is_ours = |known: &Loaded| known.module.as_ptr() == module.as_ptr();
-                if state.modules.try_borrow().is_ok_and(|table| table.has_given(is_ours)) {
-                    return module.into_ptr();
-                }
+        {
+            let fromlist = call.argument(3, c"fromlist");
+            let module = match just_loaded(state, loads, other.as_ref().map_or(name, Owned::as_ptr)) {
+                Some(module) => with_parts(&imports, module, fromlist),
+                None => call.hand_on(&imports.import, 0, c"name", other.as_ref()),
+            };
+            match &other {
+                Some(other) => bare_names::imported(&imports, module, name, other, fromlist),
+                None => module,
             }
         }
+        #[cfg(not(feature = "python3"))]
         call.hand_on(&imports.import, 0, c"name", other.as_ref())
     }
 }
 
-/// Whether the name, as a statement without a list of parts asks for it, is of no module that is there, nor of a part.
+/// How many loads have ended well so far.
+#[cfg(feature = "python3")]
+fn loads(state: &State) -> usize {
+    state.modules.try_borrow().map_or(0, |table| table.loads())
+}
+
+/// The module of that name, if it is one that has been loaded since then. Python's own function would look at it, as at
+/// one that was there before, and a lazy module takes that for its first use. None for a part.
 ///
 /// # Safety
-/// The GIL is held; both are alive or NULL.
+/// The GIL is held; `name` is alive or NULL.
 #[cfg(feature = "python3")]
-unsafe fn is_new(name: *mut ffi::PyObject, fromlist: *mut ffi::PyObject) -> bool {
+unsafe fn just_loaded(state: &State, before: usize, name: *mut ffi::PyObject) -> Option<Owned> {
     // SAFETY: as the caller promises.
     unsafe {
-        !name.is_null()
-            && (fromlist.is_null() || fromlist == ffi::Py_None())
-            && text::is_text(name)
-            && ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name).is_null()
-            && top_of(name).is_some_and(|top| top.as_ptr() == name)
+        if name.is_null() || loads(state) == before || !text::is_text(name) || top_of(name)?.as_ptr() != name {
+            return None;
+        }
+        let module = Owned::from_borrowed(ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name))?;
+        let table = state.modules.try_borrow().ok()?;
+        table.has_given(|known| known.module.as_ptr() == module.as_ptr()).then_some(module)
+    }
+}
+
+/// The module, once a package has the parts that a statement asks it for, as Python's own function brings them.
+///
+/// # Safety
+/// The GIL is held; `fromlist` is alive or NULL.
+#[cfg(feature = "python3")]
+unsafe fn with_parts(imports: &Imports, module: Owned, fromlist: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises; live objects.
+    unsafe {
+        if fromlist.is_null() || fromlist == ffi::Py_None() || ffi::PyObject_IsTrue(fromlist) == 0 {
+            return module.into_ptr();
+        }
+        if Owned::from_new(ffi::PyObject_GetAttrString(module.as_ptr(), c"__path__".as_ptr())).is_none() {
+            // Else it is what the module has run into.
+            if ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) == 0 {
+                return null_mut();
+            }
+            ffi::PyErr_Clear();
+            return module.into_ptr();
+        }
+        let importlib = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"_frozen_importlib".as_ptr());
+        let Some(importlib) = Owned::from_borrowed(importlib) else { return null_mut() };
+        let handle = Owned::from_new(ffi::PyObject_GetAttrString(importlib.as_ptr(), c"_handle_fromlist".as_ptr()));
+        let Some(handle) = handle else { return null_mut() };
+        let (import, end) = (imports.import.as_ptr(), null_mut::<ffi::PyObject>());
+        ffi::PyObject_CallFunctionObjArgs(handle.as_ptr(), module.as_ptr(), fromlist, import, end)
     }
 }
 
@@ -186,14 +217,23 @@ pub(super) unsafe fn import_by_name(
         ffi::PyErr_Clear();
         let (at, keyword) = if is_relative { (1, c"package") } else { (0, c"name") };
         let name = call.argument(at, keyword);
+        #[cfg(feature = "python3")]
+        let loads = loads(state);
         let other = if name.is_null() { Ok(None) } else { meant(state, &imports, name, null_mut()) };
         let Ok(other) = other else { return null_mut() };
-        let module = call.hand_on(&imports.by_name, at, keyword, other.as_ref());
         #[cfg(feature = "python3")]
-        if let Some(other) = &other {
-            return bare_names::imported(&imports, module, name, other, null_mut());
+        {
+            let module = match just_loaded(state, loads, other.as_ref().map_or(name, Owned::as_ptr)) {
+                Some(module) if !is_relative => module.into_ptr(),
+                _ => call.hand_on(&imports.by_name, at, keyword, other.as_ref()),
+            };
+            match &other {
+                Some(other) => bare_names::imported(&imports, module, name, other, null_mut()),
+                None => module,
+            }
         }
-        module
+        #[cfg(not(feature = "python3"))]
+        call.hand_on(&imports.by_name, at, keyword, other.as_ref())
     }
 }
 
@@ -219,7 +259,7 @@ unsafe fn meant(
             Some(Scope { importer, directory, top }) => {
                 let (directory, importer) = (directory.as_ptr(), importer.as_ptr());
                 let function = imports.sibling.as_ptr();
-                let answer = ffi::PyObject_CallFunctionObjArgs(function, top.as_ptr(), directory, importer, end);
+                let answer = ffi::PyObject_CallFunctionObjArgs(function, top.as_ptr(), directory, importer, name, end);
                 (top, answer)
             }
             None => {
@@ -233,7 +273,8 @@ unsafe fn meant(
                 };
                 let importer = Owned::from_borrowed(importer);
                 let importer = importer.as_ref().map_or(ffi::Py_None(), Owned::as_ptr);
-                let answer = ffi::PyObject_CallFunctionObjArgs(imports.named.as_ptr(), top.as_ptr(), importer, end);
+                let named = imports.named.as_ptr();
+                let answer = ffi::PyObject_CallFunctionObjArgs(named, top.as_ptr(), importer, name, end);
                 (top, answer)
             }
         };

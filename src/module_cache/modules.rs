@@ -312,6 +312,11 @@ impl<H> Modules<H> {
         self.claims.clear();
     }
 
+    /// How many loads have ended well.
+    pub fn loads(&self) -> usize {
+        self.loads
+    }
+
     /// Whether a file has given such a module, which everybody may have.
     pub fn has_given(&self, is_it: impl Fn(&H) -> bool) -> bool {
         let mut whole = self.entries.iter().filter(|entry| entry.running.is_none() && !entry.is_for_one());

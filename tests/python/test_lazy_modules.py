@@ -118,4 +118,22 @@ def a_module_that_minds_being_written_to_was_written_to():
     assert apache.import_module('lazy', path=[site(**files).path]).answer == 42
 
 
+@case
+def the_error_of_a_lazy_sibling_was_lost_by_a_statement_that_uses_it():
+    with LazyPaths():
+        use = page(site(page='def use():\n    from lazy import part\n', lazy='raise ConnectionError("down")\n')).use
+        raises(ConnectionError, use)
+    with LazyPaths():
+        here = site(page='def use():\n    from lazy import part\n')
+        here.write('lazy/__init__.py', '1/0\n')
+        here.write('lazy/part.py', '')
+        raises(ZeroDivisionError, page(here).use)
+    with LazyPaths():
+        here = site(page='def use():\n    from lazy import part, answer\n    return part.value, answer\n')
+        here.write('lazy/__init__.py', ANSWER)
+        here.write('lazy/part.py', 'value = 1\n')
+        assert page(here).use() == (1, 42)
+        sys.modules.pop('lazy.part')
+
+
 run()
