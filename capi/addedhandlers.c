@@ -84,7 +84,7 @@ static const char *kept_text(PyObject *object, void *pool)
     return text;
 }
 
-/* The directory of the handler that runs, or NULL: it stands in a Location, or there is none. */
+/* The directory of the handler that runs, of a Location its URL; NULL outside of sections. */
 static const char *callers_directory(PyObject *self, void *pool)
 {
     PyObject *list = PyObject_GetAttrString(self, "hlist");

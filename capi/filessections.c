@@ -79,8 +79,9 @@ struct module {
     void *(*create_directory)(void), *(*merge_directory)(void), *(*create_server)(void), *(*merge_server)(void);
     struct command *commands;
 };
-/* "AP20" of 2.0 and 2.2, and "AP24" */
+/* "AP20", "AP22", "AP24" */
 #define MAGIC_2_0 0x41503230UL
+#define MAGIC_2_2 0x41503232UL
 #define MAGIC_2_4 0x41503234UL
 /* A directive that is not read from a .htaccess may stand there too. */
 #define ACCESS_CONF 64
@@ -243,7 +244,8 @@ void modpython_core_mend_module(void *python_module, PyTypeObject *request_type)
     struct module *module = python_module;
 
     mpc_glue_mend_request_type(request_type);
-    if (module != NULL && (module->magic == MAGIC_2_0 || module->magic == MAGIC_2_4) && module->commands != NULL &&
-        modpython_core_cures(REMEDY))
+    if (module == NULL || module->commands == NULL || !modpython_core_cures(REMEDY))
+        return;
+    if (module->magic == MAGIC_2_0 || module->magic == MAGIC_2_2 || module->magic == MAGIC_2_4)
         mend_directives(module);
 }

@@ -86,6 +86,9 @@ apr_status_t python_decref(void *object);
 /* In layout.c: how many functions of the library's it has compared with their types. */
 unsigned functions_compared(void);
 
+/* In directives.c: a module's directives as each httpd has them read. */
+void directives_read(void);
+
 /* In off.c: every generation while MODPYTHON_CORE=off. */
 void switched_off(void);
 

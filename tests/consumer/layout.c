@@ -108,8 +108,10 @@ FUNCTION(mpc35_host, make_obcallback, 3);
     F(long, modpython_core_get_client_block, (void *, char *, size_t))                                      \
     F(int, modpython_core_global_mutex_create, (void **, const char *, int, void *))                        \
     F(int, modpython_core_global_mutex_destroy, (void *))                                                   \
+    F(void *, modpython_core_hash_get, (void *, const void *, Py_ssize_t, void *))                          \
     F(void, modpython_core_initialize, (void))                                                              \
     F(int, modpython_core_list_append, (PyObject *, PyObject *, int))                                       \
+    F(void, modpython_core_mend_module, (void *, PyTypeObject *))                                           \
     F(void, modpython_core_release_lock, (void))                                                            \
     F(size_t, modpython_core_stats, (uint64_t *, size_t))                                                   \
     F(int, modpython_core_switched_off, (void))

@@ -1,5 +1,5 @@
 /*
- * The server and its clients: usage: consumer 31|32|33|35|off
+ * The server and its clients: usage: consumer 31|32|33|35|off|directives
  *
  * As Apache, the program starts Python once and forks a child to serve; after a graceful restart it starts "again", and
  * forks another. In the child threads acquire interpreters. Each process ends by itself, so that what it has not given
@@ -308,6 +308,10 @@ int main(int count, char **arguments)
 {
     CHECK(count == 2 && functions_compared() > 0);
     memset(long_name, 'x', sizeof long_name - 1);
+    if (strcmp(arguments[1], "directives") == 0) {
+        directives_read();
+        return 0;
+    }
     if (strcmp(arguments[1], "off") == 0) {
         switched_off();
         return 0;

@@ -91,6 +91,7 @@ memcheck() {
 }
 for library in static shared; do
     memcheck "$library-off" "$out/$library" off MODPYTHON_CORE=off
+    memcheck "$library-directives" "$out/$library" directives
     for generation in $generations; do
         memcheck "$library-$generation" "$out/$library" "$generation"
     done
