@@ -171,8 +171,9 @@ def left_part(name, kind, where):
 
 def has_left_parts(found):
     """Whether a package of that name has failed in another directory, and may yet be loaded there with its parts."""
-    owners = [own + '/' for own, sys_name in list(_given.get(found.name, {}).items())
-              if sys_name == found.name and own != found.directory]
+    # Copies are made in one step; a list of the items is not.
+    given = _given.get(found.name, {}).copy()
+    owners = [own + '/' for own, sys_name in given.items() if sys_name == found.name and own != found.directory]
     for name, module in sys.modules.copy().items() if owners else ():
         if name.startswith(found.name + '.'):
             file = platform.file_of(module)
