@@ -29,7 +29,8 @@ def install(apache, core):
     search.expression_names = apache.__dict__
     looks_seldom, search.goes_on_elsewhere = _ways_of_stock(apache)
     loading.stock_reloads = siblings.stock_reloads = not search.goes_on_elsewhere
-    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), looks_seldom)
+    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), looks_seldom,
+               loading.stock_reloads)
     if not _prepared:
         platform.watch_forks()
         platform.stand_deadlocks()

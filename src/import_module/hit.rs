@@ -9,6 +9,12 @@ use super::steps;
 use super::text::{self, is_text};
 use crate::module_cache::{Entry, EntryId, Place, Verdict, Version};
 use crate::python::ffi;
+use std::cell::Cell;
+
+thread_local! {
+    /// What PythonAutoReload says for the request that this thread has dispatched last.
+    static OF_REQUEST: Cell<bool> = const { Cell::new(true) };
+}
 
 /// The arguments of one call, borrowed for its time.
 struct Asked {
@@ -31,9 +37,15 @@ pub(super) unsafe fn import_module<'a>(
     // SAFETY: as the caller promises.
     unsafe {
         let Some(asked) = Asked::from_call(state, positional, named) else { return std::ptr::null_mut() };
-        // Absent means on, as the default 1 does.
-        let autoreload = asked.autoreload.is_null() || {
+        let autoreload = if asked.autoreload.is_null() {
+            // As the default 1 says, but where the stock core reloads nothing a page that does not say so has not been
+            // reloaded with PythonAutoReload Off.
+            state.stock_reloads.get() || OF_REQUEST.get()
+        } else {
             let Some(autoreload) = truth(asked.autoreload) else { return std::ptr::null_mut() };
+            if caller::is_dispatcher(state) {
+                OF_REQUEST.set(autoreload);
+            }
             autoreload
         };
         let Some(caller) = asked.caller(state) else { return std::ptr::null_mut() };

@@ -68,6 +68,8 @@ pub(super) struct State {
     pub(super) modules: RefCell<Modules<Loaded>>,
     /// Whether one look at a file is enough for a tick of the coarse clock, as with stock that looks once a second.
     pub(super) once_a_tick: Cell<bool>,
+    /// Whether the stock core runs a changed module again.
+    pub(super) stock_reloads: Cell<bool>,
     /// How often the process had forked when names were last claimed.
     pub(super) epoch: Cell<usize>,
     pub(super) shim: RefCell<Option<Shim>>,
@@ -104,6 +106,7 @@ impl State {
                 operations,
                 modules: RefCell::default(),
                 once_a_tick: Cell::new(false),
+                stock_reloads: Cell::new(true),
                 epoch: Cell::new(super::epoch::current()),
                 shim: RefCell::default(),
                 names: Names {

@@ -14,8 +14,9 @@ use crate::python::ffi;
 use std::ffi::CStr;
 use std::ptr::null_mut;
 
-/// `setup(load, blocked, apache, wsgi, once_a_tick)`: the shim's two functions, the globals of the two modules whose
-/// functions are stock dispatchers, and whether one look at a file is enough for a tick of the coarse clock.
+/// `setup(load, blocked, apache, wsgi, once_a_tick, stock_reloads)`: the shim's two functions, the globals of the two
+/// modules whose functions are stock dispatchers, whether one look at a file is enough for a tick of the coarse clock,
+/// and whether the stock core runs a changed module again.
 ///
 /// # Safety
 /// Called by CPython, as METH_FASTCALL.
@@ -26,17 +27,19 @@ pub(super) unsafe extern "C" fn setup(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython gives live objects and holds the GIL.
     unsafe {
-        let (Some(state), Some([load, blocked, apache, wsgi, once_a_tick])) =
-            (module::of(module), exactly::<5>("setup", args, nargs))
+        let (Some(state), Some([load, blocked, apache, wsgi, once_a_tick, stock_reloads])) =
+            (module::of(module), exactly::<6>("setup", args, nargs))
         else {
             return null_mut();
         };
         let given = [load, blocked, apache, wsgi].map(|object| Owned::from_borrowed(object));
-        let ([Some(load), Some(blocked), Some(apache), Some(wsgi)], Some(once_a_tick)) = (given, truth(once_a_tick))
+        let ([Some(load), Some(blocked), Some(apache), Some(wsgi)], Some(once_a_tick), Some(stock_reloads)) =
+            (given, truth(once_a_tick), truth(stock_reloads))
         else {
             return null_mut();
         };
         state.once_a_tick.set(once_a_tick);
+        state.stock_reloads.set(stock_reloads);
         let before = state.shim.replace(Some(Shim { load, blocked, apache, wsgi }));
         drop(before);
         none()

@@ -2,7 +2,7 @@
 
 import sys
 
-from harness import Directory, case, import_module, run, runs, together
+from harness import Directory, Request, apache, case, core, import_module, run, runs, together
 
 SOURCE = 'import harness\nharness.ran(__name__)\nvalue = %d\n'
 
@@ -87,6 +87,36 @@ def a_file_that_did_not_change_is_not_run_again():
         assert runs == {'steady': 1}
 
     without_bytecode(check)
+
+
+@case
+def a_pages_own_call_was_reloaded_where_the_directive_is_off_and_stock_reloads_nothing():
+    """Stock 3.5 as distributions have it: the call says nothing of autoreload, whose default is 1."""
+    here = Directory(False)
+    here.write('page.py', 'from harness import import_module\ndef ask():\n    return import_module("plug").value\n')
+    platform, loading = sys.modules['modpython_core.platform'], sys.modules['modpython_core.loading']
+
+    def setup(stock_reloads):
+        core.setup(loading.load, platform.blocked, apache.__dict__, apache.__dict__, False, stock_reloads)
+
+    def page(**config):
+        return apache.CallBack().HandlerDispatch(Request('page', here.path, **config))
+
+    here.write('plug.py', 'value = 1\n')
+    setup(False)
+    try:
+        assert page(PythonAutoReload='0').ask() == 1
+        here.write('plug.py', 'value = 2\n')
+        assert page(PythonAutoReload='0').ask() == 1
+        assert page().ask() == 2
+        here.write('plug.py', 'value = 3\n')
+        off = page(PythonAutoReload='0')
+        assert off.ask() == 2
+        setup(True)
+        assert off.ask() == 3
+    finally:
+        setup(True)
+        page()
 
 
 run()
