@@ -3,7 +3,9 @@
 
 import importlib.machinery
 import importlib.util
+import os
 import sys
+import tempfile
 import types
 
 import harness
@@ -25,12 +27,20 @@ def site(**files):
 
 
 class LazyPaths(object):
-    """Each file that a path leads to is loaded at its first use, but for the page itself."""
+    """Each file of a site is loaded at its first use."""
 
     def __enter__(self):
         source = importlib.util.LazyLoader.factory(importlib.machinery.SourceFileLoader)
-        self.hook = importlib.machinery.FileFinder.path_hook((source, ['.py']))
-        sys.path_hooks.insert(0, self.hook)
+        finder = importlib.machinery.FileFinder.path_hook((source, ['.py']))
+
+        def hook(path):
+            # Python's own library has other files than those.
+            if not path.startswith(os.path.realpath(tempfile.gettempdir())):
+                raise ImportError(path)
+            return finder(path)
+
+        self.hook = hook
+        sys.path_hooks.insert(0, hook)
         sys.path_importer_cache.clear()
 
     def __exit__(self, *_):
