@@ -45,10 +45,8 @@ struct directive {
     const char *file;
 };
 
-/* cmd_parms; 2.4 has put two fields among the others. */
-struct parameters_2_0 {
-    void *info;
-    int override;
+/* cmd_parms; 2.4 has put two fields before the rest. */
+struct rest {
     int64_t limited;
     void *limited_methods, *limited_method, *file;
     struct directive *directive;
@@ -56,16 +54,16 @@ struct parameters_2_0 {
     char *path;
     const struct command *command;
 };
+struct parameters_2_0 {
+    void *info;
+    int override;
+    struct rest rest;
+};
 struct parameters_2_4 {
     void *info;
     int override, override_options;
     void *override_list;
-    int64_t limited;
-    void *limited_methods, *limited_method, *file;
-    struct directive *directive;
-    void *pool, *temporary_pool, *server;
-    char *path;
-    const struct command *command;
+    struct rest rest;
 };
 
 /* module */
@@ -156,17 +154,15 @@ static const char *read_directive(void *parameters, void *config, void *first, v
 {
     struct parameters_2_0 *of_2_0 = parameters;
     struct parameters_2_4 *of_2_4 = parameters;
-    const struct command *command = is_2_4 ? of_2_4->command : of_2_0->command;
-    const struct directive *directive = is_2_4 ? of_2_4->directive : of_2_0->directive;
-    void *pool = is_2_4 ? of_2_4->pool : of_2_0->pool;
+    const struct rest *rest = is_2_4 ? &of_2_4->rest : &of_2_0->rest;
     size_t i = 0;
 
-    while (i < count && known[i].command != command)
+    while (i < count && known[i].command != rest->command)
         i++;
     if (i == count)
         return "is not known to modpython-core: a bug; MODPYTHON_CORE_DISABLE=" REMEDY " goes without";
-    if (config != NULL && directive != NULL) {
-        const char *directory = enclosing_directory(directive, of_2_0->override, pool);
+    if (config != NULL && rest->directive != NULL) {
+        const char *directory = enclosing_directory(rest->directive, of_2_0->override, rest->pool);
 
         if (directory != NULL)
             ((struct configuration *)config)->directory = directory;

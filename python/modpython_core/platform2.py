@@ -92,7 +92,6 @@ def no_part(name, of):
     return not_found(name)
 
 
-
 # thread -> (thread whose plain import it waits for, the module of that import).
 _waiting = {}
 

@@ -165,8 +165,11 @@ impl Before {
             let spec = Owned::from_new(ffi::PyObject_GetAttrString(module, c"__spec__".as_ptr()));
             ffi::PyErr_Clear();
             #[cfg(not(feature = "python3"))]
-            let is_package = Owned::from_new(ffi::PyObject_GetAttrString(module, c"__path__".as_ptr())).is_some();
-            ffi::PyErr_Clear();
+            let is_package = {
+                let parts = Owned::from_new(ffi::PyObject_GetAttrString(module, c"__path__".as_ptr()));
+                ffi::PyErr_Clear();
+                parts.is_some()
+            };
             Some(Self {
                 previous: Owned::from_borrowed(previous),
                 names: if again { Some(copy(ffi::PyModule_GetDict(module))?) } else { None },
