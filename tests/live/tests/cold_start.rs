@@ -1,16 +1,18 @@
 //! Cold starts under load: one interpreter per name, one call of `init` for each (R1, R2).
+//!
+//! That it is not so with the stock module is shown in `creation`, where the starts are slow: in a cold start as it
+//! comes, a busy machine may let all of its threads find the interpreter that the first of them has made.
 
 use std::time::Duration;
 
 use modpython_live::coldstart::{CLIENTS, ColdStart, Outcome};
-use modpython_live::expect::{STOP, all_answered, shown};
+use modpython_live::expect::{STOP, all_answered};
 use modpython_live::places::EVERYWHERE;
 use modpython_live::{Module, Mpm, observe, subject};
 
 crate::live_tests! {
     twenty_of_the_relinked_module_under_worker: EVERYWHERE.shaped(&["3.1"]),
     three_of_the_relinked_module_under_event_and_prefork: EVERYWHERE.shaped(&["3.1"]),
-    stock_makes_a_second_interpreter_and_calls_init_twice: EVERYWHERE.shaped(&["3.1"]).from_source(),
 }
 
 const LOAD: Duration = Duration::from_millis(700);
@@ -49,14 +51,4 @@ fn three_of_the_relinked_module_under_event_and_prefork() {
             assert_sound(&cold_start(Module::Relinked, mpm, true));
         }
     }
-}
-
-/// What the tests above ask for is not so with the stock module.
-fn stock_makes_a_second_interpreter_and_calls_init_twice() {
-    let (mut interpreters, mut inits) = (1, 1);
-    shown("a second interpreter, and a second call of init in one", || {
-        let outcome = cold_start(Module::Stock, Mpm::Worker, true);
-        (interpreters, inits) = (interpreters.max(outcome.interpreters()), inits.max(outcome.inits()));
-        interpreters > 1 && inits > 1
-    });
 }

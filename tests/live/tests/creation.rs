@@ -18,6 +18,7 @@ crate::live_tests! {
     a_slow_interpreter_start_does_not_hold_up_others: EVERYWHERE.shaped(&["3.1"]),
     a_slow_init_does_not_hold_up_others: EVERYWHERE.shaped(&["3.1"]),
     stock_makes_several_during_a_slow_start: EVERYWHERE.shaped(&["3.1"]).from_source(),
+    stock_calls_init_again_during_a_slow_init: EVERYWHERE.shaped(&["3.1"]).from_source(),
 }
 
 /// How long the instrumentation sleeps in a slow start.
@@ -42,11 +43,11 @@ fn interpreters_of(server: &Server, name: &str, answers: &[Answer]) -> usize {
         .sum()
 }
 
-/// Several clients ask for the slow interpreter; while it starts, `meanwhile` runs.
-fn during_a_slow_start(server: &Server, flag: &str, meanwhile: impl FnOnce()) -> Vec<Answer> {
+/// So many clients ask for the slow interpreter; while it starts, `meanwhile` runs.
+fn during_a_slow_start(server: &Server, flag: &str, clients: usize, meanwhile: impl FnOnce()) -> Vec<Answer> {
     site::set_flag(&server.notes(), flag).expect("a flag");
     thread::scope(|scope| {
-        let slow = scope.spawn(|| Load::new(server.port(), WAITERS).run_times(1, |_, _| "/slow".to_owned()));
+        let slow = scope.spawn(|| Load::new(server.port(), clients).run_times(1, |_, _| "/slow".to_owned()));
         let flag = server.notes().join(flag);
         wait_until("the slow start to begin", Duration::from_secs(10), || Ok((!flag.exists()).then_some(())))
             .expect("a slow start");
@@ -65,7 +66,7 @@ fn others_answer_during(flag: &str) {
     for path in ["/quick", "/main_interpreter"] {
         assert_eq!(http::get(server.port(), path).expect("an answer").status, 200);
     }
-    let slow = during_a_slow_start(&server, flag, || {
+    let slow = during_a_slow_start(&server, flag, WAITERS, || {
         // One that exists, the main one, and one that has yet to be made. In Python 2, an interpreter starts with the
         // process's one lock for imports held, and so none can start meanwhile, whoever makes them.
         let fresh = flag != site::SLOW_START || !subject().is_python2();
@@ -95,7 +96,18 @@ fn a_slow_init_does_not_hold_up_others() {
 fn stock_makes_several_during_a_slow_start() {
     shown("several interpreters under one name", || {
         let server = with_interpreters(Module::Stock, &["slow"]);
-        let slow = during_a_slow_start(&server, site::SLOW_START, || ());
+        let slow = during_a_slow_start(&server, site::SLOW_START, WAITERS, || ());
         interpreters_of(&server, "slow", &slow) > 1
+    });
+}
+
+/// Who asks while its maker is still in `init` finds the interpreter without its object, and calls `init` too.
+fn stock_calls_init_again_during_a_slow_init() {
+    shown("a second call of init in one interpreter", || {
+        let server = with_interpreters(Module::Stock, &["slow"]);
+        during_a_slow_start(&server, site::SLOW_INIT, 1, || {
+            assert_eq!(http::get(server.port(), "/slow").expect("an answer").status, 200);
+        });
+        observe::inits(&observe::events(&server.notes()).expect("the notes")).into_values().any(|calls| calls > 1)
     });
 }

@@ -37,6 +37,7 @@ fn switched_off_the_module_is_as_stock() {
     if matches!(subject().generation(), "3.1" | "3.5") {
         shown("a second interpreter, with the library switched off", || {
             let server = start(Some("off"));
+            site::set_flag(&server.notes(), site::SLOW_START).expect("a flag");
             let record = Load::new(server.port(), CLIENTS).run_times(20, |_, _| "/who".to_owned());
             let events = observe::events(&server.notes()).expect("the notes");
             observe::most_interpreters(&events, &record.answers) > 1
