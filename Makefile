@@ -48,7 +48,7 @@ BUILT = PYTHON=$(PYTHON) LIBDIR=$(LIBDIR)
 FEATURES = $(if $(filter 2.%,$(PYVER)),--no-default-features)
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build compile link relink header demo test lint check check-long check-suites check-build check-pythons check-python2 check-consumer check-host \
+.PHONY: all help build compile link relink header demo test lint check check-long check-fuzz check-suites check-build check-pythons check-python2 check-consumer check-host \
   soak bench bench-pair install uninstall clean $(PREREQUISITES)
 
 all: build
@@ -66,6 +66,7 @@ help:
 	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
 	@echo 'make check-long [LONG=1800]  real applications under load, and random trees of modules against a reference for so many seconds'
+	@echo 'make check-fuzz [FUZZ="-max_total_time=60"]  inputs of any bytes for the command and the settings; part of make check-long'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
 	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check'
 	@echo 'make check-build          the build and the installation, with two Pythons; part of make check'
@@ -216,6 +217,15 @@ ifneq ($(strip $(PYTHON2)),)
 	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle
 endif
 	@$(MAKE) --no-print-directory check-shapes
+	@$(MAKE) --no-print-directory check-fuzz
+
+# Inputs that are new go below target/, beside those of the repository.
+FUZZ ?= -max_total_time=60
+check-fuzz:
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { echo 'check-fuzz: it needs a nightly compiler and cargo-fuzz: rustup toolchain install nightly; cargo install cargo-fuzz' >&2; exit 1; }
+	set -e; for target in elf anchors names settings; do mkdir -p target/fuzz/$$target; \
+	  $(CARGO) +nightly fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- $(FUZZ); \
+	done
 
 check-python2: prerequisites-check
 ifeq ($(strip $(PYTHON2)),)

@@ -80,7 +80,8 @@ impl Settings {
         Self::new(env::vars_os())
     }
 
-    fn new(environment: impl Iterator<Item = (OsString, OsString)>) -> Self {
+    /// Reads names and values. Of a name that is there twice the last says what holds, but for what is off.
+    pub fn new(environment: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut settings = Self { off: false, disabled: Vec::new(), max_interpreters: None, complaints: Vec::new() };
         for (name, value) in environment {
             let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
