@@ -4,6 +4,7 @@
 //! interpreter path arrive here. Each generation of mod_python has its own sequence of calls, hence its own file; what
 //! is not part of that sequence goes on to the function that was meant.
 
+mod calls;
 mod learn;
 // Each generation with the Pythons that its finished modules are for: 3.1 to 3.3 were never brought to Python 3.
 #[cfg(not(feature = "python3"))]

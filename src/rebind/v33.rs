@@ -18,7 +18,7 @@ use crate::{
         unlocked,
     },
     python::{Cpython, Python, ThreadState, ffi},
-    rebind::learn,
+    rebind::{calls, learn},
     server::{apache::Cleanup, settings},
 };
 use std::{
@@ -172,11 +172,8 @@ unsafe extern "C" fn mpc33_cleanup_register(
     plain: Option<Cleanup>,
     child: Option<Cleanup>,
 ) {
-    if Start::reached() == Start::ChildReady && data.is_null() {
-        Start::None.reach();
-        if settings::of_process().cures("end") {
-            return;
-        }
+    if calls::is_end_of_python(data) {
+        return;
     }
     // SAFETY: as the module called it.
     unsafe { unlocked::register_of_module(pool, data, plain, child) }

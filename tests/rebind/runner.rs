@@ -14,7 +14,7 @@ const SCENARIO: &str = "REBIND_SCENARIO";
 pub fn run(name: &str, environment: &[(&str, &str)]) -> Output {
     let packages = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
     let mut child = Command::new(env::current_exe().expect("a test knows its file"))
-        .args(["--exact", "scenario", "--nocapture", "--include-ignored"])
+        .args(["--exact", "shared::scenario", "--nocapture", "--include-ignored"])
         .env(SCENARIO, name)
         .env("PYTHONPATH", packages)
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -38,7 +38,7 @@ pub fn run(name: &str, environment: &[(&str, &str)]) -> Output {
     }
     let output = child.wait_with_output().expect("it is our child");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
+    assert!(output.status.success() && out.contains("1 passed"), "{name}: {}\n{out}\n{err}", output.status);
     output
 }
 

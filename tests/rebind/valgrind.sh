@@ -16,7 +16,7 @@ passed=0
 for scenario in $scenarios; do
     if REBIND_SCENARIO=$scenario PYTHONMALLOC=malloc PYTHONPATH=$PWD/tests/python PYTHONDONTWRITEBYTECODE=1 \
         timeout 600 valgrind -q --error-exitcode=9 --undef-value-errors=no \
-        "$program" --exact scenario --nocapture >target/valgrind.log 2>&1; then
+        "$program" --exact shared::scenario --nocapture >target/valgrind.log 2>&1; then
         passed=$((passed + 1))
         echo "$scenario: nothing"
     else

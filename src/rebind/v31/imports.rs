@@ -8,10 +8,9 @@ use crate::{
         acquire::{self, Choice},
         start,
         thread::{Start, Step, Thread, here},
-        unlocked,
     },
     python::{Callback, Cpython, Python, ThreadState, ffi, threads::Outer},
-    rebind::learn,
+    rebind::{calls, learn},
     server::settings,
 };
 use std::{
@@ -265,22 +264,14 @@ pub unsafe extern "C" fn mpc31_rebind_PyThreadState_Delete(state: *mut c_void) {
 /// `PyImport_ImportModule`; the first of mod_python.apache in an interpreter puts the shim in place.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyImport_ImportModule(name: *const c_char) -> *mut ffi::PyObject {
-    // SAFETY: as the module called it, with a NUL-terminated name.
-    let (module, name) = unsafe { (ffi::PyImport_ImportModule(name), CStr::from_ptr(name)) };
-    if !module.is_null() && name == c"mod_python.apache" && learn::armed() {
-        // SAFETY: the module holds the GIL, and the import has succeeded.
-        here(|thread| unsafe { acquire::install_shim(thread, module) });
-    }
-    module
+    // SAFETY: as the module called it.
+    unsafe { calls::import_module(name) }
 }
 
 /// Called by the C glue with each result of PyObject_CallMethod, whose reference it takes over; it returns the
 /// reference that goes to the module.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc31_method_returned(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    if result.is_null() || !learn::armed() {
-        return result;
-    }
     // SAFETY: the glue has called a method of that name; the module holds the GIL, and the reference is ours.
-    unsafe { unlocked::method_returned(name, result) }
+    unsafe { calls::method_returned(name, result) }
 }

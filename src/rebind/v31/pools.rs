@@ -1,8 +1,8 @@
 //! The module's pool cleanups, and the merging of its configuration.
 
 use crate::{
-    embedding::{thread::Start, unlocked},
-    rebind::learn,
+    embedding::unlocked,
+    rebind::{calls, learn},
     server::{
         apache::{self, Cleanup},
         settings,
@@ -55,11 +55,8 @@ pub unsafe extern "C" fn mpc31_rebind_apr_pool_cleanup_register(
     plain: Option<Cleanup>,
     child: Option<Cleanup>,
 ) {
-    if Start::reached() == Start::ChildReady && data.is_null() {
-        Start::None.reach();
-        if settings::of_process().cures("end") {
-            return;
-        }
+    if calls::is_end_of_python(data) {
+        return;
     }
     // SAFETY: as the module called it; python_cleanup's data is a `cleanup_info` of its own.
     unsafe {
