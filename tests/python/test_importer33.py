@@ -1,75 +1,14 @@
 """The importer of mod_python 3.3, here the one of the look-alike, with our locks: each file is loaded once, and what it
 decides is decided as before (I1, I2, I4, I5)."""
 
-import ctypes
+import gc
 import os
 import sys
 import threading
-import types
 
 import harness
-from harness import Directory, Request, apache, case, core, lines, raises, run, runs, together, until
-
-guard_importer = ctypes.PYFUNCTYPE(None)(int(os.environ['MODPYTHON_CORE_GUARD_IMPORTER']))
-FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../host/lib/python/mod_python/importer.py')
-DISPATCHERS = dict((name, value) for name, value in vars(apache.CallBack).items() if name.endswith('Dispatch'))
-BODY = 'import harness\nharness.ran(%r)\n'
-IMPORT = 'from mod_python import apache\nother = apache.import_module(%r)\n'
-RING = 'import harness\nharness.ran(__file__[-6:])\nharness.meet()\n' + IMPORT + 'complete = 1\n'
-
-
-def begin(guarded=True, change=lambda source: source):
-    """The importer, as new."""
-    for name, function in DISPATCHERS.items():
-        setattr(apache.CallBack, name, dispatch if name == 'HandlerDispatch' else function)
-    importer = types.ModuleType('mod_python.importer')
-    importer.__file__ = FILE
-    sys.modules['mod_python.importer'] = importer
-    with open(FILE) as source:
-        exec(compile(change(source.read()), FILE, 'exec'), importer.__dict__)
-    if guarded:
-        guard_importer()
-    return importer
-
-
-def dispatch(callback, req):
-    module = DISPATCHERS['HandlerDispatch'](callback, req)
-    return module.handler() if req.config.get('call') else module
-
-
-def ask(here, name, config=None, call=False):
-    """A request whose handler is the module of that name; what it gives, if it is to be called."""
-    return apache.CallBack().HandlerDispatch(Request(name, here.path, call=call, **(config or {})))
-
-
-def all_ask(here, name, threads=16):
-    return together(*[lambda: ask(here, name)] * threads)
-
-
-def slow(name, seconds=0.05):
-    return BODY % name + 'import time\ntime.sleep(%r)\n' % seconds
-
-
-def meet_once(number):
-    """Holds up the first so many who come, until all of them are there."""
-    barrier, left, lock = harness.Barrier(number), [number], threading.Lock()
-
-    def meet():
-        with lock:
-            left[0] -= 1
-            first = left[0] >= 0
-        if first:
-            barrier.wait()
-
-    harness.meet = meet
-
-
-def watched(source):
-    """The importer, with harness.looked(load) told of each decision that it has made."""
-    asked = '    def _reload_required(self, modules, label, file, autoreload):\n'
-    hooked = asked + '        answer = self._asked(modules, label, file, autoreload)\n        import harness\n' \
-                     '        harness.looked(answer[1])\n        return answer\n\n'
-    return source.replace(asked, hooked + asked.replace('_reload_required', '_asked'))
+from harness import Directory, apache, case, core, lines, raises, run, runs, together, until
+from importer33 import BODY, IMPORT, RING, all_ask, ask, begin, guard_importer, loaded, meet_once, slow, watched
 
 
 @case
@@ -120,9 +59,7 @@ def nobody_waits_for_the_load_of_another_file():
 def who_waits_for_nothing_new_goes_on_while_a_new_version_loads():
     """With PythonAutoReload Off a load that has been seen to be due is no matter of this request's."""
     importer = begin()
-    here = Directory(on_path=False)
-    here.write('m33.py', 'value = 1\n')
-    ask(here, 'm33')
+    here = loaded()
     here.write('m33.py', 'value = 2\n')
     entry, = importer._global_modules_cache._cache.values()
     entry.mtime = os.path.getmtime(here.file('m33.py'))  # As another thread leaves it that has decided to load.
@@ -203,9 +140,7 @@ def a_failing_load_runs_once_for_all_who_wait():
 @case
 def a_version_that_fails_is_tried_by_each_request():
     begin()
-    here = Directory(on_path=False)
-    here.write('m33.py', 'value = 1\n')
-    ask(here, 'm33')
+    here = loaded()
     here.write('m33.py', BODY % 'm33' + 'raise ValueError(34)\n')
     for number in (1, 2):
         raises(ValueError, ask, here, 'm33')
@@ -214,15 +149,18 @@ def a_version_that_fails_is_tried_by_each_request():
     assert ask(here, 'm33').value == 3
 
 
+def ten_versions(here, name, changed, counted):
+    """All who ask get the version that is in the file, and what is counted ran once for each."""
+    for version in range(10):
+        here.write(changed + '33.py', slow(changed, 0.01) + 'value = %d\n' % version)
+        assert [result.get().value for result in all_ask(here, name)] == [version] * 16
+        assert runs == dict.fromkeys(counted, version + 1), runs
+
+
 @case
 def a_new_version_is_loaded_once_and_nobody_gets_the_old_one():
     begin()
-    here = Directory(on_path=False)
-    for version in range(10):
-        here.write('m33.py', slow('m33', 0.01) + 'value = %d\n' % version)
-        values = [result.get().value for result in all_ask(here, 'm33')]
-        assert values == [version] * 16, values
-        assert runs == {'m33': version + 1}, runs
+    ten_versions(Directory(on_path=False), 'm33', 'm', ['m'])
 
 
 @case
@@ -230,11 +168,7 @@ def what_has_imported_a_changed_file_is_loaded_too():
     begin()
     here = Directory(on_path=False)
     here.write('top33.py', BODY % 'top' + IMPORT % 'low33' + 'value = other.value\n')
-    for version in range(10):
-        here.write('low33.py', slow('low', 0.01) + 'value = %d\n' % version)
-        values = [result.get().value for result in all_ask(here, 'top33')]
-        assert values == [version] * 16, values
-        assert runs == {'top': version + 1, 'low': version + 1}, runs
+    ten_versions(here, 'top33', 'low', ['top', 'low'])
 
 
 @case
@@ -287,9 +221,7 @@ def without_autoreload_nothing_is_loaded_again():
 @case
 def frozen_modules_stay():
     importer = begin()
-    here = Directory(on_path=False)
-    here.write('m33.py', 'value = 1\n')
-    ask(here, 'm33')
+    here = loaded()
     importer._global_modules_cache._frozen = True
     here.write('m33.py', 'value = 2\n')
     assert ask(here, 'm33').value == 1
@@ -398,11 +330,8 @@ def left_out_by_its_name():
 @case
 def memory_of_a_request_goes_with_it():
     """What a load has noted for those who wait is not kept."""
-    import gc
     importer = begin()
-    here = Directory(on_path=False)
-    here.write('m33.py', 'value = 1\n')
-    ask(here, 'm33')
+    here = loaded()
     gc.collect()
     assert not [thing for thing in gc.get_objects() if type(thing) is importer.Modules and thing]
 
