@@ -15,11 +15,20 @@ from importer33 import BODY, IMPORT, RING, all_ask, ask, begin, guard_importer, 
 def without_locks_each_of_the_first_requests_loads():
     begin(guarded=False, change=watched)
     here = Directory(on_path=False)
-    decided = []
+    decided, begun = [], threading.Event()
     harness.looked = decided.append
-    harness.both_have_decided = lambda: until(lambda: decided.count(True) > 1)
-    here.write('m33.py', BODY % 'm33' + 'harness.both_have_decided()\n')
-    all_ask(here, 'm33', 2)
+
+    def loading():
+        begun.set()
+        until(lambda: decided.count(True) > 1)
+
+    def second():
+        assert begun.wait(20)
+        return ask(here, 'm33')
+
+    harness.loading = loading
+    here.write('m33.py', BODY % 'm33' + 'harness.loading()\n')
+    [result.get() for result in together(lambda: ask(here, 'm33'), second)]
     assert runs['m33'] == 2, runs
 
 
