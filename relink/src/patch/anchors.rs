@@ -74,11 +74,17 @@ impl Target {
     /// What is missing or doubled, to be read after the file's name.
     pub fn additions(self, generation: Generation, content: &[u8]) -> Result<Vec<Addition>, String> {
         let lines: Vec<&[u8]> = lines(content).into_iter().map(text).collect();
-        match self {
+        let is_ended = content.ends_with(b"\n");
+        let additions = match self {
             Target::ModPython => mod_python(generation, &lines),
-            Target::Apache => apache(&lines, content.ends_with(b"\n")),
+            Target::Apache => apache(&lines, is_ended),
             Target::Makefile => makefile(&lines),
+        }?;
+        // What is added below it would stand in it.
+        if !is_ended && additions.iter().any(|addition| addition.after == lines.len()) {
+            return Err("the last line has no end: add a newline".to_owned());
         }
+        Ok(additions)
     }
 }
 
@@ -145,11 +151,10 @@ fn above_comment(lines: &[&[u8]], at: usize) -> Result<usize, String> {
 }
 
 /// At the end: what calls import_module looks it up when it does so.
-fn apache(lines: &[&[u8]], ended: bool) -> Result<Vec<Addition>, String> {
+fn apache(lines: &[&[u8]], is_ended: bool) -> Result<Vec<Addition>, String> {
     only(lines, "the function import_module", |line| line.starts_with("def import_module("))?;
     let end = match lines.last() {
-        Some(last) if !ended && last.trim_ascii().is_empty() => lines.len() - 1,
-        Some(_) if !ended => return Err("the last line has no end: add a newline".to_owned()),
+        Some(last) if !is_ended && last.trim_ascii().is_empty() => lines.len() - 1,
         _ => lines.len(),
     };
     Ok(vec![Addition::new(end, &SHIM)])
@@ -233,5 +238,13 @@ mod tests {
             let additions = Target::Makefile.additions(Generation::V35, text.as_bytes()).unwrap();
             assert_eq!(additions[1], Addition::new(2, &[&format!("{name}{LIBRARIES}")]));
         }
+    }
+
+    /// Found by the fuzzer: the added line stood at the end of the file's last one.
+    #[test]
+    fn a_last_line_without_an_end_gets_nothing_below_it() {
+        let text = "INCLUDES=@INCLUDES@\nLIBS=@LIBS@";
+        assert!(find(Target::Makefile, text).unwrap_err().contains("newline"));
+        assert_eq!(find(Target::Makefile, &format!("{text}\n#")), Ok(vec![1, 2]));
     }
 }
