@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::Cli;
-use crate::elf::Facts;
+use crate::elf::ElfFile;
 use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
 use crate::library::{BUILD_INFO, Libpython, Library, build_info};
@@ -31,7 +31,7 @@ pub fn examine(named: &Path, library: Option<&Path>) -> Result<Report, Failure> 
     }
 }
 
-fn stock(module: &Module, facts: &Facts<'_>) -> Report {
+fn stock(module: &Module, facts: &ElfFile<'_>) -> Report {
     let generation = generation::recognise(facts);
     let supported = generation.is_some_and(|name| generation::supported().iter().any(|known| known == name));
     let libpython = Libpython::among(&facts.needed).map(|python| python.name);
@@ -65,7 +65,7 @@ fn stock(module: &Module, facts: &Facts<'_>) -> Report {
 }
 
 /// A module that was linked with the static library: there is no file that it could miss.
-fn linked(module: &Module, facts: &Facts<'_>) -> Report {
+fn linked(module: &Module, facts: &ElfFile<'_>) -> Report {
     let info = build_info(facts, module.bytes()).map(|info| key_values(&info)).unwrap_or_default();
     let of = |key: &str| info.get(key).map_or("unknown", String::as_str);
     let (version, libpython) = (of("version"), of("libpython"));
@@ -89,7 +89,7 @@ fn linked(module: &Module, facts: &Facts<'_>) -> Report {
     Report::new(status, lines, json)
 }
 
-fn relinked(given: Option<&Path>, module: &Module, facts: &Facts<'_>, version: &str) -> Report {
+fn relinked(given: Option<&Path>, module: &Module, facts: &ElfFile<'_>, version: &str) -> Report {
     let generation = facts.stamp.as_ref().map(|stamp| stamp.generation.clone());
     let generation = generation.or_else(|| generation::of_relinked(facts)).unwrap_or_else(|| "unknown".into());
     let library = loadable_library(given, module, facts);
@@ -146,7 +146,7 @@ fn headline(status: ExitStatus) -> &'static str {
 }
 
 /// The library this module will be given when Apache loads it, if it fits.
-fn loadable_library(given: Option<&Path>, module: &Module, facts: &Facts<'_>) -> Result<Library, String> {
+fn loadable_library(given: Option<&Path>, module: &Module, facts: &ElfFile<'_>) -> Result<Library, String> {
     let soname = our_library(facts).ok_or("it needs no library of modpython-core: relink the stock module again")?;
     let search = [&facts.runpath, &facts.rpath].into_iter().flatten().next().map_or("", String::as_str);
     // Apache loads by the name the LoadModule line has, and the loader takes $ORIGIN from the real file.
@@ -182,14 +182,14 @@ struct Source {
 
 /// The stock file kept beside it, or else the system's module, and whether it is the build this one was made from. A
 /// module relinked in place has its backup: the distribution's own module may be of quite another Apache then.
-fn sources(module: &Module, facts: &Facts<'_>) -> Vec<Source> {
+fn sources(module: &Module, facts: &ElfFile<'_>) -> Vec<Source> {
     let real = module.real_path();
     let backup = compare(facts, files::backup_of(&real));
     let installed = || system::installed_module().filter(|path| real_path(path) != Some(real));
     backup.or_else(|| compare(facts, installed()?)).into_iter().collect()
 }
 
-fn compare(facts: &Facts<'_>, path: PathBuf) -> Option<Source> {
+fn compare(facts: &ElfFile<'_>, path: PathBuf) -> Option<Source> {
     let other = Module::read(&path).ok()?;
     let other_facts = other.facts().ok()?;
     let same = match (&facts.build_id, &other_facts.build_id) {

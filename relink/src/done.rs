@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::Cli;
-use crate::elf::Facts;
+use crate::elf::ElfFile;
 use crate::exit_status::ExitStatus;
 use crate::library::Library;
 use crate::module::Module;
@@ -21,7 +21,7 @@ pub struct Done<'run> {
     /// The module that was named, and the one that was read: the same, or the stock file beside it.
     pub module: &'run Module,
     pub source: &'run Module,
-    pub facts: &'run Facts<'run>,
+    pub facts: &'run ElfFile<'run>,
     pub plan: &'run Plan,
     pub library: &'run Library,
     pub target: &'run Path,

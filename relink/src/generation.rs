@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::elf::Facts;
+use crate::elf::ElfFile;
 
 /// The list of exported symbols, which is also the list of what is replaced in which generation.
 const SYMBOLS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../capi/modpython_core.symbols"));
@@ -51,7 +51,7 @@ const GENERATIONS: &[Marks] = &[
 ];
 
 /// Why a file is not taken for mod_python, or `None` when it is.
-pub fn not_mod_python(facts: &Facts<'_>) -> Option<&'static str> {
+pub fn not_mod_python(facts: &ElfFile<'_>) -> Option<&'static str> {
     if !facts.is_shared_object {
         return Some("it is no shared object");
     }
@@ -69,7 +69,7 @@ pub fn not_mod_python(facts: &Facts<'_>) -> Option<&'static str> {
 }
 
 /// The generation of a stock module, or `None` when it shows the marks of none.
-pub fn recognise(facts: &Facts<'_>) -> Option<&'static str> {
+pub fn recognise(facts: &ElfFile<'_>) -> Option<&'static str> {
     let found = GENERATIONS.iter().find(|marks| {
         marks.exports.iter().all(|name| facts.exports(name))
             && marks.imports.iter().all(|name| facts.imports(name))
@@ -96,7 +96,7 @@ pub fn replacements_of(generation: &str) -> BTreeMap<&'static str, &'static str>
 }
 
 /// The generation a relinked module's imports tell of.
-pub fn of_relinked(facts: &Facts<'_>) -> Option<String> {
+pub fn of_relinked(facts: &ElfFile<'_>) -> Option<String> {
     facts.imports.iter().find_map(|import| generation_of(&import.name))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::elf::{Facts, Machine, Unreadable};
+use crate::elf::{ElfFile, Machine, Unreadable};
 use crate::failure::Failure;
 use crate::files::Original;
 use crate::generation;
@@ -47,7 +47,7 @@ impl Library {
             refuse(&format!("the library cannot be read ({error}): install modpython-core, or give --library"))
         })?;
         let data = original.content;
-        let facts = Facts::read(&data).map_err(|error| match error {
+        let facts = ElfFile::read(&data).map_err(|error| match error {
             Unreadable::NotElf => refuse("not a shared library: give the libmodpython-core file to --library"),
             Unreadable::Damaged(detail) => {
                 refuse(&format!("the library is damaged ({detail}): install modpython-core again"))
@@ -89,7 +89,7 @@ fn without_dots(path: &Path) -> std::io::Result<PathBuf> {
 }
 
 /// The text behind the symbol: its address is in a loaded segment, and the segment in the file.
-pub fn build_info(facts: &Facts<'_>, data: &[u8]) -> Option<String> {
+pub fn build_info(facts: &ElfFile<'_>, data: &[u8]) -> Option<String> {
     let symbol = facts.exports.iter().find(|export| export.name == BUILD_INFO)?;
     let load = facts
         .loads

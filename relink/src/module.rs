@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::elf::{Facts, Unreadable};
+use crate::elf::{ElfFile, Unreadable};
 use crate::failure::Failure;
 use crate::files::{self, Original};
 use crate::generation;
@@ -51,9 +51,9 @@ impl Module {
     }
 
     /// The facts of the file, which must be mod_python, stock or relinked.
-    pub fn facts(&self) -> Result<Facts<'_>, Failure> {
+    pub fn facts(&self) -> Result<ElfFile<'_>, Failure> {
         let path = || self.path.clone();
-        let facts = Facts::read(self.bytes()).map_err(|error| match error {
+        let facts = ElfFile::read(self.bytes()).map_err(|error| match error {
             Unreadable::NotElf => Failure::NotElf { path: path() },
             Unreadable::Damaged(detail) => Failure::Damaged { path: path(), detail },
         })?;
@@ -71,7 +71,7 @@ impl Module {
 
 /// Has this module been relinked, and by which version of this command? The note says it; where a tool has removed the
 /// note, the imports still show that it was.
-pub fn relinked_by(facts: &Facts<'_>) -> Option<String> {
+pub fn relinked_by(facts: &ElfFile<'_>) -> Option<String> {
     match &facts.stamp {
         Some(stamp) => Some(stamp.version.clone()),
         None if facts.exports(BUILD_INFO) => Some("(its library is in the module)".into()),
@@ -83,6 +83,6 @@ pub fn relinked_by(facts: &Facts<'_>) -> Option<String> {
 }
 
 /// Our library among the NEEDED entries.
-pub fn our_library<'facts>(facts: &'facts Facts<'_>) -> Option<&'facts str> {
+pub fn our_library<'facts>(facts: &'facts ElfFile<'_>) -> Option<&'facts str> {
     facts.needed.iter().map(String::as_str).find(|name| name.starts_with("libmodpython-core-py"))
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::elf::Facts;
+use crate::elf::ElfFile;
 use crate::generation;
 use crate::patch::probe as source;
 use crate::rewrite::{Plan, rewrite};
@@ -16,7 +16,7 @@ use crate::{library, module, search_path, text};
 /// # Errors
 /// Why they cannot be, in words.
 pub fn relink(bytes: &[u8], library: &str, folder: &str) -> Result<Vec<u8>, String> {
-    let facts = Facts::read(bytes).map_err(|error| format!("{error:?}"))?;
+    let facts = ElfFile::read(bytes).map_err(|error| format!("{error:?}"))?;
     if let Some(reason) = generation::not_mod_python(&facts) {
         return Err(reason.to_owned());
     }
@@ -39,7 +39,7 @@ pub fn relink(bytes: &[u8], library: &str, folder: &str) -> Result<Vec<u8>, Stri
 
 /// Read these bytes as a library and as a module; what they are does not matter.
 pub fn read(bytes: &[u8]) {
-    if let Ok(facts) = Facts::read(bytes) {
+    if let Ok(facts) = ElfFile::read(bytes) {
         let _ = library::build_info(&facts, bytes);
         let _ = library::Libpython::among(&facts.needed).map(|python| python.library_name());
         let _ = module::our_library(&facts);

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::Cli;
 use crate::done::Done;
-use crate::elf::Facts;
+use crate::elf::ElfFile;
 use crate::exposed::Exposed;
 use crate::failure::Failure;
 use crate::files::{self, Entry};
@@ -130,7 +130,7 @@ fn is_stock(module: &Module) -> bool {
 }
 
 /// Everything a module must be to be relinked, in the order in which a refusal helps most.
-fn accept(path: &Path, facts: &Facts<'_>, given: Option<&Path>) -> Result<(&'static str, Library), Failure> {
+fn accept(path: &Path, facts: &ElfFile<'_>, given: Option<&Path>) -> Result<(&'static str, Library), Failure> {
     let path = path.to_owned();
     if let Some(version) = relinked_by(facts) {
         return Err(Failure::AlreadyRelinked { path, version });
@@ -166,7 +166,7 @@ fn accept(path: &Path, facts: &Facts<'_>, given: Option<&Path>) -> Result<(&'sta
     Ok((generation, library))
 }
 
-fn plan(cli: &Cli, module: &Module, facts: &Facts<'_>, generation: &str, library: &Library) -> Result<Plan, Failure> {
+fn plan(cli: &Cli, module: &Module, facts: &ElfFile<'_>, generation: &str, library: &Library) -> Result<Plan, Failure> {
     let renames: BTreeMap<String, String> = generation::replacements_of(generation)
         .into_iter()
         .filter(|(import, _)| facts.imports(import))

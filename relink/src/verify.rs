@@ -5,10 +5,10 @@
 
 use object::elf;
 
-use crate::elf::{Facts, Fixup, Import, Load, Unreadable};
+use crate::elf::{ElfFile, Import, Load, Relocation, Unreadable};
 use crate::rewrite::Plan;
 
-/// Dynamic entries that name a table the rewriter may move or resize; they are held by [`Facts::read`].
+/// Dynamic entries that name a table the rewriter may move or resize; they are held by [`ElfFile::read`].
 const REWRITTEN: &[elf::DynamicTag] = &[
     elf::DT_SYMTAB,
     elf::DT_STRTAB,
@@ -23,8 +23,8 @@ const REWRITTEN: &[elf::DynamicTag] = &[
 ];
 
 /// Compare the relinked bytes with the source. The error says what differs.
-pub fn verify(source: &Facts<'_>, output: &[u8], plan: &Plan) -> Result<(), String> {
-    let made = Facts::read(output).map_err(|error| match error {
+pub fn verify(source: &ElfFile<'_>, output: &[u8], plan: &Plan) -> Result<(), String> {
+    let made = ElfFile::read(output).map_err(|error| match error {
         Unreadable::NotElf => "the result is not ELF".to_owned(),
         Unreadable::Damaged(detail) => format!("the result is damaged: {detail}"),
     })?;
@@ -41,13 +41,13 @@ pub fn verify(source: &Facts<'_>, output: &[u8], plan: &Plan) -> Result<(), Stri
     let imports: Vec<Import> = source.imports.iter().map(|import| renamed_import(import, plan)).collect();
     ensure(sorted(&made.imports) == sorted(&imports), "the imports")?;
     ensure(sorted(&made.exports) == sorted(&source.exports), "the exports")?;
-    let fixups = source.fixups.iter().map(|fixup| renamed_fixup(fixup, plan));
-    ensure(made.fixups.iter().cloned().eq(fixups), "the relocations")?;
+    let relocations = source.relocations.iter().map(|relocation| renamed_relocation(relocation, plan));
+    ensure(made.relocations.iter().cloned().eq(relocations), "the relocations")?;
     ensure_contents(source, &made)
 }
 
 /// Code, data and whatever else is not one of the tables written anew: same place, same bytes.
-fn ensure_contents(source: &Facts<'_>, made: &Facts<'_>) -> Result<(), String> {
+fn ensure_contents(source: &ElfFile<'_>, made: &ElfFile<'_>) -> Result<(), String> {
     let mut made_sections = made.sections.iter();
     for section in &source.sections {
         let twin = made_sections.next();
@@ -91,13 +91,13 @@ fn renamed_import(import: &Import, plan: &Plan) -> Import {
     }
 }
 
-fn renamed_fixup(fixup: &Fixup, plan: &Plan) -> Fixup {
+fn renamed_relocation(relocation: &Relocation, plan: &Plan) -> Relocation {
     // A renamed import is undefined under its old name, so no export can be meant.
-    let symbol = plan.renames.get(&fixup.symbol).unwrap_or(&fixup.symbol).clone();
-    Fixup { symbol, ..fixup.clone() }
+    let symbol = plan.renames.get(&relocation.symbol).unwrap_or(&relocation.symbol).clone();
+    Relocation { symbol, ..relocation.clone() }
 }
 
-fn values(facts: &Facts<'_>) -> Vec<(i64, u64)> {
+fn values(facts: &ElfFile<'_>) -> Vec<(i64, u64)> {
     let kept = facts.dynamic_values.iter().filter(|(tag, _)| !REWRITTEN.contains(&elf::DynamicTag(*tag)));
     kept.copied().collect()
 }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     /// Where the bytes of a section lie in the file.
-    fn offset_of(facts: &Facts<'_>, file: &[u8], name: &str) -> usize {
+    fn offset_of(facts: &ElfFile<'_>, file: &[u8], name: &str) -> usize {
         let section = facts.sections.iter().find(|section| section.name == name).unwrap();
         section.data.as_ptr() as usize - file.as_ptr() as usize
     }
@@ -152,13 +152,13 @@ mod tests {
     fn what_was_planned_passes() {
         let (object, plan) = object_and_plan();
         let output = rewrite(&object, &plan).unwrap();
-        assert_eq!(verify(&Facts::read(&object).unwrap(), &output, &plan), Ok(()));
+        assert_eq!(verify(&ElfFile::read(&object).unwrap(), &output, &plan), Ok(()));
     }
 
     #[test]
     fn a_plan_that_was_not_carried_out_is_told() {
         let (object, plan) = object_and_plan();
-        let source = Facts::read(&object).unwrap();
+        let source = ElfFile::read(&object).unwrap();
         let output = rewrite(&object, &plan).unwrap();
         let with = |change: fn(&mut Plan)| {
             let mut other = plan.clone();
@@ -178,9 +178,9 @@ mod tests {
     #[test]
     fn a_change_that_was_not_planned_is_told() {
         let (object, plan) = object_and_plan();
-        let source = Facts::read(&object).unwrap();
+        let source = ElfFile::read(&object).unwrap();
         let output = rewrite(&object, &plan).unwrap();
-        let made = Facts::read(&output).unwrap();
+        let made = ElfFile::read(&output).unwrap();
         for (section, at, says) in [
             (".text", 0, "contents of section .text"),
             (".data", 0, "contents of section .data"),

@@ -60,7 +60,7 @@ pub struct Export {
 
 /// A relocation of the loaded image, its symbol by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fixup {
+pub struct Relocation {
     pub offset: u64,
     pub kind: u32,
     pub addend: i64,
@@ -89,7 +89,7 @@ pub struct Load {
 
 /// Everything the command wants to know about one file.
 #[derive(Debug)]
-pub struct Facts<'data> {
+pub struct ElfFile<'data> {
     pub machine: Machine,
     pub is_shared_object: bool,
     pub needed: Vec<String>,
@@ -100,7 +100,7 @@ pub struct Facts<'data> {
     pub dynamic_values: Vec<(i64, u64)>,
     pub imports: Vec<Import>,
     pub exports: Vec<Export>,
-    pub fixups: Vec<Fixup>,
+    pub relocations: Vec<Relocation>,
     pub sections: Vec<Section<'data>>,
     pub loads: Vec<Load>,
     pub build_id: Option<String>,
@@ -120,7 +120,7 @@ impl From<object::read::Error> for Unreadable {
     }
 }
 
-impl<'data> Facts<'data> {
+impl<'data> ElfFile<'data> {
     /// Read a file. Everything that is later relied on is checked here, so that damage ends in a sentence.
     pub fn read(data: &'data [u8]) -> Result<Self, Unreadable> {
         if !data.starts_with(&elf::ELFMAG) {
@@ -139,7 +139,7 @@ impl<'data> Facts<'data> {
         let endian = header.endian()?;
         validate::tables(header, endian, data)?;
         let sections = header.sections(endian, data)?;
-        let mut facts = Facts {
+        let mut facts = ElfFile {
             machine: Machine { e_machine: header.e_machine(endian), is_64: header.is_type_64(), endian },
             is_shared_object: header.e_type(endian) == elf::ET_DYN,
             needed: Vec::new(),
@@ -149,7 +149,7 @@ impl<'data> Facts<'data> {
             dynamic_values: Vec::new(),
             imports: Vec::new(),
             exports: Vec::new(),
-            fixups: Vec::new(),
+            relocations: Vec::new(),
             sections: Vec::new(),
             loads: Vec::new(),
             build_id: None,
@@ -256,7 +256,7 @@ impl<'data> Facts<'data> {
             if !section.sh_flags(endian).contains(elf::SHF_ALLOC) {
                 continue;
             }
-            let mut fixup = |symbol: Option<SymbolIndex>, offset: u64, kind: u32, addend: i64| {
+            let mut relocation = |symbol: Option<SymbolIndex>, offset: u64, kind: u32, addend: i64| {
                 let symbol = match symbol {
                     Some(index) => names
                         .get(index.0)
@@ -264,13 +264,13 @@ impl<'data> Facts<'data> {
                         .ok_or_else(|| Unreadable::Damaged("a relocation points outside the symbol table".into()))?,
                     None => String::new(),
                 };
-                self.fixups.push(Fixup { offset, kind, addend, symbol });
+                self.relocations.push(Relocation { offset, kind, addend, symbol });
                 Ok::<(), Unreadable>(())
             };
             if let Some((relas, _)) = section.rela(endian, data)? {
                 for rela in relas {
                     let kind = rela.r_type(endian, false).0;
-                    fixup(
+                    relocation(
                         rela.symbol(endian, false),
                         rela.r_offset(endian).into(),
                         kind,
@@ -281,7 +281,7 @@ impl<'data> Facts<'data> {
             if let Some((rels, _)) = section.rel(endian, data)? {
                 use object::read::elf::Rel as _;
                 for rel in rels {
-                    fixup(rel.symbol(endian), rel.r_offset(endian).into(), rel.r_type(endian).0, 0)?;
+                    relocation(rel.symbol(endian), rel.r_offset(endian).into(), rel.r_type(endian).0, 0)?;
                 }
             }
         }
