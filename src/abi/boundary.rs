@@ -12,13 +12,13 @@
 use crate::{
     embedding::{
         acquire::{self, Made},
-        interpreterdata::Block,
+        interpreterdata::HandedOut,
         process::{self, MAIN_INTERPRETER},
         start,
         thread::here,
     },
     import_module,
-    python::{Callback, Cpython, Interpreter, Python, ThreadState, ffi, threads::Kept},
+    python::{Callback, Cpython, Interpreter, Python, ThreadState, ffi, threads::OwnState},
     server::{log, messages::Message, settings},
 };
 use std::{
@@ -86,7 +86,7 @@ pub unsafe fn get(
     name: *const c_char,
     make: impl FnOnce() -> Option<Made>,
     callback: impl FnOnce() -> *mut ffi::PyObject,
-) -> Option<(Rc<Kept<Block>>, Callback)> {
+) -> Option<(Rc<OwnState<HandedOut>>, Callback)> {
     // SAFETY: the caller's promise.
     let name = unsafe { name_of(name) };
     if !Python::is_initialized() {
@@ -157,7 +157,7 @@ pub unsafe fn release() {
 /// # Safety
 ///
 /// As this file says.
-pub unsafe fn save(name: *const c_char) -> Option<Rc<Kept<Block>>> {
+pub unsafe fn save(name: *const c_char) -> Option<Rc<OwnState<HandedOut>>> {
     // SAFETY: the caller's promise.
     let name = unsafe { name_of(name) };
     if name != MAIN_INTERPRETER || !Python::is_initialized() {
@@ -169,7 +169,7 @@ pub unsafe fn save(name: *const c_char) -> Option<Rc<Kept<Block>>> {
     }
     let main = Python::main_interpreter();
     // SAFETY: the main interpreter lives as long as Python.
-    here(|thread| unsafe { thread.threads.select(main, Block::new) }).flatten()
+    here(|thread| unsafe { thread.threads.select(main, HandedOut::new) }).flatten()
 }
 
 /// Makes an interpreter by a host's own `make_interpreter`, which leaves the GIL held and no state current, and returns

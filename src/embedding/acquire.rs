@@ -2,7 +2,7 @@
 //! and for a relinked module, whose calls arrive one by one (`rebind`).
 
 use super::{
-    interpreterdata::{self, Block},
+    interpreterdata::{self, HandedOut},
     process,
     thread::{Step, Thread},
 };
@@ -11,7 +11,7 @@ use crate::{
     import_module,
     python::{
         Callback, Cpython, Interpreter, Python, ThreadState, ffi,
-        threads::{Kept, Outer},
+        threads::{OwnState, Suspended},
     },
     registry::{Attempt, Claim},
     server::{
@@ -28,16 +28,16 @@ pub enum Choice {
     /// With this thread's state of the interpreter.
     Chosen {
         /// This thread's state.
-        kept: Rc<Kept<Block>>,
+        kept: Rc<OwnState<HandedOut>>,
         /// The callback; none if this thread has to make it.
         callback: Option<Callback>,
         /// The GIL is held with the state already: this thread has just created the interpreter.
         attached: bool,
         /// What the thread ran on before.
-        outer: Outer,
+        outer: Suspended,
     },
     /// Not at all; it is in the error log why.
-    Refused(Outer),
+    Refused(Suspended),
 }
 
 /// What making an interpreter has come to.
@@ -83,9 +83,10 @@ fn directory_name(name: &[u8]) -> &[u8] {
     }
 }
 
-/// Chooses the interpreter for `name`. Called without the GIL, after [`leave`](crate::python::threads::Threads::leave).
-/// If it has to be created, `make` is called with the GIL held and a state of the main interpreter current.
-pub fn choose(thread: &Thread, name: &[u8], outer: Outer, make: impl FnOnce() -> Option<Made>) -> Choice {
+/// Chooses the interpreter for `name`. Called without the GIL, after
+/// [`leave`](crate::python::threads::ThreadStates::leave). If it has to be created, `make` is called with the GIL held
+/// and a state of the main interpreter current.
+pub fn choose(thread: &Thread, name: &[u8], outer: Suspended, make: impl FnOnce() -> Option<Made>) -> Choice {
     let name = directory_name(name);
     if !Python::is_finalizing() {
         if let Some(entry) = process::registry().get(name) {
@@ -107,10 +108,10 @@ fn select(
     interpreter: Interpreter,
     callback: Option<Callback>,
     attempt: Option<Attempt>,
-    outer: Outer,
+    outer: Suspended,
 ) -> Choice {
     // SAFETY: the registry knows living interpreters only; none is ever destroyed, but by a fork, which it follows.
-    let Some(kept) = (unsafe { thread.threads.select(interpreter, Block::new) }) else {
+    let Some(kept) = (unsafe { thread.threads.select(interpreter, HandedOut::new) }) else {
         if let Some(attempt) = attempt {
             process::registry().fail(attempt);
         }
@@ -123,10 +124,10 @@ fn select(
 }
 
 /// Creates the interpreter. Its callback is still to be made, by this thread, once it has entered it.
-fn create(thread: &Thread, attempt: Attempt, outer: Outer, make: impl FnOnce() -> Option<Made>) -> Choice {
+fn create(thread: &Thread, attempt: Attempt, outer: Suspended, make: impl FnOnce() -> Option<Made>) -> Choice {
     let main = Python::main_interpreter();
     // SAFETY: the main interpreter lives as long as Python.
-    let base = unsafe { thread.threads.select(main, Block::new) };
+    let base = unsafe { thread.threads.select(main, HandedOut::new) };
     let Some(base) = base.map(|base| base.state()) else {
         return fail_to_create(attempt, Refusal::NoMemory, outer);
     };
@@ -147,7 +148,7 @@ fn create(thread: &Thread, attempt: Attempt, outer: Outer, make: impl FnOnce() -
     count(&STATS.interpreters);
     match made {
         Made::Entered(state) => {
-            let kept = thread.threads.adopt(interpreter, state, Block::new(interpreter));
+            let kept = thread.threads.adopt(interpreter, state, HandedOut::new(interpreter));
             kept.data.attempt.replace(Some(attempt));
             Choice::Chosen { kept, callback: None, attached: true, outer }
         }
@@ -160,14 +161,14 @@ fn create(thread: &Thread, attempt: Attempt, outer: Outer, make: impl FnOnce() -
     }
 }
 
-fn fail_to_create(attempt: Attempt, refusal: Refusal, outer: Outer) -> Choice {
+fn fail_to_create(attempt: Attempt, refusal: Refusal, outer: Suspended) -> Choice {
     let name = Box::<[u8]>::from(attempt.name());
     count(&STATS.failures);
     process::registry().fail(attempt);
     refuse(&name, refusal, outer)
 }
 
-fn refuse(name: &[u8], refusal: Refusal, outer: Outer) -> Choice {
+fn refuse(name: &[u8], refusal: Refusal, outer: Suspended) -> Choice {
     static LINES: log::Limited = log::Limited::new();
     count(&STATS.refusals);
     // Who waited for a failing attempt is silent: that attempt has its line (R4).
@@ -178,11 +179,11 @@ fn refuse(name: &[u8], refusal: Refusal, outer: Outer) -> Choice {
 }
 
 /// Enters a chosen state: from here on the GIL is held and the request runs.
-pub fn enter(thread: &Thread, kept: Rc<Kept<Block>>, attached: bool, outer: Outer) {
+pub fn enter(thread: &Thread, kept: Rc<OwnState<HandedOut>>, attached: bool, outer: Suspended) {
     if attached {
         thread.threads.enter_attached(kept, outer);
     } else {
-        // SAFETY: the GIL was given up, or not held, when the acquisition began (`Threads::leave`).
+        // SAFETY: the GIL was given up, or not held, when the acquisition began (`ThreadStates::leave`).
         unsafe { thread.threads.enter(kept, outer) };
     }
     // SAFETY: the GIL is held.
@@ -206,10 +207,10 @@ pub fn acquire(
     name: &[u8],
     make: impl FnOnce() -> Option<Made>,
     callback: impl FnOnce() -> *mut ffi::PyObject,
-) -> Option<(Rc<Kept<Block>>, Callback)> {
+) -> Option<(Rc<OwnState<HandedOut>>, Callback)> {
     let outer = match thread.threads.leave() {
         // Silently: what the handler has interrupted may hold whatever lock a line in the log needs.
-        Outer::Interrupted => return None,
+        Suspended::Interrupted => return None,
         outer => outer,
     };
     match choose(thread, name, outer, make) {

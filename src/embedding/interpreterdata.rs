@@ -47,7 +47,7 @@ struct Array {
 
 /// What is kept beside a thread's state of an interpreter. Each thread has its own, so that the module's unlocked reads
 /// and writes of the structure race with nobody.
-pub struct Block {
+pub struct HandedOut {
     data31: UnsafeCell<InterpreterData31>,
     data35: UnsafeCell<InterpreterData35>,
     array: UnsafeCell<Array>,
@@ -65,7 +65,7 @@ pub struct Block {
 static ORPHANS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 static ORPHANS_WAIT: AtomicBool = AtomicBool::new(false);
 
-impl Drop for Block {
+impl Drop for HandedOut {
     fn drop(&mut self) {
         let result = self.result.get();
         if !result.is_null() {
@@ -105,7 +105,7 @@ unsafe fn free_waiting_orphans() {
     }
 }
 
-impl Block {
+impl HandedOut {
     /// The block of an interpreter whose callback is not known yet.
     pub fn new(interpreter: Interpreter) -> Self {
         let (interpreter, null) = (interpreter.as_ptr(), ptr::null_mut());

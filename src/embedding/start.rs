@@ -1,13 +1,13 @@
 //! The start of Python in the server, and of a child.
 
 use super::{
-    interpreterdata::Block,
+    interpreterdata::HandedOut,
     lifetime,
     process::{self, MAIN_INTERPRETER},
 };
 use crate::{
     import_module,
-    python::{Cpython, Python, ThreadState, threads::Threads},
+    python::{Cpython, Python, ThreadState, threads::ThreadStates},
     server::{log, messages::Message, settings},
 };
 
@@ -29,7 +29,7 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
     if Python::is_initialized() {
         // Another module may have initialised Python, and run on with the GIL held.
         // (Not by this thread's record, which would keep a mod_python.so with the library inside from being unloaded.)
-        let _not_taken_back = Threads::<Python, Block>::new(process::requests()).leave();
+        let _not_taken_back = ThreadStates::<Python, HandedOut>::new(process::requests()).leave();
         let state = given_up.or_else(Python::gil_state);
         // SAFETY: without the GIL now; Python runs, so the main interpreter lives, and a state of it is alive.
         unsafe {

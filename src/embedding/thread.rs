@@ -1,10 +1,10 @@
 //! What is kept per thread: its states and acquisitions; and, of a relinked module, how far it is in the sequence of
 //! calls that acquires an interpreter, or that starts the module.
 
-use super::{interpreterdata::Block, process};
+use super::{interpreterdata::HandedOut, process};
 use crate::python::{
     Python,
-    threads::{Kept, Outer, Threads},
+    threads::{OwnState, Suspended, ThreadStates},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -18,17 +18,17 @@ pub enum Step {
     /// Nothing has begun.
     Idle,
     /// The GIL has been asked for; the look-up of the name comes next. No GIL.
-    Asked(Outer),
+    Asked(Suspended),
     /// There will be no interpreter; Py_NewInterpreter comes next and answers NULL. No GIL.
-    Refused(Outer),
+    Refused(Suspended),
     /// The interpreter is known; the calls that go over to it come next.
     Chosen {
         /// This thread's state of it.
-        kept: Rc<Kept<Block>>,
+        kept: Rc<OwnState<HandedOut>>,
         /// The GIL is held with it already: this thread has just created the interpreter.
         attached: bool,
         /// What the thread ran on before.
-        outer: Outer,
+        outer: Suspended,
     },
 }
 
@@ -70,20 +70,20 @@ impl Start {
 /// One thread.
 pub struct Thread {
     /// Its states and acquisitions.
-    pub threads: Threads<Python, Block>,
+    pub threads: ThreadStates<Python, HandedOut>,
     /// See [`Step`].
     pub step: RefCell<Step>,
     /// The state of the acquisition that was released last: generation 3.1 deletes it afterwards.
     pub released: Cell<*mut c_void>,
-    /// A signal handler asks for an interpreter although it cannot have one ([`Outer::Interrupted`]). Beside `step`,
-    /// which is that of what it has interrupted.
+    /// A signal handler asks for an interpreter although it cannot have one ([`Suspended::Interrupted`]). Beside
+    /// `step`, which is that of what it has interrupted.
     interrupted: Cell<bool>,
 }
 
 thread_local! {
     static THREAD: Thread = const {
         Thread {
-            threads: Threads::new(process::requests()),
+            threads: ThreadStates::new(process::requests()),
             step: RefCell::new(Step::Idle),
             released: Cell::new(ptr::null_mut()),
             interrupted: Cell::new(false),
@@ -102,8 +102,8 @@ impl Thread {
     pub fn ask(&self) {
         // In the middle of another one only a signal handler can begin.
         let between = self.step.try_borrow_mut().is_ok_and(|step| matches!(*step, Step::Idle));
-        match if between { self.threads.leave() } else { Outer::Interrupted } {
-            Outer::Interrupted => self.interrupted.set(true),
+        match if between { self.threads.leave() } else { Suspended::Interrupted } {
+            Suspended::Interrupted => self.interrupted.set(true),
             outer => self.reach(Step::Asked(outer)),
         }
     }

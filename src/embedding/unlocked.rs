@@ -3,7 +3,7 @@
 
 use super::{
     acquire,
-    interpreterdata::Block,
+    interpreterdata::HandedOut,
     thread::{Thread, here},
 };
 use crate::{
@@ -111,7 +111,7 @@ unsafe fn make_private(thread: &Thread, result: *mut ffi::PyObject) -> *mut ffi:
 /// # Safety
 ///
 /// The GIL is held.
-unsafe fn keep_value(block: &Block, value: c_long) -> *mut ffi::PyObject {
+unsafe fn keep_value(block: &HandedOut, value: c_long) -> *mut ffi::PyObject {
     let kept = block.result.get();
     // SAFETY: the GIL is held, and `kept` is NULL or an int of which the block owns a reference.
     unsafe {
@@ -144,7 +144,7 @@ unsafe extern "C" fn give_up(data: *mut c_void) -> c_int {
     // SAFETY: interpreters are not destroyed; inside, the GIL is held in the object's interpreter, and the pool owned
     // one reference.
     here(|thread| unsafe {
-        thread.threads.within(given.interpreter, Block::new, |_| ffi::Py_DECREF(given.object.cast()));
+        thread.threads.within(given.interpreter, HandedOut::new, |_| ffi::Py_DECREF(given.object.cast()));
     });
     0
 }
@@ -287,7 +287,7 @@ unsafe extern "C" fn end(data: *mut c_void) -> c_int {
 unsafe extern "C" fn close(data: *mut c_void) -> c_int {
     // SAFETY: `register` made it with Box::into_raw, `end` has handed it on, and APR runs a cleanup once.
     let ending = unsafe { Box::from_raw(data.cast::<Ending>()) };
-    here(|thread| thread.threads.close_request(ending.cleaning.request, Block::new));
+    here(|thread| thread.threads.close_request(ending.cleaning.request, HandedOut::new));
     0
 }
 

@@ -43,7 +43,7 @@ enum Origin {
 }
 
 /// A thread's state of an interpreter. Idle while the list of kept ones has the only reference.
-pub struct Kept<D> {
+pub struct OwnState<D> {
     interpreter: Interpreter,
     state: Cell<ThreadState>,
     origin: Origin,
@@ -51,14 +51,14 @@ pub struct Kept<D> {
     is_main: bool,
     last_use: Cell<u64>,
     /// What the thread had been doing before the acquisition that is on it.
-    outer: Cell<Outer>,
+    outer: Cell<Suspended>,
     /// What that acquisition runs.
     runs: requests::Runs,
     /// See the module's text.
     pub data: D,
 }
 
-impl<D> Kept<D> {
+impl<D> OwnState<D> {
     /// The interpreter.
     pub fn interpreter(&self) -> Interpreter {
         self.interpreter
@@ -72,7 +72,7 @@ impl<D> Kept<D> {
 
 /// What a thread had been doing when it asked for an interpreter.
 #[must_use = "a state has to be attached again when the nested acquisition ends"]
-pub enum Outer {
+pub enum Suspended {
     /// It did not hold the GIL.
     Nothing,
     /// It held the GIL with this state, and has given it up.
@@ -83,21 +83,21 @@ pub enum Outer {
 }
 
 struct Inner<P: Cpython, D> {
-    kept: Vec<Rc<Kept<D>>>,
+    kept: Vec<Rc<OwnState<D>>>,
     /// The acquisitions that have not been released, the innermost last.
-    held: Vec<Rc<Kept<D>>>,
+    held: Vec<Rc<OwnState<D>>>,
     /// What borrowed states held before, one for each of those on one. At an address that stays the same: the state may
     /// point into it.
     aside: Vec<Box<P::Aside>>,
     /// States to destroy once the GIL is held.
-    surplus: Vec<Rc<Kept<D>>>,
+    surplus: Vec<Rc<OwnState<D>>>,
     uses: u64,
 }
 
 /// The states of one thread. Not shared: every method is called by that thread. No borrow of the lists is held across
 /// a call into CPython that can run Python code, since that code may acquire an interpreter in this thread. A signal
 /// handler may interrupt any of them: [`leave`](Self::leave) then says so, before anything is borrowed.
-pub struct Threads<P: Cpython, D> {
+pub struct ThreadStates<P: Cpython, D> {
     inner: RefCell<Inner<P, D>>,
     /// A signal handler must not come in here now.
     closed: Cell<bool>,
@@ -111,7 +111,7 @@ pub struct Threads<P: Cpython, D> {
     python: PhantomData<P>,
 }
 
-impl<P: Cpython, D> Threads<P, D> {
+impl<P: Cpython, D> ThreadStates<P, D> {
     /// A thread that has no state yet.
     pub const fn new(requests: &'static Requests<P::Luggage>) -> Self {
         Self {
@@ -155,27 +155,27 @@ impl<P: Cpython, D> Threads<P, D> {
     /// Gives the GIL up if this thread holds it, so that it may wait: a handler that calls Apache without releasing
     /// the GIL (`req.discard_request_body` with an input filter, say) would otherwise wait for itself.
     #[inline]
-    pub fn leave(&self) -> Outer {
+    pub fn leave(&self) -> Suspended {
         if self.closed.get() {
-            return Outer::Interrupted;
+            return Suspended::Interrupted;
         }
         let Some(attached) = P::attached() else {
             self.signals.note();
-            return Outer::Nothing;
+            return Suspended::Nothing;
         };
         if !P::ATTACHED_IS_OF_THREAD && !self.runs_on(attached) && P::gil_state() != Some(attached) {
-            return Outer::Nothing;
+            return Suspended::Nothing;
         }
         if self.signals.are_unusual() {
-            return Outer::Interrupted;
+            return Suspended::Interrupted;
         }
         // SAFETY: a state of this thread is current, so this thread holds the GIL with it.
-        Outer::State(self.closed(|| unsafe { P::detach() }))
+        Suspended::State(self.closed(|| unsafe { P::detach() }))
     }
 
     /// Takes back what [`leave`](Self::leave) gave up.
-    pub fn reenter(&self, outer: Outer) {
-        if let Outer::State(state) = outer {
+    pub fn reenter(&self, outer: Suspended) {
+        if let Suspended::State(state) = outer {
             // SAFETY: it was this thread's current state at `leave`, and nothing has destroyed it: code that runs
             // nested cannot release an acquisition below its own.
             self.closed(|| unsafe { P::attach(state) });
@@ -188,7 +188,7 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// This thread must not hold the GIL. While Python shuts down the call may not return.
     #[inline]
-    pub unsafe fn enter(&self, kept: Rc<Kept<D>>, outer: Outer) {
+    pub unsafe fn enter(&self, kept: Rc<OwnState<D>>, outer: Suspended) {
         let state = kept.state.get();
         let (borrowed, expected, has_surplus) = self.closed(|| {
             // SAFETY: the state is this thread's own and alive while it is kept, or the thread's PyGILState; the caller
@@ -232,7 +232,7 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// Enters a state that is current already, in a thread that holds the GIL with it.
-    pub fn enter_attached(&self, kept: Rc<Kept<D>>, outer: Outer) {
+    pub fn enter_attached(&self, kept: Rc<OwnState<D>>, outer: Suspended) {
         let state = kept.state.get();
         kept.runs.begin(false);
         kept.outer.set(outer);
@@ -253,13 +253,13 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// The innermost acquisition of this thread.
-    pub fn innermost(&self) -> Option<Rc<Kept<D>>> {
+    pub fn innermost(&self) -> Option<Rc<OwnState<D>>> {
         self.look(|inner| inner.held.last().map(Rc::clone)).flatten()
     }
 
     /// What `read` says of it. It runs no Python code.
     #[inline]
-    pub fn on_innermost<R>(&self, read: impl FnOnce(&Kept<D>) -> R) -> Option<R> {
+    pub fn on_innermost<R>(&self, read: impl FnOnce(&OwnState<D>) -> R) -> Option<R> {
         self.look(|inner| inner.held.last().map(|kept| read(kept))).flatten()
     }
 
@@ -280,7 +280,7 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// This thread must hold the GIL with the state of that acquisition.
     #[inline]
-    pub unsafe fn release(&self) -> Option<Rc<Kept<D>>> {
+    pub unsafe fn release(&self) -> Option<Rc<OwnState<D>>> {
         let (interpreter, state, aside, part) = self.lists(|inner| {
             let kept = inner.held.last()?;
             let aside = if kept.origin == Origin::Borrowed { inner.aside.pop() } else { None };
@@ -304,7 +304,7 @@ impl<P: Cpython, D> Threads<P, D> {
             unsafe { P::detach() };
             kept
         });
-        self.reenter(kept.outer.replace(Outer::Nothing));
+        self.reenter(kept.outer.replace(Suspended::Nothing));
         Some(kept)
     }
 
@@ -321,7 +321,7 @@ impl<P: Cpython, D> Threads<P, D> {
         work: impl FnOnce(ThreadState) -> R,
     ) -> Option<R> {
         let outer = self.leave();
-        if matches!(outer, Outer::Interrupted) {
+        if matches!(outer, Suspended::Interrupted) {
             return None;
         }
         // SAFETY: the caller's promise.
@@ -358,7 +358,7 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 }
 
-impl<P: Cpython, D> Drop for Threads<P, D> {
+impl<P: Cpython, D> Drop for ThreadStates<P, D> {
     /// The end of the thread: its states go with it, or each thread an MPM retires would leave some behind.
     fn drop(&mut self) {
         // With the main thread it is the process that ends, possibly inside a signal handler.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::python::{
     Cpython,
-    threads::{Record, Request, Requests, Threads},
+    threads::{Record, Request, Requests, ThreadStates},
 };
 use std::{collections::HashMap, mem::ManuallyDrop, panic};
 
@@ -15,7 +15,7 @@ type Left = HashMap<(usize, usize), Value>;
 
 /// One random thread: what it does, and what it may see.
 struct Driver<const FOLLOWS: bool, const MUTANT: u8> {
-    threads: Threads<Fake<FOLLOWS, MUTANT>, ()>,
+    threads: ThreadStates<Fake<FOLLOWS, MUTANT>, ()>,
     seed: u64,
     /// The objects of requests that have not ended, and what each has left in which interpreter, at which nesting; the
     /// innermost last.
@@ -146,7 +146,7 @@ impl<const FOLLOWS: bool, const MUTANT: u8> Driver<FOLLOWS, MUTANT> {
         depth: u64,
         object: usize,
         expected: Option<Request>,
-        begin: impl FnOnce(&Threads<Fake<FOLLOWS, MUTANT>, ()>) -> Option<Request>,
+        begin: impl FnOnce(&ThreadStates<Fake<FOLLOWS, MUTANT>, ()>) -> Option<Request>,
     ) -> Option<Request> {
         let asked = 1 + self.below(3) as usize;
         let outer = self.threads.leave();
@@ -212,7 +212,7 @@ fn drive<const FOLLOWS: bool, const MUTANT: u8>(number: u64) {
         }
         // Not dropped by a panic, whose world may be in any state.
         let mut driver = ManuallyDrop::new(Driver::<FOLLOWS, MUTANT> {
-            threads: Threads::new(Box::leak(Box::new(Requests::new()))),
+            threads: ThreadStates::new(Box::leak(Box::new(Requests::new()))),
             seed,
             served: Vec::new(),
             running: Vec::new(),

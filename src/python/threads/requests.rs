@@ -12,7 +12,7 @@
 
 mod table;
 
-use super::{Cpython, Interpreter, Kept, ThreadState, Threads};
+use super::{Cpython, Interpreter, OwnState, ThreadState, ThreadStates};
 use std::{cell::Cell, num::NonZeroU64};
 pub use table::{Requests, Table};
 
@@ -66,7 +66,7 @@ impl Runs {
     }
 }
 
-impl<P: Cpython, D> Threads<P, D> {
+impl<P: Cpython, D> ThreadStates<P, D> {
     /// Works on the table, with signal handlers kept out.
     fn table<R>(&self, work: impl FnOnce(&mut Table<P::Luggage>) -> R) -> R {
         self.closed(|| work(&mut self.requests.freeze()))
@@ -144,7 +144,7 @@ impl<P: Cpython, D> Threads<P, D> {
     #[cold]
     fn reserve_below(&self, request: Request, interpreter: Interpreter, thread: libc::pthread_t) {
         let is_interrupted =
-            |kept: &Kept<D>| kept.interpreter == interpreter && kept.runs.part.get() == Some((request, None));
+            |kept: &OwnState<D>| kept.interpreter == interpreter && kept.runs.part.get() == Some((request, None));
         self.look(|inner| {
             for kept in inner.held.iter().rev().skip(1).filter(|kept| is_interrupted(kept)) {
                 let place = self.requests.freeze().reserve(request, interpreter, thread);

@@ -1,9 +1,11 @@
 //! Which of a thread's states an acquisition gets, and how many are kept.
 
-use super::{Cpython, Inner, Interpreter, KEPT_AT_MOST, Kept, Origin, Outer, ThreadState, Threads, requests};
+use super::{
+    Cpython, Inner, Interpreter, KEPT_AT_MOST, Origin, OwnState, Suspended, ThreadState, ThreadStates, requests,
+};
 use std::{cell::Cell, rc::Rc};
 
-impl<P: Cpython, D> Threads<P, D> {
+impl<P: Cpython, D> ThreadStates<P, D> {
     /// A state of `interpreter` for this thread that nothing runs on, made if need be, without the GIL. Nothing if
     /// there is no memory.
     ///
@@ -11,7 +13,7 @@ impl<P: Cpython, D> Threads<P, D> {
     ///
     /// The interpreter must be alive.
     #[inline]
-    pub unsafe fn select(&self, interpreter: Interpreter, data: fn(Interpreter) -> D) -> Option<Rc<Kept<D>>> {
+    pub unsafe fn select(&self, interpreter: Interpreter, data: fn(Interpreter) -> D) -> Option<Rc<OwnState<D>>> {
         self.forget_after_fork();
         let own = self.find(interpreter, |kept| kept.origin != Origin::Borrowed);
         if let Some(kept) = &own {
@@ -34,9 +36,9 @@ impl<P: Cpython, D> Threads<P, D> {
     unsafe fn select_another(
         &self,
         interpreter: Interpreter,
-        own: Option<Rc<Kept<D>>>,
+        own: Option<Rc<OwnState<D>>>,
         data: fn(Interpreter) -> D,
-    ) -> Option<Rc<Kept<D>>> {
+    ) -> Option<Rc<OwnState<D>>> {
         if !P::GIL_STATE_FOLLOWS {
             let main = P::main_interpreter();
             if P::gil_state().is_none() && interpreter != main {
@@ -62,8 +64,13 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// The thread's PyGILState: as an idle one of ours, else borrowed.
-    fn on_gil_state(&self, interpreter: Interpreter, state: ThreadState, data: fn(Interpreter) -> D) -> Rc<Kept<D>> {
-        let ours = |kept: &Kept<D>| kept.origin != Origin::Borrowed && kept.state.get() == state;
+    fn on_gil_state(
+        &self,
+        interpreter: Interpreter,
+        state: ThreadState,
+        data: fn(Interpreter) -> D,
+    ) -> Rc<OwnState<D>> {
+        let ours = |kept: &OwnState<D>| kept.origin != Origin::Borrowed && kept.state.get() == state;
         if let Some(kept) = self.find(interpreter, ours) {
             return kept;
         }
@@ -75,13 +82,13 @@ impl<P: Cpython, D> Threads<P, D> {
     }
 
     /// Takes in a state that exists already and is of this thread: the first of a new interpreter.
-    pub fn adopt(&self, interpreter: Interpreter, state: ThreadState, data: D) -> Rc<Kept<D>> {
+    pub fn adopt(&self, interpreter: Interpreter, state: ThreadState, data: D) -> Rc<OwnState<D>> {
         self.keep(interpreter, state, Origin::First, data)
     }
 
     /// An idle one of that interpreter, of that kind.
     #[inline]
-    fn find(&self, interpreter: Interpreter, of_kind: impl Fn(&Kept<D>) -> bool) -> Option<Rc<Kept<D>>> {
+    fn find(&self, interpreter: Interpreter, of_kind: impl Fn(&OwnState<D>) -> bool) -> Option<Rc<OwnState<D>>> {
         self.lists(|inner| {
             inner.uses += 1;
             let kept = (inner.kept.iter())
@@ -93,12 +100,12 @@ impl<P: Cpython, D> Threads<P, D> {
 
     /// Whether nothing runs on it, neither a request (an acquisition that has selected its state but not entered it
     /// holds a second reference, too) nor C code between PyGILState_Ensure and PyGILState_Release.
-    fn is_idle(kept: &Rc<Kept<D>>) -> bool {
+    fn is_idle(kept: &Rc<OwnState<D>>) -> bool {
         // SAFETY: a state that is kept and not borrowed is alive, and only this thread changes what is read.
         Rc::strong_count(kept) == 1 && (kept.origin == Origin::Borrowed || !unsafe { P::is_ensured(kept.state.get()) })
     }
 
-    fn keep(&self, interpreter: Interpreter, state: ThreadState, origin: Origin, data: D) -> Rc<Kept<D>> {
+    fn keep(&self, interpreter: Interpreter, state: ThreadState, origin: Origin, data: D) -> Rc<OwnState<D>> {
         let main = P::main_interpreter();
         self.lists(|inner| {
             inner.uses += 1;
@@ -113,8 +120,8 @@ impl<P: Cpython, D> Threads<P, D> {
                 }
             }
             let (state, last_use, is_main) = (Cell::new(state), Cell::new(*uses), interpreter == main);
-            let (outer, runs) = (Cell::new(Outer::Nothing), requests::Runs::nothing());
-            let kept = Rc::new(Kept { interpreter, state, origin, is_main, last_use, outer, runs, data });
+            let (outer, runs) = (Cell::new(Suspended::Nothing), requests::Runs::nothing());
+            let kept = Rc::new(OwnState { interpreter, state, origin, is_main, last_use, outer, runs, data });
             list.push(Rc::clone(&kept));
             kept
         })

@@ -9,7 +9,7 @@ use crate::{
         start,
         thread::{Start, Step, Thread, here},
     },
-    python::{Callback, Cpython, Python, ThreadState, ffi, threads::Outer},
+    python::{Callback, Cpython, Python, ThreadState, ffi, threads::Suspended},
     rebind::{calls, learn},
     server::settings,
 };
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
 }
 
 /// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Step::Asked(outer)`.
-fn choose(thread: &Thread, name: &[u8], outer: Outer) -> *mut c_void {
+fn choose(thread: &Thread, name: &[u8], outer: Suspended) -> *mut c_void {
     // SAFETY: called with the GIL held.
     match acquire::choose(thread, name, outer, || unsafe { acquire::new_interpreter() }) {
         Choice::Chosen { kept, callback, attached, outer } => {

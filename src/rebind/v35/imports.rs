@@ -8,14 +8,14 @@ use crate::{
     embedding::{
         acquire::{self, Choice},
         builtins::{self, InitFunction},
-        interpreterdata::Block,
+        interpreterdata::HandedOut,
         lifetime, process, start,
         thread::{Start, Step, Thread, here},
         unlocked,
     },
     python::{
         Callback, Cpython, Python, ThreadState, ffi,
-        threads::{Kept, Outer},
+        threads::{OwnState, Suspended},
     },
     rebind::{calls, learn},
     server::{
@@ -186,7 +186,7 @@ unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
 }
 
 /// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Step::Asked(outer)`.
-fn choose(thread: &Thread, name: &[u8], outer: Outer) -> *mut c_void {
+fn choose(thread: &Thread, name: &[u8], outer: Suspended) -> *mut c_void {
     // SAFETY: called with the GIL held.
     match acquire::choose(thread, name, outer, || unsafe { acquire::new_interpreter() }) {
         Choice::Chosen { kept, callback, attached, outer } => {
@@ -289,7 +289,7 @@ fn is_innermost(state: *mut c_void) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_array_push(array: *mut c_void) -> *mut c_void {
     let slot = here(|thread| {
-        let slot = |kept: &Kept<Block>| kept.data.has_array(array).then(|| kept.data.slot(ptr::null_mut()));
+        let slot = |kept: &OwnState<HandedOut>| kept.data.has_array(array).then(|| kept.data.slot(ptr::null_mut()));
         thread.threads.on_innermost(slot)
     });
     match slot {

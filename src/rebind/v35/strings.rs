@@ -3,7 +3,7 @@
 //! run than the page has, or the child crashes.
 
 use crate::{
-    embedding::{interpreterdata::Block, thread::here},
+    embedding::{interpreterdata::HandedOut, thread::here},
     python::{Cpython, Python, ffi},
     rebind::learn,
     server::settings,
@@ -20,7 +20,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyUnicode_FromString(text: *const c_char) 
     // The module never gives its reference up. Of the code of a page there is one string, whoever asks.
     // SAFETY: the main interpreter lives as long as Python; inside, the GIL is held, and the text is the module's.
     let made = here(|thread| unsafe {
-        thread.threads.within(Python::main_interpreter(), Block::new, |_| ffi::PyUnicode_InternFromString(text))
+        thread.threads.within(Python::main_interpreter(), HandedOut::new, |_| ffi::PyUnicode_InternFromString(text))
     });
     made.flatten().unwrap_or(std::ptr::null_mut())
 }
