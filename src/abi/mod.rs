@@ -3,13 +3,13 @@
 //! | file | its job |
 //! |---|---|
 //! | `v31`, `v32`, `v33`, `v35` | the functions of one generation, with its signatures |
-//! | `boundary` | what they all do with their arguments; the contract |
+//! | `contract` | what they all do with their arguments; the contract |
 //! | `host_calls` | calls of a host that the include header sends here |
 //!
 //! `capi/include/modpython-core` has the C side: the header that cbindgen makes of these files, and the two that are
 //! included in mod_python.c.
 
-mod boundary;
+mod contract;
 mod host_calls;
 pub mod v31;
 pub mod v32;

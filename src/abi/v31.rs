@@ -1,7 +1,7 @@
 //! Generation 3.1 (3.1.3, 3.1.4): the functions under their own names. What each function does with its arguments is
-//! said in `boundary`.
+//! said in `contract`.
 
-use super::boundary;
+use super::contract;
 use crate::{
     embedding::{acquire, interpreterdata::InterpreterData31},
     python::ffi,
@@ -25,7 +25,7 @@ pub struct Host31 {
     pub make_obcallback: Option<unsafe extern "C" fn(*mut c_void) -> *mut ffi::PyObject>,
 }
 
-static HOST: boundary::Registered<Host31> = boundary::Registered::new();
+static HOST: contract::Registered<Host31> = contract::Registered::new();
 
 /// Registers the host's functions; NULL takes them back. Without a host the defaults below do the work.
 ///
@@ -51,16 +51,16 @@ pub unsafe extern "C" fn get_interpreter(name: *const c_char, server: *mut c_voi
             return get(name, server).cast();
         }
         let make = || match HOST.get().and_then(|host| host.make_interpreter) {
-            Some(make) => boundary::make_by(|| make(name, server)),
+            Some(make) => contract::make_by(|| make(name, server)),
             None => acquire::new_interpreter(),
         };
         let callback = || {
-            boundary::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
+            contract::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
                 Some(make) => make(server),
                 None => make_obcallback(server),
             })
         };
-        let acquired = boundary::get(name, make, callback);
+        let acquired = contract::get(name, make, callback);
         acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out31(callback.as_ptr()))
     }
 }
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn release_interpreter() {
     unsafe {
         match HOST.switched_off().and_then(|host| host.release_interpreter) {
             Some(release) => release(),
-            None => boundary::release(),
+            None => contract::release(),
         }
     }
 }
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn release_interpreter() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn make_interpreter(_name: *const c_char, _server: *mut c_void) -> *mut ffi::PyInterpreterState {
     // SAFETY: the caller's promise.
-    unsafe { boundary::make_interpreter() }
+    unsafe { contract::make_interpreter() }
 }
 
 /// The default for hosts that register none: what `init` of mod_python.apache returns, called without arguments. NULL
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn make_interpreter(_name: *const c_char, _server: *mut c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn make_obcallback(_server: *mut c_void) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    unsafe { boundary::make_obcallback(ffi::PyTuple_New(0)) }
+    unsafe { contract::make_obcallback(ffi::PyTuple_New(0)) }
 }
 
 /// `PyOS_AfterFork` for a host of this generation, in its child's start, where it holds the GIL. No state is current
@@ -113,5 +113,5 @@ pub unsafe extern "C" fn make_obcallback(_server: *mut c_void) -> *mut ffi::PyOb
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_after_fork() {
     // SAFETY: the caller's promise.
-    unsafe { boundary::after_fork_alone("3.1") }
+    unsafe { contract::after_fork_alone("3.1") }
 }

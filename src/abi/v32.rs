@@ -1,6 +1,6 @@
-//! Generation 3.2, under a prefix. What each function does with its arguments is said in `boundary`.
+//! Generation 3.2, under a prefix. What each function does with its arguments is said in `contract`.
 
-use super::boundary;
+use super::contract;
 use crate::{
     embedding::{acquire, interpreterdata::InterpreterData31},
     python::ffi,
@@ -26,7 +26,7 @@ pub struct Host32 {
     pub make_obcallback: Option<unsafe extern "C" fn(*mut c_char, *mut c_void) -> *mut ffi::PyObject>,
 }
 
-static HOST: boundary::Registered<Host32> = boundary::Registered::new();
+static HOST: contract::Registered<Host32> = contract::Registered::new();
 
 /// Registers the host's functions; NULL takes them back. Without a host the defaults below do the work.
 ///
@@ -52,16 +52,16 @@ pub unsafe extern "C" fn mpc32_get_interpreter(name: *const c_char, server: *mut
             return get(name, server).cast();
         }
         let make = || match HOST.get().and_then(|host| host.make_interpreter) {
-            Some(make) => boundary::make_by(|| make(name, server)),
+            Some(make) => contract::make_by(|| make(name, server)),
             None => acquire::new_interpreter(),
         };
         let callback = || {
-            boundary::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
+            contract::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
                 Some(make) => make(name.cast_mut(), server),
                 None => mpc32_make_obcallback(name.cast_mut(), server),
             })
         };
-        let acquired = boundary::get(name, make, callback);
+        let acquired = contract::get(name, make, callback);
         acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out31(callback.as_ptr()))
     }
 }
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn mpc32_release_interpreter() {
     unsafe {
         match HOST.switched_off().and_then(|host| host.release_interpreter) {
             Some(release) => release(),
-            None => boundary::release(),
+            None => contract::release(),
         }
     }
 }
@@ -93,13 +93,13 @@ pub unsafe extern "C" fn mpc32_save_interpreter(
     name: *const c_char,
     interpreter: *mut ffi::PyInterpreterState,
 ) -> *mut InterpreterData31 {
-    boundary::announce("3.2");
+    contract::log_active("3.2");
     // SAFETY: the caller's promise; a registered host is loaded, since it is the one that calls.
     unsafe {
         if let Some(save) = HOST.switched_off().and_then(|host| host.save_interpreter) {
             return save(name, interpreter).cast();
         }
-        boundary::save(name).map_or(ptr::null_mut(), |kept| kept.data.hand_out31(ptr::null_mut()))
+        contract::save(name).map_or(ptr::null_mut(), |kept| kept.data.hand_out31(ptr::null_mut()))
     }
 }
 
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn mpc32_make_interpreter(
     _server: *mut c_void,
 ) -> *mut ffi::PyInterpreterState {
     // SAFETY: the caller's promise.
-    unsafe { boundary::make_interpreter() }
+    unsafe { contract::make_interpreter() }
 }
 
 /// The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn mpc32_make_interpreter(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc32_make_obcallback(name: *mut c_char, _server: *mut c_void) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    unsafe { boundary::make_obcallback(boundary::init_arguments(name)) }
+    unsafe { contract::make_obcallback(contract::init_arguments(name)) }
 }
 
 /// `PyOS_AfterFork` for a host of this generation, in its child's start, where it holds the GIL. A state is current
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn mpc32_make_obcallback(name: *mut c_char, _server: *mut 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc32_after_fork() {
     // SAFETY: the caller's promise.
-    unsafe { boundary::after_fork() }
+    unsafe { contract::after_fork() }
 }
 
 /// The same for 3.2.0 to 3.2.8, which have no `save_interpreter`. No state is current afterwards.
@@ -149,5 +149,5 @@ pub unsafe extern "C" fn mpc32_after_fork() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc32_after_fork_alone() {
     // SAFETY: the caller's promise.
-    unsafe { boundary::after_fork_alone("3.2") }
+    unsafe { contract::after_fork_alone("3.2") }
 }

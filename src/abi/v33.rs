@@ -1,6 +1,6 @@
-//! Generation 3.3, under a prefix. What each function does with its arguments is said in `boundary`.
+//! Generation 3.3, under a prefix. What each function does with its arguments is said in `contract`.
 
-use super::boundary;
+use super::contract;
 use crate::{
     embedding::{acquire, interpreterdata::InterpreterData31},
     python::ffi,
@@ -26,7 +26,7 @@ pub struct Host33 {
     pub make_obcallback: Option<unsafe extern "C" fn(*mut c_char) -> *mut ffi::PyObject>,
 }
 
-static HOST: boundary::Registered<Host33> = boundary::Registered::new();
+static HOST: contract::Registered<Host33> = contract::Registered::new();
 
 /// Registers the host's functions; NULL takes them back. Without a host the defaults below do the work.
 ///
@@ -52,14 +52,14 @@ pub unsafe extern "C" fn mpc33_get_interpreter(name: *const c_char) -> *mut Inte
             return get(name).cast();
         }
         let make = || match HOST.get().and_then(|host| host.make_interpreter) {
-            Some(make) => boundary::make_by(|| make(name)),
+            Some(make) => contract::make_by(|| make(name)),
             None => acquire::new_interpreter(),
         };
         let callback = || match HOST.get().and_then(|host| host.make_obcallback) {
             Some(make) => make(name.cast_mut()),
             None => mpc33_make_obcallback(name.cast_mut()),
         };
-        let acquired = boundary::get(name, make, callback);
+        let acquired = contract::get(name, make, callback);
         acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out31(callback.as_ptr()))
     }
 }
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn mpc33_release_interpreter() {
     unsafe {
         match HOST.switched_off().and_then(|host| host.release_interpreter) {
             Some(release) => release(),
-            None => boundary::release(),
+            None => contract::release(),
         }
     }
 }
@@ -91,13 +91,13 @@ pub unsafe extern "C" fn mpc33_save_interpreter(
     name: *const c_char,
     interpreter: *mut ffi::PyInterpreterState,
 ) -> *mut InterpreterData31 {
-    boundary::announce("3.3");
+    contract::log_active("3.3");
     // SAFETY: the caller's promise; a registered host is loaded, since it is the one that calls.
     unsafe {
         if let Some(save) = HOST.switched_off().and_then(|host| host.save_interpreter) {
             return save(name, interpreter).cast();
         }
-        boundary::save(name).map_or(ptr::null_mut(), |kept| kept.data.hand_out31(ptr::null_mut()))
+        contract::save(name).map_or(ptr::null_mut(), |kept| kept.data.hand_out31(ptr::null_mut()))
     }
 }
 
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn mpc33_save_interpreter(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc33_make_interpreter(_name: *const c_char) -> *mut ffi::PyInterpreterState {
     // SAFETY: the caller's promise.
-    unsafe { boundary::make_interpreter() }
+    unsafe { contract::make_interpreter() }
 }
 
 /// The default for hosts that register none: what `init` of mod_python.apache returns, called with the name and no
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn mpc33_make_interpreter(_name: *const c_char) -> *mut ff
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc33_make_obcallback(name: *mut c_char) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    unsafe { boundary::make_obcallback(boundary::init_arguments(name)) }
+    unsafe { contract::make_obcallback(contract::init_arguments(name)) }
 }
 
 /// `PyOS_AfterFork` for a host of this generation, in its child's start, where it holds the GIL. A state is current
@@ -133,5 +133,5 @@ pub unsafe extern "C" fn mpc33_make_obcallback(name: *mut c_char) -> *mut ffi::P
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc33_after_fork() {
     // SAFETY: the caller's promise.
-    unsafe { boundary::after_fork() }
+    unsafe { contract::after_fork() }
 }

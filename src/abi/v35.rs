@@ -1,6 +1,6 @@
-//! Generation 3.5 (3.5.0 to master), under a prefix. What each function does with its arguments is said in `boundary`.
+//! Generation 3.5 (3.5.0 to master), under a prefix. What each function does with its arguments is said in `contract`.
 
-use super::boundary;
+use super::contract;
 use crate::{
     embedding::{acquire, interpreterdata::InterpreterData35},
     python::ffi,
@@ -24,7 +24,7 @@ pub struct Host35 {
     pub make_obcallback: Option<unsafe extern "C" fn(*const c_char) -> *mut ffi::PyObject>,
 }
 
-static HOST: boundary::Registered<Host35> = boundary::Registered::new();
+static HOST: contract::Registered<Host35> = contract::Registered::new();
 
 /// Registers the host's functions; NULL takes them back. Without a host the defaults below do the work.
 ///
@@ -51,12 +51,12 @@ pub unsafe extern "C" fn mpc35_get_interpreter(name: *const c_char) -> *mut Inte
         }
         let make = || acquire::new_interpreter();
         let callback = || {
-            boundary::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
+            contract::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
                 Some(make) => make(name),
                 None => mpc35_make_obcallback(name),
             })
         };
-        let acquired = boundary::get(name, make, callback);
+        let acquired = contract::get(name, make, callback);
         acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out35(callback.as_ptr()))
     }
 }
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn mpc35_release_interpreter(data: *mut InterpreterData35)
     unsafe {
         match HOST.switched_off().and_then(|host| host.release_interpreter) {
             Some(release) => release(data.cast()),
-            None => boundary::release(),
+            None => contract::release(),
         }
     }
 }
@@ -88,13 +88,13 @@ pub unsafe extern "C" fn mpc35_save_interpreter(
     name: *const c_char,
     state: *mut ffi::PyThreadState,
 ) -> *mut InterpreterData35 {
-    boundary::announce("3.5");
+    contract::log_active("3.5");
     // SAFETY: the caller's promise; a registered host is loaded, since it is the one that calls.
     unsafe {
         if let Some(save) = HOST.switched_off().and_then(|host| host.save_interpreter) {
             return save(name, state).cast();
         }
-        boundary::save(name).map_or(ptr::null_mut(), |kept| kept.data.hand_out35(ptr::null_mut()))
+        contract::save(name).map_or(ptr::null_mut(), |kept| kept.data.hand_out35(ptr::null_mut()))
     }
 }
 
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn mpc35_save_interpreter(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_make_obcallback(name: *const c_char) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    unsafe { boundary::make_obcallback(boundary::init_arguments(name)) }
+    unsafe { contract::make_obcallback(contract::init_arguments(name)) }
 }
 
 /// `PyOS_AfterFork` for a host of this generation, in its child's start, where it holds the GIL. A state is current
@@ -119,5 +119,5 @@ pub unsafe extern "C" fn mpc35_make_obcallback(name: *const c_char) -> *mut ffi:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_after_fork() {
     // SAFETY: the caller's promise.
-    unsafe { boundary::after_fork() }
+    unsafe { contract::after_fork() }
 }

@@ -4,7 +4,7 @@
 use super::{
     interpreterdata::{self, HandedOut},
     process,
-    thread::{Step, Thread},
+    thread::{Progress, Thread},
 };
 use crate::{
     error::Refusal,
@@ -192,7 +192,7 @@ pub fn enter(thread: &Thread, kept: Rc<OwnState<HandedOut>>, attached: bool, out
 
 /// Enters the state that the step before has chosen.
 pub fn enter_step(thread: &Thread) {
-    if let Step::Chosen { kept, attached, outer } = thread.take_step() {
+    if let Progress::Chosen { kept, attached, outer } = thread.take_progress() {
         enter(thread, kept, attached, outer);
     }
 }

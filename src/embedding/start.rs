@@ -80,7 +80,7 @@ pub unsafe fn after_fork() {
 }
 
 /// Says at the start of a child what runs, and takes the main interpreter in.
-pub fn announce(generation: &str, (message, state): (Message, &str)) {
+pub fn log_active(generation: &str, (message, state): (Message, &str)) {
     guard_forks();
     process::registry().adopt(MAIN_INTERPRETER, Python::main_interpreter());
     for (message, complaint) in &settings::of_process().complaints {

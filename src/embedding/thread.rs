@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Where an acquisition stands between two calls of a relinked module.
-pub enum Step {
+pub enum Progress {
     /// Nothing has begun.
     Idle,
     /// The GIL has been asked for; the look-up of the name comes next. No GIL.
@@ -71,12 +71,12 @@ impl Start {
 pub struct Thread {
     /// Its states and acquisitions.
     pub threads: ThreadStates<Python, HandedOut>,
-    /// See [`Step`].
-    pub step: RefCell<Step>,
+    /// See [`Progress`].
+    pub progress: RefCell<Progress>,
     /// The state of the acquisition that was released last: generation 3.1 deletes it afterwards.
     pub released: Cell<*mut c_void>,
     /// A signal handler asks for an interpreter although it cannot have one ([`Suspended::Interrupted`]). Beside
-    /// `step`, which is that of what it has interrupted.
+    /// `progress`, which is that of what it has interrupted.
     interrupted: Cell<bool>,
 }
 
@@ -84,7 +84,7 @@ thread_local! {
     static THREAD: Thread = const {
         Thread {
             threads: ThreadStates::new(process::requests()),
-            step: RefCell::new(Step::Idle),
+            progress: RefCell::new(Progress::Idle),
             released: Cell::new(ptr::null_mut()),
             interrupted: Cell::new(false),
         }
@@ -93,7 +93,7 @@ thread_local! {
 
 /// Runs `with` on this thread's record. Nothing in a thread that is ending and has lost it: there calls pass through.
 #[inline]
-pub fn here<R>(with: impl FnOnce(&Thread) -> R) -> Option<R> {
+pub fn with_current_thread<R>(with: impl FnOnce(&Thread) -> R) -> Option<R> {
     THREAD.try_with(with).ok()
 }
 
@@ -101,10 +101,10 @@ impl Thread {
     /// A relinked module begins an acquisition: gives the GIL up, if it is held.
     pub fn ask(&self) {
         // In the middle of another one only a signal handler can begin.
-        let between = self.step.try_borrow_mut().is_ok_and(|step| matches!(*step, Step::Idle));
+        let between = self.progress.try_borrow_mut().is_ok_and(|progress| matches!(*progress, Progress::Idle));
         match if between { self.threads.leave() } else { Suspended::Interrupted } {
             Suspended::Interrupted => self.interrupted.set(true),
-            outer => self.reach(Step::Asked(outer)),
+            outer => self.reach(Progress::Asked(outer)),
         }
     }
 
@@ -119,14 +119,14 @@ impl Thread {
         self.interrupted.replace(false)
     }
 
-    /// Takes the step that was reached, leaving nothing begun. In one piece for a signal handler.
-    pub fn take_step(&self) -> Step {
-        self.threads.closed(|| self.step.replace(Step::Idle))
+    /// Takes what was reached, leaving nothing begun. In one piece for a signal handler.
+    pub fn take_progress(&self) -> Progress {
+        self.threads.closed(|| self.progress.replace(Progress::Idle))
     }
 
-    /// Notes the step that is reached. In one piece for a signal handler.
-    pub fn reach(&self, step: Step) {
-        let before = self.threads.closed(|| self.step.replace(step));
+    /// Notes what is reached. In one piece for a signal handler.
+    pub fn reach(&self, progress: Progress) {
+        let before = self.threads.closed(|| self.progress.replace(progress));
         drop(before);
     }
 }

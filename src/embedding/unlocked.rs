@@ -4,7 +4,7 @@
 use super::{
     acquire,
     interpreterdata::HandedOut,
-    thread::{Thread, here},
+    thread::{Thread, with_current_thread},
 };
 use crate::{
     python::{
@@ -51,7 +51,7 @@ pub unsafe fn method_returned(name: *const c_char, result: *mut ffi::PyObject) -
         if is_named(name, c"init") {
             // The module keeps the reference it is given, in a structure of this thread; this one is everybody else's.
             ffi::Py_INCREF(result);
-            here(|thread| acquire::publish(thread, Callback::new(result).expect("an object")));
+            with_current_thread(|thread| acquire::publish(thread, Callback::new(result).expect("an object")));
         }
         dispatched(name, result)
     }
@@ -70,7 +70,7 @@ pub unsafe fn dispatched(name: *const c_char, result: *mut ffi::PyObject) -> *mu
         if !is_handlers || !settings::of_process().cures("results") {
             return result;
         }
-        here(|thread| make_private(thread, result)).unwrap_or(result)
+        with_current_thread(|thread| make_private(thread, result)).unwrap_or(result)
     }
 }
 
@@ -143,7 +143,7 @@ unsafe extern "C" fn give_up(data: *mut c_void) -> c_int {
     // Where there is no memory for a state the object stays, which is better than a count changed without the GIL.
     // SAFETY: interpreters are not destroyed; inside, the GIL is held in the object's interpreter, and the pool owned
     // one reference.
-    here(|thread| unsafe {
+    with_current_thread(|thread| unsafe {
         thread.threads.within(given.interpreter, HandedOut::new, |_| ffi::Py_DECREF(given.object.cast()));
     });
     0
@@ -182,19 +182,21 @@ pub unsafe fn register(
     // SAFETY: the caller's promise; a replaced cleanup gets the data made for it.
     unsafe {
         if unlocked {
-            if let Some(kept) = here(|thread| thread.threads.innermost()).flatten() {
+            if let Some(kept) = with_current_thread(|thread| thread.threads.innermost()).flatten() {
                 let given = Given { object: data.cast_mut(), interpreter: kept.interpreter() };
                 let given = Box::into_raw(Box::new(given));
                 return apache::mpc_host_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
             }
         } else if let (Some(plain), false) = (plain, data.is_null()) {
             let data = data.cast_mut();
-            if let Some(request) = here(|thread| thread.threads.open_request(|| record_of(pool, data))).flatten() {
+            if let Some(request) =
+                with_current_thread(|thread| thread.threads.open_request(|| record_of(pool, data))).flatten()
+            {
                 let cleaning = Cleaning { request, plain, data };
                 let ending = Box::into_raw(Box::new(Ending { cleaning, pool, child }));
                 return apache::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
             }
-            if let Some(request) = here(|thread| thread.threads.running_request()).flatten() {
+            if let Some(request) = with_current_thread(|thread| thread.threads.running_request()).flatten() {
                 let cleaning = Box::into_raw(Box::new(Cleaning { request, plain, data }));
                 return apache::mpc_host_pool_cleanup_register(pool, cleaning.cast(), Some(clean), child);
             }
@@ -250,7 +252,7 @@ impl Cleaning {
     unsafe fn run(&self) -> c_int {
         // SAFETY: the caller's promise.
         let run = || unsafe { (self.plain)(self.data) };
-        match here(|thread| thread.threads.acquiring_for(Some(self.request), run)) {
+        match with_current_thread(|thread| thread.threads.acquiring_for(Some(self.request), run)) {
             Some(status) => status,
             // The thread has lost its record, being about to end.
             None => run(),
@@ -287,7 +289,7 @@ unsafe extern "C" fn end(data: *mut c_void) -> c_int {
 unsafe extern "C" fn close(data: *mut c_void) -> c_int {
     // SAFETY: `register` made it with Box::into_raw, `end` has handed it on, and APR runs a cleanup once.
     let ending = unsafe { Box::from_raw(data.cast::<Ending>()) };
-    here(|thread| thread.threads.close_request(ending.cleaning.request, HandedOut::new));
+    with_current_thread(|thread| thread.threads.close_request(ending.cleaning.request, HandedOut::new));
     0
 }
 
@@ -313,7 +315,7 @@ unsafe extern "C" fn mpc_method_is_dispatched(name: *const c_char, first: *mut f
         } else {
             return;
         };
-        here(|thread| thread.threads.dispatch(object));
+        with_current_thread(|thread| thread.threads.dispatch(object));
     }
 }
 

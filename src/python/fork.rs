@@ -20,7 +20,7 @@ extern "C" fn count_fork() {
 /// # Errors
 ///
 /// The error number, if there is no memory for it.
-pub fn announce(
+pub fn on_fork(
     prepare: extern "C" fn(),
     parent: extern "C" fn(),
     child: extern "C" fn(),

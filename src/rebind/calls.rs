@@ -1,10 +1,10 @@
 //! Calls that modules of several generations make alike.
 
-use super::learn;
+use super::startup;
 #[cfg(not(feature = "python3"))]
 use crate::{embedding::thread::Start, server::settings};
 use crate::{
-    embedding::{acquire, thread::here, unlocked},
+    embedding::{acquire, thread::with_current_thread, unlocked},
     python::ffi,
 };
 #[cfg(not(feature = "python3"))]
@@ -19,9 +19,9 @@ use std::ffi::{CStr, c_char};
 pub unsafe fn import_module(name: *const c_char) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise: a NUL-terminated name.
     let (module, name) = unsafe { (ffi::PyImport_ImportModule(name), CStr::from_ptr(name)) };
-    if !module.is_null() && name == c"mod_python.apache" && learn::armed() {
+    if !module.is_null() && name == c"mod_python.apache" && startup::is_active() {
         // SAFETY: the module holds the GIL, and the import has succeeded.
-        here(|thread| unsafe { acquire::install_shim(thread, module) });
+        with_current_thread(|thread| unsafe { acquire::install_shim(thread, module) });
     }
     module
 }
@@ -32,7 +32,7 @@ pub unsafe fn import_module(name: *const c_char) -> *mut ffi::PyObject {
 ///
 /// `name` is NUL-terminated, the GIL is held, and `result` is NULL or a reference that is taken over.
 pub unsafe fn method_returned(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    if result.is_null() || !learn::armed() {
+    if result.is_null() || !startup::is_active() {
         return result;
     }
     // SAFETY: the caller's promise.

@@ -5,7 +5,7 @@
 //! is not part of that sequence goes on to the function that was meant.
 
 mod calls;
-mod learn;
+mod startup;
 // Each generation with the Pythons that its finished modules are for: 3.1 to 3.3 were never brought to Python 3.
 #[cfg(not(feature = "python3"))]
 pub mod v31;

@@ -14,11 +14,11 @@
 use crate::{
     embedding::{
         start,
-        thread::{Start, here},
+        thread::{Start, with_current_thread},
         unlocked,
     },
     python::{Cpython, Python, ThreadState, ffi},
-    rebind::{calls, learn},
+    rebind::{calls, startup},
     server::{apache::Cleanup, settings},
 };
 use std::{
@@ -46,7 +46,7 @@ static LOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 unsafe extern "C" fn mpc33_initialize(minor: c_int) {
     // SAFETY: as the module called it.
     unsafe { start::initialize(None) };
-    learn::begin(if minor == 2 { "3.2" } else { "3.3" });
+    startup::begin(if minor == 2 { "3.2" } else { "3.3" });
     LOCK.store(ptr::null_mut(), Ordering::Relaxed);
     Start::Initialized.reach();
 }
@@ -71,7 +71,7 @@ unsafe extern "C" fn mpc33_thread_mutex_create(mutex: *mut *mut c_void, flags: c
 /// Whether it is the mutex of the interpreters, which is not needed: a thread that waits for an interpreter would hold
 /// up those that ask for others.
 fn is_needless(mutex: *mut c_void) -> bool {
-    learn::armed() && LOCK.load(Ordering::Relaxed) == mutex
+    startup::is_active() && LOCK.load(Ordering::Relaxed) == mutex
 }
 
 /// `apr_thread_mutex_lock`
@@ -121,7 +121,7 @@ unsafe extern "C" fn mpc33_rebound_after_fork() {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc33_release_lock() {
     let reached = Start::reached();
-    if learn::armed() || !matches!(reached, Start::TableMade | Start::MainEntered) {
+    if startup::is_active() || !matches!(reached, Start::TableMade | Start::MainEntered) {
         // SAFETY: as the module called it.
         return unsafe { mpc31_rebind_PyEval_ReleaseLock() };
     }
@@ -136,11 +136,11 @@ unsafe extern "C" fn mpc33_release_lock() {
     if reached == Start::MainEntered {
         if settings::of_process().off {
             Start::None.reach();
-            start::announce(learn::generation(), start::OFF);
+            start::log_active(startup::generation(), start::OFF);
         } else {
             Start::ChildReady.reach();
-            learn::arm();
-            start::announce(learn::generation(), start::ACTIVE);
+            startup::activate();
+            start::log_active(startup::generation(), start::ACTIVE);
         }
     }
 }
@@ -152,8 +152,8 @@ unsafe extern "C" fn mpc33_release_lock() {
 /// As the module calls it.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc33_clear(state: *mut c_void) {
-    let ours = here(|thread| ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state)));
-    if !(learn::armed() && ours == Some(true)) {
+    let ours = with_current_thread(|thread| ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state)));
+    if !(startup::is_active() && ours == Some(true)) {
         // SAFETY: as the module called it.
         unsafe { ffi::PyThreadState_Clear(state.cast()) }
     }

@@ -7,10 +7,10 @@ use crate::{
     embedding::{
         acquire::{self, Choice},
         start,
-        thread::{Start, Step, Thread, here},
+        thread::{Progress, Start, Thread, with_current_thread},
     },
     python::{Callback, Cpython, Python, ThreadState, ffi, threads::Suspended},
-    rebind::{calls, learn},
+    rebind::{calls, startup},
     server::settings,
 };
 use std::{
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn mpc31_rebind_Py_IsInitialized() -> c_int {
 pub unsafe extern "C" fn mpc31_rebind_Py_Initialize() {
     // SAFETY: as the module called it.
     unsafe { start::initialize(None) };
-    learn::begin(GENERATION);
+    startup::begin(GENERATION);
     Start::Initialized.reach();
 }
 
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_New() -> *mut ffi::PyObject {
     // SAFETY: as the module called it.
     let dict = unsafe { ffi::PyDict_New() };
     if Start::reached() == Start::Initialized {
-        learn::interpreters_are(dict.cast());
+        startup::interpreters_are(dict.cast());
         Start::TableMade.reach();
     }
     dict
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
             }
         }
         if settings::of_process().off {
-            start::announce(GENERATION, start::OFF);
+            start::log_active(GENERATION, start::OFF);
         }
         return;
     }
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyOS_AfterFork() {
 /// `PyEval_AcquireLock`: an acquisition begins.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireLock() {
-    let begun = learn::armed().then(|| here(Thread::ask));
+    let begun = startup::is_active().then(|| with_current_thread(Thread::ask));
     if begun.flatten().is_none() {
         // SAFETY: as the module called it.
         unsafe { ffi::PyEval_AcquireLock() }
@@ -89,19 +89,19 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireLock() {
 /// `PyEval_ReleaseLock`: the look-up of an acquisition is over, or the child's start, or python_init.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseLock() {
-    if learn::armed() {
-        let ours = here(|thread| {
+    if startup::is_active() {
+        let ours = with_current_thread(|thread| {
             if thread.end_interruption() {
                 return true;
             }
-            match thread.take_step() {
-                Step::Idle => false,
-                Step::Asked(outer) | Step::Refused(outer) => {
+            match thread.take_progress() {
+                Progress::Idle => false,
+                Progress::Asked(outer) | Progress::Refused(outer) => {
                     // A caller that held the GIL when it asked gets it back.
                     thread.threads.reenter(outer);
                     true
                 }
-                chosen @ Step::Chosen { .. } => {
+                chosen @ Progress::Chosen { .. } => {
                     thread.reach(chosen);
                     true
                 }
@@ -115,8 +115,8 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseLock() {
     unsafe { ffi::PyEval_ReleaseLock() };
     if Start::reached() == Start::MainEntered {
         Start::ChildReady.reach();
-        learn::arm();
-        start::announce(GENERATION, start::ACTIVE);
+        startup::activate();
+        start::log_active(GENERATION, start::ACTIVE);
     }
 }
 
@@ -127,16 +127,16 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
     dict: *mut ffi::PyObject,
     name: *const c_char,
 ) -> *mut ffi::PyObject {
-    if learn::is_interpreters(dict.cast()) {
-        if !learn::armed() {
-            learn::warn_not_recognised();
+    if startup::is_interpreters(dict.cast()) {
+        if !startup::is_active() {
+            startup::warn_not_recognised();
         }
-        let answer = here(|thread| {
+        let answer = with_current_thread(|thread| {
             if thread.is_interrupted() {
                 return Some(ptr::null_mut());
             }
-            match thread.take_step() {
-                Step::Asked(outer) => {
+            match thread.take_progress() {
+                Progress::Asked(outer) => {
                     // SAFETY: the module passes a NUL-terminated name.
                     let name = unsafe { CStr::from_ptr(name) };
                     Some(choose(thread, name.to_bytes(), outer))
@@ -155,17 +155,17 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
     unsafe { ffi::PyDict_GetItemString(dict, name) }
 }
 
-/// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Step::Asked(outer)`.
+/// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Progress::Asked(outer)`.
 fn choose(thread: &Thread, name: &[u8], outer: Suspended) -> *mut c_void {
     // SAFETY: called with the GIL held.
     match acquire::choose(thread, name, outer, || unsafe { acquire::new_interpreter() }) {
         Choice::Chosen { kept, callback, attached, outer } => {
             let data = kept.data.hand_out31(callback.map_or(ptr::null_mut(), Callback::as_ptr));
-            thread.reach(Step::Chosen { kept, attached, outer });
+            thread.reach(Progress::Chosen { kept, attached, outer });
             data.cast()
         }
         Choice::Refused(outer) => {
-            thread.reach(Step::Refused(outer));
+            thread.reach(Progress::Refused(outer));
             ptr::null_mut()
         }
     }
@@ -173,8 +173,10 @@ fn choose(thread: &Thread, name: &[u8], outer: Suspended) -> *mut c_void {
 
 /// Whether an acquisition of this thread has got its answer, and that answer is `data`.
 fn is_answer(data: *mut c_void) -> bool {
-    let answered = here(|thread| matches!(&*thread.step.borrow(), Step::Chosen { kept, .. } if kept.data.is31(data)));
-    learn::armed() && answered == Some(true)
+    let answered = with_current_thread(
+        |thread| matches!(&*thread.progress.borrow(), Progress::Chosen { kept, .. } if kept.data.is31(data)),
+    );
+    startup::is_active() && answered == Some(true)
 }
 
 /// `PyCObject_AsVoidPtr` of what PyDict_GetItemString has answered.
@@ -187,7 +189,10 @@ pub unsafe extern "C" fn mpc31_rebind_PyCObject_AsVoidPtr(object: *mut ffi::PyOb
 /// `Py_NewInterpreter`; after a refusal there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_Py_NewInterpreter() -> *mut c_void {
-    if here(|thread| thread.is_interrupted() || matches!(&*thread.step.borrow(), Step::Refused(_))) == Some(true) {
+    if with_current_thread(|thread| {
+        thread.is_interrupted() || matches!(&*thread.progress.borrow(), Progress::Refused(_))
+    }) == Some(true)
+    {
         // PyEval_ReleaseLock comes next, and ends it.
         return ptr::null_mut();
     }
@@ -198,8 +203,8 @@ pub unsafe extern "C" fn mpc31_rebind_Py_NewInterpreter() -> *mut c_void {
 /// `PyThreadState_New`; for the chosen interpreter it gives this thread's own state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyThreadState_New(interpreter: *mut c_void) -> *mut c_void {
-    let state = here(|thread| match &*thread.step.borrow() {
-        Step::Chosen { kept, .. } if kept.interpreter().as_ptr() == interpreter => Some(kept.state()),
+    let state = with_current_thread(|thread| match &*thread.progress.borrow() {
+        Progress::Chosen { kept, .. } if kept.interpreter().as_ptr() == interpreter => Some(kept.state()),
         _ => None,
     });
     match state.flatten() {
@@ -212,9 +217,9 @@ pub unsafe extern "C" fn mpc31_rebind_PyThreadState_New(interpreter: *mut c_void
 /// `PyEval_AcquireThread`; with the chosen state it enters it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireThread(state: *mut c_void) {
-    let entered = here(|thread| {
-        let chosen = matches!(&*thread.step.borrow(),
-            Step::Chosen { kept, .. } if Some(kept.state()) == ThreadState::new(state));
+    let entered = with_current_thread(|thread| {
+        let chosen = matches!(&*thread.progress.borrow(),
+            Progress::Chosen { kept, .. } if Some(kept.state()) == ThreadState::new(state));
         if chosen {
             acquire::enter_step(thread);
         }
@@ -229,14 +234,14 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireThread(state: *mut c_void) {
 /// `PyEval_ReleaseThread`: the release of an acquisition.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseThread(state: *mut c_void) {
-    let released = here(|thread| {
+    let released = with_current_thread(|thread| {
         let innermost = ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state));
-        if learn::armed() && innermost {
+        if startup::is_active() && innermost {
             thread.released.set(state);
             // SAFETY: the module holds the GIL with the state of its innermost acquisition.
             unsafe { acquire::release(thread) };
         }
-        learn::armed() && innermost
+        startup::is_active() && innermost
     });
     if released != Some(true) {
         // SAFETY: as the module called it.
@@ -247,7 +252,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseThread(state: *mut c_void) {
 /// `PyThreadState_Delete`; the module deletes the state it has just released, which is not its to delete.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyThreadState_Delete(state: *mut c_void) {
-    let ours = here(|thread| {
+    let ours = with_current_thread(|thread| {
         // A signal handler that came in between has released something else last.
         let released = thread.released.get() == state;
         if released {

@@ -2,7 +2,7 @@
 
 use crate::{
     embedding::unlocked,
-    rebind::{calls, learn},
+    rebind::{calls, startup},
     server::{
         apache::{self, Cleanup},
         settings,
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn mpc31_rebind_apr_pool_cleanup_register(
     }
     // SAFETY: as the module called it; python_cleanup's data is a `cleanup_info` of its own.
     unsafe {
-        if !learn::armed() {
+        if !startup::is_active() {
             return apache::mpc_host_pool_cleanup_register(pool, data, plain, child);
         }
         let is_cleanup = plain.is_some_and(|plain| plain as usize == apache::symbol(c"python_cleanup") as usize);

@@ -10,14 +10,14 @@ use crate::{
         builtins::{self, InitFunction},
         interpreterdata::HandedOut,
         lifetime, process, start,
-        thread::{Start, Step, Thread, here},
+        thread::{Progress, Start, Thread, with_current_thread},
         unlocked,
     },
     python::{
         Callback, Cpython, Python, ThreadState, ffi,
         threads::{OwnState, Suspended},
     },
-    rebind::{calls, learn},
+    rebind::{calls, startup},
     server::{
         apache::{self, Cleanup},
         settings,
@@ -36,7 +36,7 @@ const GENERATION: &str = "3.5";
 pub unsafe extern "C" fn mpc35_rebind_Py_Initialize() {
     // SAFETY: as the module called it.
     unsafe { start::initialize(global::state()) };
-    learn::begin(GENERATION);
+    startup::begin(GENERATION);
     Start::Initialized.reach();
 }
 
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyImport_AppendInittab(name: *const c_char
 /// `apr_hash_make`; the first after Py_Initialize in python_init is the hash of the interpreters.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c_void {
-    if learn::armed() {
+    if startup::is_active() {
         // A request's own.
         // SAFETY: as the module called it.
         return unsafe { apache::mpc_host_hash_make(pool) };
@@ -61,13 +61,13 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c
 
 /// # Safety
 ///
-/// `pool` is that of the configuration, or of whatever else the module makes a table for before it is armed.
+/// `pool` is that of the configuration, or of whatever else the module makes a table for before it is active.
 #[cold]
 unsafe fn make_table(pool: *mut c_void) -> *mut c_void {
     // SAFETY: the caller's promise.
     let hash = unsafe { apache::mpc_host_hash_make(pool) };
     if Start::reached() == Start::Initialized {
-        learn::interpreters_are(hash);
+        startup::interpreters_are(hash);
         // SAFETY: the pool of the configuration, in which the module has just made its table.
         unsafe { lifetime::register(pool) };
         Start::TableMade.reach();
@@ -80,7 +80,7 @@ unsafe fn make_table(pool: *mut c_void) -> *mut c_void {
 pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
     // SAFETY: the module holds the GIL.
     let state = unsafe { Python::detach() };
-    if learn::armed() {
+    if startup::is_active() {
         return state.as_ptr();
     }
     let start = Start::reached();
@@ -91,10 +91,10 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
         }
         Start::ChildEntered | Start::MainEntered if global::state() == Some(state) => {
             if settings::of_process().off {
-                start::announce(GENERATION, start::OFF);
+                start::log_active(GENERATION, start::OFF);
             } else if start == Start::MainEntered {
-                learn::arm();
-                start::announce(GENERATION, start::ACTIVE);
+                startup::activate();
+                start::log_active(GENERATION, start::ACTIVE);
             }
         }
         _ => return state.as_ptr(),
@@ -108,8 +108,8 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
 pub unsafe extern "C" fn mpc35_rebind_PyEval_RestoreThread(state: *mut c_void) {
     let mut state = state;
     if state == global::token() {
-        let begun = here(|thread| {
-            if learn::armed() {
+        let begun = with_current_thread(|thread| {
+            if startup::is_active() {
                 thread.ask();
                 return true;
             }
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
     key: *const c_void,
     length: isize,
 ) -> *mut c_void {
-    if !learn::is_interpreters(hash) {
+    if !startup::is_interpreters(hash) {
         // SAFETY: as the module called it.
         return unsafe { apache::mpc_host_hash_get(hash, key, length) };
     }
@@ -162,16 +162,16 @@ unsafe fn look_up(hash: *mut c_void, key: *const c_void, length: isize) -> *mut 
 ///
 /// `name` is a NUL-terminated string.
 unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
-    here(|thread| {
-        if !learn::armed() {
-            learn::warn_not_recognised();
+    with_current_thread(|thread| {
+        if !startup::is_active() {
+            startup::warn_not_recognised();
             return None;
         }
         if thread.is_interrupted() {
             return Some(ptr::null_mut());
         }
-        match thread.take_step() {
-            Step::Asked(outer) => {
+        match thread.take_progress() {
+            Progress::Asked(outer) => {
                 // SAFETY: the caller's promise.
                 let name = unsafe { CStr::from_ptr(name) };
                 Some(choose(thread, name.to_bytes(), outer))
@@ -185,17 +185,17 @@ unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
     .flatten()
 }
 
-/// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Step::Asked(outer)`.
+/// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Progress::Asked(outer)`.
 fn choose(thread: &Thread, name: &[u8], outer: Suspended) -> *mut c_void {
     // SAFETY: called with the GIL held.
     match acquire::choose(thread, name, outer, || unsafe { acquire::new_interpreter() }) {
         Choice::Chosen { kept, callback, attached, outer } => {
             let data = kept.data.hand_out35(callback.map_or(ptr::null_mut(), Callback::as_ptr));
-            thread.reach(Step::Chosen { kept, attached, outer });
+            thread.reach(Progress::Chosen { kept, attached, outer });
             data.cast()
         }
         Choice::Refused(outer) => {
-            thread.reach(Step::Refused(outer));
+            thread.reach(Progress::Refused(outer));
             ptr::null_mut()
         }
     }
@@ -211,7 +211,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_set(
 ) {
     // SAFETY: as the module called it.
     unsafe { apache::mpc_host_hash_set(hash, key, length, value) };
-    if learn::is_interpreters(hash) && !learn::armed() {
+    if startup::is_interpreters(hash) && !startup::is_active() {
         // SAFETY: the module enters names, with APR_HASH_KEY_STRING.
         let name = unsafe { CStr::from_ptr(key.cast()) };
         if Start::reached() == Start::ChildEntered && name.to_bytes() == process::MAIN_INTERPRETER {
@@ -223,12 +223,12 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_set(
 /// `Py_NewInterpreter`; after a refusal there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_Py_NewInterpreter() -> *mut c_void {
-    let refused = here(|thread| {
+    let refused = with_current_thread(|thread| {
         if thread.end_interruption() {
             return true;
         }
-        match thread.take_step() {
-            Step::Refused(outer) => {
+        match thread.take_progress() {
+            Progress::Refused(outer) => {
                 // The module returns its failure without giving the GIL up, and none is held; a caller that held it
                 // when it asked gets it back.
                 thread.threads.reenter(outer);
@@ -250,8 +250,8 @@ pub unsafe extern "C" fn mpc35_rebind_Py_NewInterpreter() -> *mut c_void {
 /// `apr_array_pop`; of the array we have handed out it gives this thread's own state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_array_pop(array: *mut c_void) -> *mut c_void {
-    let slot = here(|thread| match &*thread.step.borrow() {
-        Step::Chosen { kept, .. } if kept.data.has_array(array) => Some(kept.data.slot(kept.state().as_ptr())),
+    let slot = with_current_thread(|thread| match &*thread.progress.borrow() {
+        Progress::Chosen { kept, .. } if kept.data.has_array(array) => Some(kept.data.slot(kept.state().as_ptr())),
         _ => None,
     });
     match slot {
@@ -264,9 +264,9 @@ pub unsafe extern "C" fn mpc35_rebind_apr_array_pop(array: *mut c_void) -> *mut 
 /// `PyThreadState_Swap`; to the chosen state it takes the GIL with it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Swap(state: *mut c_void) -> *mut c_void {
-    let entered = here(|thread| {
-        let chosen = matches!(&*thread.step.borrow(),
-            Step::Chosen { kept, .. } if Some(kept.state()) == ThreadState::new(state));
+    let entered = with_current_thread(|thread| {
+        let chosen = matches!(&*thread.progress.borrow(),
+            Progress::Chosen { kept, .. } if Some(kept.state()) == ThreadState::new(state));
         if chosen {
             acquire::enter_step(thread);
         }
@@ -281,14 +281,15 @@ pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Swap(state: *mut c_void) -> 
 
 /// Whether this thread's innermost acquisition runs on that state.
 fn is_innermost(state: *mut c_void) -> bool {
-    learn::armed()
-        && here(|thread| ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state))) == Some(true)
+    startup::is_active()
+        && with_current_thread(|thread| ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state)))
+            == Some(true)
 }
 
 /// `apr_array_push`; giving a state back to the array we have handed out keeps it where it is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_array_push(array: *mut c_void) -> *mut c_void {
-    let slot = here(|thread| {
+    let slot = with_current_thread(|thread| {
         let slot = |kept: &OwnState<HandedOut>| kept.data.has_array(array).then(|| kept.data.slot(ptr::null_mut()));
         thread.threads.on_innermost(slot)
     });
@@ -320,8 +321,8 @@ pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Delete(state: *mut c_void) {
 /// `PyEval_ReleaseThread`: the release of an acquisition.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyEval_ReleaseThread(state: *mut c_void) {
-    let released = learn::armed().then(|| {
-        here(|thread| {
+    let released = startup::is_active().then(|| {
+        with_current_thread(|thread| {
             let innermost = ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state));
             if innermost {
                 // SAFETY: the module holds the GIL with the state of its innermost acquisition.
@@ -359,7 +360,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_pool_cleanup_register(
     plain: Option<Cleanup>,
     child: Option<Cleanup>,
 ) {
-    if learn::armed() {
+    if startup::is_active() {
         // SAFETY: as the module called it.
         unsafe { unlocked::register_of_module(pool, data, plain, child) }
     } else {

@@ -3,9 +3,9 @@
 //! run than the page has, or the child crashes.
 
 use crate::{
-    embedding::{interpreterdata::HandedOut, thread::here},
+    embedding::{interpreterdata::HandedOut, thread::with_current_thread},
     python::{Cpython, Python, ffi},
-    rebind::learn,
+    rebind::startup,
     server::settings,
 };
 use std::ffi::c_char;
@@ -13,13 +13,13 @@ use std::ffi::c_char;
 /// `PyUnicode_FromString`; with the GIL, whoever calls.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyUnicode_FromString(text: *const c_char) -> *mut ffi::PyObject {
-    if !learn::armed() || holds_gil() || !settings::of_process().cures("ssi") {
+    if !startup::is_active() || holds_gil() || !settings::of_process().cures("ssi") {
         // SAFETY: as the module called it.
         return unsafe { ffi::PyUnicode_FromString(text) };
     }
     // The module never gives its reference up. Of the code of a page there is one string, whoever asks.
     // SAFETY: the main interpreter lives as long as Python; inside, the GIL is held, and the text is the module's.
-    let made = here(|thread| unsafe {
+    let made = with_current_thread(|thread| unsafe {
         thread.threads.within(Python::main_interpreter(), HandedOut::new, |_| ffi::PyUnicode_InternFromString(text))
     });
     made.flatten().unwrap_or(std::ptr::null_mut())
@@ -29,6 +29,6 @@ pub unsafe extern "C" fn mpc35_rebind_PyUnicode_FromString(text: *const c_char) 
 fn holds_gil() -> bool {
     let Some(attached) = Python::attached() else { return false };
     Python::ATTACHED_IS_OF_THREAD
-        || here(|thread| thread.threads.runs_on(attached)) == Some(true)
+        || with_current_thread(|thread| thread.threads.runs_on(attached)) == Some(true)
         || Python::gil_state() == Some(attached)
 }

@@ -1,5 +1,6 @@
-//! What is learned of a relinked module while it starts: which table holds the interpreters, and whether it starts as
-//! its generation does. Only then is the path taken over ([`armed`]); a module that behaves otherwise is left alone.
+//! Recognises a relinked module by the calls it makes at start: which table holds the interpreters, and whether it
+//! starts as its generation does. Only then is the path taken over ([`is_active`]); a module that behaves otherwise is
+//! left alone.
 
 use crate::{
     embedding::process::{self, MAIN_INTERPRETER},
@@ -16,14 +17,14 @@ use std::{
 static GENERATION: AtomicU8 = AtomicU8::new(0);
 const NAMES: [&str; 4] = ["3.1", "3.2", "3.3", "3.5"];
 
-static ARMED: AtomicBool = AtomicBool::new(false);
+static ACTIVE: AtomicBool = AtomicBool::new(false);
 static INTERPRETERS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// Whether the path is taken over; until then every call passes through.
 #[inline]
-pub fn armed() -> bool {
+pub fn is_active() -> bool {
     // Relaxed: it changes before the child has a second thread.
-    ARMED.load(Ordering::Relaxed)
+    ACTIVE.load(Ordering::Relaxed)
 }
 
 /// Whether `table` is the one of the interpreters: a hash in 3.5, a dict before.
@@ -37,7 +38,7 @@ pub fn is_interpreters(table: *mut c_void) -> bool {
 pub fn begin(generation: &str) {
     let number = NAMES.iter().position(|name| *name == generation).unwrap_or_default();
     GENERATION.store(u8::try_from(number).unwrap_or_default(), Ordering::Relaxed);
-    ARMED.store(false, Ordering::Relaxed);
+    ACTIVE.store(false, Ordering::Relaxed);
     INTERPRETERS.store(ptr::null_mut(), Ordering::Relaxed);
 }
 
@@ -52,9 +53,9 @@ pub fn interpreters_are(table: *mut c_void) {
 }
 
 /// The child's start has shown the sequence: from now on the path is ours.
-pub fn arm() {
+pub fn activate() {
     process::registry().adopt(MAIN_INTERPRETER, Python::main_interpreter());
-    ARMED.store(true, Ordering::Relaxed);
+    ACTIVE.store(true, Ordering::Relaxed);
 }
 
 /// Says once a process that an interpreter is being acquired although the start was not the one we know.

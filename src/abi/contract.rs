@@ -15,7 +15,7 @@ use crate::{
         interpreterdata::HandedOut,
         process::{self, MAIN_INTERPRETER},
         start,
-        thread::here,
+        thread::with_current_thread,
     },
     import_module,
     python::{Callback, Cpython, Interpreter, Python, ThreadState, ffi, threads::OwnState},
@@ -97,7 +97,7 @@ pub unsafe fn get(
     if name == MAIN_INTERPRETER && process::registry().get(name).is_none() {
         process::registry().adopt(name, Python::main_interpreter());
     }
-    here(|thread| acquire::acquire(thread, name, make, callback)).flatten()
+    with_current_thread(|thread| acquire::acquire(thread, name, make, callback)).flatten()
 }
 
 /// Passes a callback on, and says once a process where its apache.py is not the patched one. Not for generation 3.3,
@@ -134,7 +134,7 @@ pub unsafe fn with_shim(callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
 /// The GIL is held with the state of this thread's innermost acquisition; without one, a line is logged.
 pub unsafe fn release() {
     static LINES: log::Limited = log::Limited::new();
-    let released = here(|thread| {
+    let released = with_current_thread(|thread| {
         let innermost = Python::attached().is_some_and(|state| thread.threads.runs_on(state));
         if innermost {
             // SAFETY: the state of the innermost acquisition is current, in this thread.
@@ -169,7 +169,7 @@ pub unsafe fn save(name: *const c_char) -> Option<Rc<OwnState<HandedOut>>> {
     }
     let main = Python::main_interpreter();
     // SAFETY: the main interpreter lives as long as Python.
-    here(|thread| unsafe { thread.threads.select(main, HandedOut::new) }).flatten()
+    with_current_thread(|thread| unsafe { thread.threads.select(main, HandedOut::new) }).flatten()
 }
 
 /// Makes an interpreter by a host's own `make_interpreter`, which leaves the GIL held and no state current, and returns
@@ -262,12 +262,12 @@ pub unsafe fn after_fork_alone(generation: &str) {
             Python::swap_out();
         }
     }
-    announce(generation);
+    log_active(generation);
 }
 
 /// Says what runs, in the child's start.
-pub fn announce(generation: &str) {
-    start::announce(generation, if settings::of_process().off { start::OFF } else { start::ACTIVE });
+pub fn log_active(generation: &str) {
+    start::log_active(generation, if settings::of_process().off { start::OFF } else { start::ACTIVE });
 }
 
 /// The arguments of `init` from generation 3.2 on: the name, and None for the server.
