@@ -18,7 +18,7 @@ out=$(cd "$out" && pwd)
 # The host writes its build beside its sources. `stock` has a mend without which no child of it lives on Python 2.7;
 # `raw`, which gets relinked, has none, as the releases have none.
 build() {
-    cp -R "$here/tests/host/." "$out/$1"
+    cp -R "$here/tests/lookalike/." "$out/$1"
     (cd "$out/$1" && ./configure ${APXS:+"--with-apxs=$APXS"} --with-python="$python" --shape="$shape" $2 && make) \
         >"$out/$1.log" 2>&1 || {
         cat "$out/$1.log" >&2

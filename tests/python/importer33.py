@@ -10,7 +10,7 @@ import harness
 from harness import Directory, Request, apache, together
 
 guard_importer = ctypes.PYFUNCTYPE(None)(int(os.environ['MODPYTHON_CORE_GUARD_IMPORTER']))
-FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../host/lib/python/mod_python/importer.py')
+FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lookalike/lib/python/mod_python/importer.py')
 DISPATCHERS = dict((name, value) for name, value in vars(apache.CallBack).items() if name.endswith('Dispatch'))
 BODY = 'import harness\nharness.ran(%r)\n'
 IMPORT = 'from mod_python import apache\nother = apache.import_module(%r)\n'

@@ -24,7 +24,7 @@ impl Tree {
     /// One in the shape of a generation.
     pub fn of(generation: &str) -> Tree {
         let tree = Tree { place: Place::new() };
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/host"), &tree.top());
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/lookalike"), &tree.top());
         tree.sh(&format!("./shape {generation}"));
         tree
     }
