@@ -249,8 +249,8 @@ ORACLE = MODPYTHON_CORE_ORACLE_SECONDS=$(LONG) MODPYTHON_CORE_ORACLE_THREADS=64 
 check-consumer: prerequisites-check build
 	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)
 
-# The live tests on the test host, relinked from source (S), and for Python 2.7 also from objects (O) and as a finished
-# module (F): 3.1.x is finished for Python 2 alone. Each test knows where it says something.
+# The live tests on the test host, relinked from source, and for Python 2.7 also from objects and as a finished
+# module: 3.1.x is finished for Python 2 alone. Each test knows where it says something.
 LIVE_HOSTS = target/live-hosts
 # $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,SHAPE)
 define live-host
@@ -259,15 +259,15 @@ define live-host
 	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(LIVE)
 endef
 check-host: prerequisites-check build
-	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S)
+	$(call live-host,$(PYTHON),$(BUILD),source,py$(PYVER)-source)
 ifeq ($(strip $(PYTHON2)),)
 	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
 	@test -z "$$CI"
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
-	$(call live-host,$(PYTHON2),target/py2.7,S,py2.7-S)
-	$(call live-host,$(PYTHON2),target/py2.7,O,py2.7-O)
-	$(call live-host,$(PYTHON2),target/py2.7,F,py2.7-F)
+	$(call live-host,$(PYTHON2),target/py2.7,source,py2.7-source)
+	$(call live-host,$(PYTHON2),target/py2.7,objects,py2.7-objects)
+	$(call live-host,$(PYTHON2),target/py2.7,finished,py2.7-finished)
 endif
 
 # Each release with what it brings, in a folder that is made anew.
@@ -295,8 +295,8 @@ endif
 FINISHED_SHAPES := 3.2.8 3.2.10 3.3
 .PHONY: run-shape
 run-shape: build
-	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-host,$(PYTHON),$(BUILD),F,py$(PYVER)-F-$(SHAPE),$(SHAPE)))
-	$(call live-host,$(PYTHON),$(BUILD),S,py$(PYVER)-S-$(SHAPE),$(SHAPE))
+	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-host,$(PYTHON),$(BUILD),finished,py$(PYVER)-finished-$(SHAPE),$(SHAPE)))
+	$(call live-host,$(PYTHON),$(BUILD),source,py$(PYVER)-source-$(SHAPE),$(SHAPE))
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
 PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))

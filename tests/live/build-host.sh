@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds the test host, stock and relinked, for the live tests: usage: build-host.sh PYTHON WAY SHIP OUT [SHAPE]
 #
-# WAY is S (source) or O (objects only), both as `make relink TREE=` does it, or F (the finished module, rewritten by
-# modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared library. OUT
+# WAY is source or objects (those alone), both as `make relink TREE=` does it, or finished (the finished module,
+# rewritten by modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared library. OUT
 # gets stock.so and relinked.so, the package that belongs to each (lib/, lib-relinked/), and `way`, `python` and
 # `shape`, one word each; for a Python that is not the system's also `home`, a link to its copy beside OUT: httpd's
 # children may not enter the folder of a user's own Python.
@@ -56,13 +56,13 @@ cp "$out/stock/src/.libs/mod_python.so" "$out/stock.so"
 cp -R "$out/stock/lib/python" "$out/lib"
 
 case $way in
-S)
+source)
     relink_tree ''
     ;;
-O)
+objects)
     relink_tree only
     ;;
-F)
+finished)
     cp "$SHARED" "$out/"
     # $ORIGIN is the loader's.
     # shellcheck disable=SC2016
@@ -71,7 +71,7 @@ F)
     cp -R "$out/lib" "$out/lib-relinked"
     ;;
 *)
-    echo "build-host.sh: the way is S, O or F, not $way" >&2
+    echo "build-host.sh: the way is source, objects or finished, not $way" >&2
     exit 2
     ;;
 esac

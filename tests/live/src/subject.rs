@@ -66,9 +66,9 @@ impl Host {
         })?;
         let word = |name: &str| Ok::<_, Error>(fs::read_to_string(directory.join(name))?.trim().to_owned());
         let way = match word("way")?.as_str() {
-            "S" => Way::Source,
-            "O" => Way::Objects,
-            "F" => Way::Finished,
+            "source" => Way::Source,
+            "objects" => Way::Objects,
+            "finished" => Way::Finished,
             other => return Err(Error::other(format!("{} was made in an unknown way, {other}", directory.display()))),
         };
         Ok(Self { way, python: word("python")?, shape: word("shape")?, directory })
