@@ -11,6 +11,7 @@ use crate::{
     import_module,
     python::{
         Callback, Cpython, Interpreter, Python, ThreadState, ffi,
+        gil::with_gil,
         threads::{OwnState, Suspended},
     },
     registry::{Attempt, Claim},
@@ -224,18 +225,18 @@ pub fn acquire(
         }
         Choice::Chosen { kept, callback: None, attached, outer } => {
             enter(thread, Rc::clone(&kept), attached, outer);
-            // SAFETY: the GIL is held in the interpreter; what `callback` returns is a reference that is ours.
-            unsafe {
-                import_module::offer();
-                match Callback::new(callback()) {
-                    Some(callback) => {
-                        publish(thread, callback);
-                        Some((kept, callback))
-                    }
-                    None => {
-                        release(thread);
-                        None
-                    }
+            // SAFETY: the GIL is held in the interpreter.
+            unsafe { with_gil(|gil| import_module::offer(gil)) };
+            // What `callback` returns is a reference that is ours.
+            match Callback::new(callback()) {
+                Some(callback) => {
+                    publish(thread, callback);
+                    Some((kept, callback))
+                }
+                None => {
+                    // SAFETY: the GIL is held with this acquisition's state.
+                    unsafe { release(thread) };
+                    None
                 }
             }
         }
@@ -267,7 +268,7 @@ pub fn publish(thread: &Thread, callback: Callback) {
         return;
     }
     // SAFETY: this thread has just been given an object of Python's, so that it holds the GIL.
-    unsafe { import_module::guard_importer() };
+    unsafe { with_gil(|gil| import_module::guard_importer(gil)) };
     let Some(attempt) = kept.data.attempt.take() else { return };
     process::registry().publish(attempt, kept.interpreter(), callback);
     count(&STATS.callbacks);

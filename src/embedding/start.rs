@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     import_module,
-    python::{Cpython, Python, ThreadState, threads::ThreadStates},
+    python::{Cpython, Python, ThreadState, gil::with_gil, threads::ThreadStates},
     server::{log, messages::Message, settings},
 };
 
@@ -42,7 +42,7 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
     }
     if !settings::of_process().off {
         // SAFETY: the GIL is held since Python's start, or has been taken back above.
-        unsafe { import_module::prepare() };
+        unsafe { with_gil(|gil| import_module::prepare(gil)) };
     }
     guard_forks();
     lifetime::stay_if_python_stays();

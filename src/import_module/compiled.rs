@@ -4,11 +4,14 @@
 //! it costs each interpreter of each child neither.
 
 use super::SHIM;
-use super::object::Owned;
+use super::exceptions;
+use super::object::{Owned, none};
+use super::values::bytes;
 use crate::python::ffi;
+use crate::python::gil::Gil;
 #[cfg(feature = "python3")]
 use std::ffi::c_char;
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::sync::OnceLock;
 
 #[cfg(not(feature = "python3"))]
@@ -27,49 +30,39 @@ const FORMAT: c_int = if cfg!(feature = "python3") { 4 } else { 2 };
 /// Code per source of [`SHIM`], as marshal writes it.
 static CODE: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
 
-/// Compiles the shim for the interpreters to come. Without it, or if it fails, each compiles for itself.
-///
-/// # Safety
-/// The GIL is held and no exception is pending.
-pub unsafe fn prepare() {
+/// Compiles the shim for the interpreters to come. Without it, or if it fails, each compiles for itself. No exception
+/// is pending before, nor after.
+pub fn prepare(gil: &Gil) {
     if CODE.get().is_none() {
-        // SAFETY: as the caller promises; what a failure has set is cleared.
-        unsafe {
-            match SHIM.iter().map(|(name, source)| compile(name, source)).collect() {
-                Some(code) => drop(CODE.set(code)),
-                None => ffi::PyErr_Clear(),
-            }
+        match SHIM.iter().map(|(name, source)| compiled(gil, name, source)).collect() {
+            Some(code) => drop(CODE.set(code)),
+            None => exceptions::clear(gil),
         }
     }
 }
 
-/// # Safety
-/// The GIL is held.
-unsafe fn compile(name: &str, source: &str) -> Option<Vec<u8>> {
+/// None, with an exception set if there is no code.
+fn compiled(gil: &Gil, name: &str, source: &str) -> Option<Vec<u8>> {
     // As `EmbeddedLoader.get_filename` has it.
     let file = if name.contains('.') { name.replace('.', "/") + ".py" } else { format!("{name}/__init__.py") };
     let (file, source) = (CString::new(file).ok()?, CString::new(source).ok()?);
-    // SAFETY: two strings that outlive the calls; each gives a new reference or NULL.
-    unsafe {
-        let code = Owned::from_new(ffi::Py_CompileString(source.as_ptr(), file.as_ptr(), ffi::Py_file_input))?;
-        let data = Owned::from_new(PyMarshal_WriteObjectToString(code.as_ptr(), FORMAT))?;
-        super::object::bytes(data.as_ptr())
-    }
+    let code = compile(gil, &source, &file)?;
+    // SAFETY: a live object; a new reference or NULL.
+    let data = unsafe { Owned::from_new(gil, PyMarshal_WriteObjectToString(code.as_ptr(), FORMAT)) }?;
+    bytes(gil, &data)
 }
 
-/// The code of the source at `index`, or Python's None if it has not been prepared. Nothing with an exception set on
+/// The code of a module's source. None with an exception set on failure.
+pub(super) fn compile(gil: &Gil, source: &CStr, file: &CStr) -> Option<Owned> {
+    // SAFETY: two strings that outlive the call; a new reference or NULL.
+    unsafe { Owned::from_new(gil, ffi::Py_CompileString(source.as_ptr(), file.as_ptr(), ffi::Py_file_input)) }
+}
+
+/// The code of the source at `index`, or Python's None if it has not been prepared. None with an exception set on
 /// failure.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn code(index: usize) -> Option<Owned> {
-    // SAFETY: data that marshal of this Python has written, alive for the call.
-    unsafe {
-        match CODE.get().and_then(|code| code.get(index)) {
-            Some(data) => {
-                Owned::from_new(PyMarshal_ReadObjectFromString(data.as_ptr().cast(), data.len() as ffi::Py_ssize_t))
-            }
-            None => Owned::from_borrowed(ffi::Py_None()),
-        }
-    }
+pub(super) fn code(gil: &Gil, index: usize) -> Option<Owned> {
+    let Some(data) = CODE.get().and_then(|code| code.get(index)) else { return Some(none(gil)) };
+    let (start, size) = (data.as_ptr().cast(), data.len() as ffi::Py_ssize_t);
+    // SAFETY: data that marshal of this Python has written, alive for the call; a new reference or NULL.
+    unsafe { Owned::from_new(gil, PyMarshal_ReadObjectFromString(start, size)) }
 }

@@ -3,9 +3,10 @@
 //! Read without the GIL wherever the file lives: with valid bytecode nobody has read the source before, and the disk
 //! may have to.
 
-use super::files::{place_of, version_of_open, without_gil};
+use super::files::{place_of, version_of_open};
 use super::state::State;
 use crate::module_cache::{Content, EntryId, Place, Version};
+use crate::python::gil::{Gil, without_gil};
 use std::ffi::{CStr, OsStr};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -17,14 +18,10 @@ const ATTEMPTS: usize = 5;
 
 /// Where the file lives, and what is in it, for [`content_of`]: asked before the code runs, while the GIL is away once.
 /// Read after the run, a change of that moment could pass for what was run.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn look(file: &CStr) -> (Place, Option<(Version, Content)>) {
+pub(super) fn look(gil: &mut Gil, file: &CStr) -> (Place, Option<(Version, Content)>) {
     // An extension module is never loaded again, and may be large.
     let is_extension = file.to_bytes().ends_with(b".so");
-    // SAFETY: system calls alone.
-    unsafe { without_gil(|| (place_of(file), if is_extension { None } else { read(file) })) }
+    without_gil(gil, || (place_of(file), if is_extension { None } else { read(file) }))
 }
 
 /// What was in the file in the version that has run; None if what was seen is another.
@@ -33,19 +30,15 @@ pub(super) fn content_of(version: Option<Version>, seen: Option<(Version, Conten
 }
 
 /// Whether what is in the file of that entry is what was run, though its inode has changed. The version that was found
-/// to be so, which is noted; None if anything else has changed, or the file cannot be read.
-///
-/// # Safety
-/// The GIL is held, and the table is not borrowed.
+/// to be so, which is noted; None if anything else has changed, or the file cannot be read. The table is not borrowed.
 #[cold]
-pub(super) unsafe fn compare(state: &State, id: EntryId) -> Option<Version> {
+pub(super) fn compare(gil: &mut Gil, state: &State, id: EntryId) -> Option<Version> {
     let table = state.modules.borrow();
     let entry = table.get(id)?;
     let (file, ran) = (entry.file().to_owned(), entry.ran()?);
     drop(table);
     let same = |(now, content): &(Version, Content)| ran.0.but_for_change(now) && *content == ran.1;
-    // SAFETY: system calls alone.
-    let (now, _) = unsafe { without_gil(|| (0..ATTEMPTS).find_map(|_| read(&file))) }.filter(same)?;
+    let (now, _) = without_gil(gil, || (0..ATTEMPTS).find_map(|_| read(&file))).filter(same)?;
     // Others may have compared or loaded meanwhile: then theirs is what is noted.
     state.modules.try_borrow_mut().ok()?.same(id, ran, now);
     Some(now)

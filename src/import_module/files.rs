@@ -1,8 +1,13 @@
 //! What the system says of a file: its version, and where it lives.
 
-use super::object::{Owned, file_name, is_int};
+use super::calls::item_at;
+use super::exceptions::is_pending;
+use super::object::{Object, Owned, none};
+use super::state::State;
+use super::values::{as_integer, as_long, as_unsigned, file_name, is_int};
 use crate::module_cache::{Place, Version};
 use crate::python::ffi;
+use crate::python::gil::{Gil, without_gil};
 use std::ffi::{CStr, c_int, c_longlong, c_ulonglong};
 use std::mem::MaybeUninit;
 
@@ -50,55 +55,31 @@ pub(super) fn place_of(file: &CStr) -> Place {
     Place::of_filesystem(f_type as u32)
 }
 
-/// Does `look` without the GIL.
-///
-/// # Safety
-/// The GIL is held, and `look` calls nothing of CPython.
-pub(super) unsafe fn without_gil<T>(look: impl FnOnce() -> T) -> T {
-    // SAFETY: the thread has a state and holds the GIL. Between the two calls nothing of CPython is called, and
-    // nothing of ours is locked when the GIL is taken back (cpython issue 87135).
-    unsafe {
-        let thread = ffi::PyEval_SaveThread();
-        let seen = look();
-        ffi::PyEval_RestoreThread(thread);
-        seen
-    }
-}
-
 /// `version(file)`: the version of a file, by its name (bytes) or its descriptor (int), as a tuple that only this
 /// module reads (seconds, nanoseconds, size, inode, device, and twice the time of the last change); None if the file
 /// cannot be seen.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn version(_: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives a live object and holds the GIL; `without_gil` gets plain system calls.
-    unsafe {
-        let seen = if is_int(file) {
-            let descriptor = ffi::PyLong_AsLong(file);
-            if descriptor == -1 && !ffi::PyErr_Occurred().is_null() {
-                return std::ptr::null_mut();
-            }
-            without_gil(|| version_of_open(descriptor as c_int))
-        } else {
-            let Some(name) = file_name(file) else { return std::ptr::null_mut() };
-            without_gil(|| version_of(&name))
-        };
-        match seen {
-            Some(version) => to_tuple(&version),
-            None => super::object::none(),
+pub(super) fn version(gil: &mut Gil, _: &State, file: Object<'_>) -> Option<Owned> {
+    let seen = if is_int(file) {
+        let descriptor = as_long(gil, file);
+        if descriptor == -1 && is_pending(gil) {
+            return None;
         }
+        without_gil(gil, || version_of_open(descriptor as c_int))
+    } else {
+        let name = file_name(gil, file)?;
+        without_gil(gil, || version_of(&name))
+    };
+    match seen {
+        Some(version) => to_tuple(gil, &version),
+        None => Some(none(gil)),
     }
 }
 
-/// The tuple for a version, as a new reference or NULL.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn to_tuple(version: &Version) -> *mut ffi::PyObject {
-    // SAFETY: the format names exactly these seven types.
+/// The tuple for a version. None with an exception set on failure.
+pub(super) fn to_tuple(gil: &Gil, version: &Version) -> Option<Owned> {
+    // SAFETY: the format names exactly these seven types; a new reference or NULL.
     unsafe {
-        ffi::Py_BuildValue(
+        let tuple = ffi::Py_BuildValue(
             c"(LLLKKLL)".as_ptr(),
             version.seconds as c_longlong,
             version.nanoseconds as c_longlong,
@@ -107,28 +88,22 @@ pub(super) unsafe fn to_tuple(version: &Version) -> *mut ffi::PyObject {
             version.device as c_ulonglong,
             version.changed.0 as c_longlong,
             version.changed.1 as c_longlong,
-        )
+        );
+        Owned::from_new(gil, tuple)
     }
 }
 
 /// The version in such a tuple; None with an exception set if it is none.
-///
-/// # Safety
-/// `tuple` is alive and the GIL is held.
-pub(super) unsafe fn from_tuple(tuple: *mut ffi::PyObject) -> Option<Version> {
-    // SAFETY: the items are borrowed from a live tuple, whose type and size each call checks.
-    unsafe {
-        let signed = |at| Some(ffi::PyLong_AsLongLong(Owned::from_new(ffi::PySequence_GetItem(tuple, at))?.as_ptr()));
-        let unsigned =
-            |at| Some(ffi::PyLong_AsUnsignedLongLong(Owned::from_new(ffi::PySequence_GetItem(tuple, at))?.as_ptr()));
-        let version = Version {
-            seconds: signed(0)?,
-            nanoseconds: signed(1)?,
-            changed: (signed(5)?, signed(6)?),
-            size: signed(2)?,
-            inode: unsigned(3)?,
-            device: unsigned(4)?,
-        };
-        ffi::PyErr_Occurred().is_null().then_some(version)
-    }
+pub(super) fn from_tuple(gil: &Gil, tuple: Object<'_>) -> Option<Version> {
+    let signed = |at| Some(as_integer(gil, &item_at(gil, tuple, at)?));
+    let unsigned = |at| Some(as_unsigned(gil, &item_at(gil, tuple, at)?));
+    let version = Version {
+        seconds: signed(0)?,
+        nanoseconds: signed(1)?,
+        changed: (signed(5)?, signed(6)?),
+        size: signed(2)?,
+        inode: unsigned(3)?,
+        device: unsigned(4)?,
+    };
+    (!is_pending(gil)).then_some(version)
 }

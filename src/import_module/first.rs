@@ -6,15 +6,15 @@
 //! when the state is cleared.
 
 use super::caller::Where;
-use super::hit;
 use super::locks::{self, TABLE};
-use super::module;
-use super::object::{Owned, exactly, file_name, none};
+use super::object::{Object, Owned, none};
 use super::state::State;
+use super::values::{as_integer, exactly, file_name};
+use super::{dict, hit, text};
 use crate::pathlock::{Begin, Key, ThreadId};
 use crate::python::ffi;
+use crate::python::gil::Gil;
 use std::ffi::{CStr, c_void};
-use std::ptr::null_mut;
 
 /// A request that runs alone: the lock that stands for it, and its thread.
 struct Alone {
@@ -29,41 +29,28 @@ fn key(state: &State, file: &CStr) -> Key {
 
 /// `run_alone(file)`: this thread has loaded the file (bytes), and others that ask for it wait for the end of its
 /// request.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn run_alone(core: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL; the dict of a current thread state is alive.
-    unsafe {
-        let (Some(state), Some(file)) = (module::of(core), file_name(file)) else { return null_mut() };
-        let (key, thread, dict) = (key(state, &file), locks::me(), ffi::PyThreadState_GetDict());
-        if dict.is_null() {
-            return none();
+pub(super) fn run_alone(gil: &mut Gil, state: &State, file: Object<'_>) -> Option<Owned> {
+    let file = file_name(gil, file)?;
+    let (key, thread) = (key(state, &file), locks::me());
+    let Some(dict) = dict::of_thread(gil) else { return Some(none(gil)) };
+    match TABLE.try_begin(&key, thread) {
+        Begin::Acquired(1) => {}
+        Begin::Acquired(_) => {
+            // It has loaded the file twice in this request.
+            locks::end(&key);
+            return Some(none(gil));
         }
-        match TABLE.try_begin(&key, thread) {
-            Begin::Acquired(1) => {}
-            Begin::Acquired(_) => {
-                // It has loaded the file twice in this request.
-                locks::end(&key);
-                return none();
-            }
-            Begin::MustWait(_) | Begin::Cycle(_) => return none(),
-        }
-        let name = super::text::file(&[b"modpython_core first request of ", file.to_bytes()].concat());
-        let alone = Box::into_raw(Box::new(Alone { key, thread }));
-        let Some(object) = object_with_end(alone) else {
-            end(&Box::from_raw(alone));
-            return null_mut();
-        };
-        let Some(name) = name else { return null_mut() };
-        if ffi::PyDict_SetItem(dict, name.as_ptr(), object.as_ptr()) < 0 {
-            return null_mut();
-        }
-        if let Some(entry) = state.modules.borrow().of(&file) {
-            entry.run_alone_by(thread);
-        }
-        none()
+        Begin::MustWait(_) | Begin::Cycle(_) => return Some(none(gil)),
     }
+    let name = text::file(gil, &[b"modpython_core first request of ", file.to_bytes()].concat());
+    let object = object_with_end(gil, Box::new(Alone { key, thread }))?;
+    if !dict::set(gil, &dict, &name?, &object) {
+        return None;
+    }
+    if let Some(entry) = state.modules.borrow().of(&file) {
+        entry.run_alone_by(thread);
+    }
+    Some(none(gil))
 }
 
 fn end(alone: &Alone) {
@@ -71,14 +58,11 @@ fn end(alone: &Alone) {
     drop(TABLE.end(&alone.key, alone.thread));
 }
 
-/// An object whose end is that of the request.
-///
-/// # Safety
-/// The GIL is held, and `alone` comes from a Box; the object owns it.
-#[cfg(feature = "python3")]
-unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
+/// An object whose end is that of the request. None with an exception set on failure, which is the end too.
+fn object_with_end(gil: &Gil, alone: Box<Alone>) -> Option<Owned> {
+    #[cfg(feature = "python3")]
     unsafe extern "C" fn gone(capsule: *mut ffi::PyObject) {
-        // SAFETY: CPython calls it once, for a capsule that holds what `object_with_end` has put there.
+        // SAFETY: CPython calls it once, for the capsule below, which owns what has been put into it.
         unsafe {
             let alone = ffi::PyCapsule_GetPointer(capsule, std::ptr::null());
             if !alone.is_null() {
@@ -86,56 +70,44 @@ unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
             }
         }
     }
-    // SAFETY: as the caller promises.
-    unsafe { Owned::from_new(ffi::PyCapsule_New(alone.cast::<c_void>(), std::ptr::null(), Some(gone))) }
-}
-
-/// # Safety
-/// As above.
-#[cfg(not(feature = "python3"))]
-unsafe fn object_with_end(alone: *mut Alone) -> Option<Owned> {
+    #[cfg(not(feature = "python3"))]
     unsafe extern "C" fn gone(alone: *mut c_void) {
-        // SAFETY: CPython calls it once, with what `object_with_end` has given it.
+        // SAFETY: CPython calls it once, with what the object below has been given.
         let alone = unsafe { Box::from_raw(alone.cast::<Alone>()) };
         end(&alone);
     }
-    // SAFETY: as the caller promises.
-    unsafe { Owned::from_new(ffi::PyCObject_FromVoidPtr(alone.cast::<c_void>(), Some(gone))) }
+    let alone = Box::into_raw(alone);
+    // SAFETY: the object, a new reference, owns what is in the Box; if there is none, it is taken back, once.
+    unsafe {
+        #[cfg(feature = "python3")]
+        let object = ffi::PyCapsule_New(alone.cast::<c_void>(), std::ptr::null(), Some(gone));
+        #[cfg(not(feature = "python3"))]
+        let object = ffi::PyCObject_FromVoidPtr(alone.cast::<c_void>(), Some(gone));
+        if object.is_null() {
+            end(&Box::from_raw(alone));
+        }
+        Owned::from_new(gil, object)
+    }
 }
 
 /// `await_first(kind, where, name, seconds)`: waits, without the GIL and for at most so many seconds, for the end of
 /// the first request of the module that the name, asked for there, has given. Whoever has waited once, or would wait
 /// for ever, ends the wait for all.
-///
-/// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn await_first(
-    core: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some([kind, place, name, seconds])) = (module::of(core), exactly("await_first", args, nargs))
-        else {
-            return null_mut();
-        };
-        let (Some(from), seconds) = (Where::of(ffi::PyLong_AsLongLong(kind), place), ffi::PyLong_AsLongLong(seconds))
-        else {
-            return null_mut();
-        };
-        let file = {
-            let table = state.modules.borrow();
-            let entry = hit::entry_for(state, &from, name).and_then(|id| table.get(id));
-            entry.filter(|entry| entry.is_for_another(locks::me())).map(|entry| entry.file().to_owned())
-        };
-        let Some(file) = file else { return none() };
-        if !locks::wait_for_end(state, &key(state, &file), seconds) {
-            return null_mut();
-        }
-        if let Some(entry) = state.modules.borrow().of(&file) {
-            entry.run_alone_by(0);
-        }
-        none()
+pub(super) fn await_first(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
+    let [kind, place, name, seconds] = exactly(gil, "await_first", given)?;
+    let (from, seconds) = (Where::of(gil, as_integer(gil, kind), place), as_integer(gil, seconds));
+    let from = from?;
+    let file = {
+        let table = state.modules.borrow();
+        let entry = hit::entry_for(gil, state, &from, name).and_then(|id| table.get(id));
+        entry.filter(|entry| entry.is_for_another(locks::me())).map(|entry| entry.file().to_owned())
+    };
+    let Some(file) = file else { return Some(none(gil)) };
+    if !locks::wait_for_end(gil, state, &key(state, &file), seconds) {
+        return None;
     }
+    if let Some(entry) = state.modules.borrow().of(&file) {
+        entry.run_alone_by(0);
+    }
+    Some(none(gil))
 }

@@ -1,11 +1,16 @@
 //! Which threads run a module's code, for Python 2, which does not say it of a module: asked of the frames of all
 //! threads.
 
-use super::object::{Owned, bytes};
+use super::calls::attribute;
+use super::object::{Object, Owned};
+use super::sequence;
+use super::state::State;
 use super::text::interned;
+use super::values::{bytes, exactly};
 use crate::python::ffi;
+use crate::python::gil::Gil;
 use std::collections::HashMap;
-use std::ffi::{c_long, c_void};
+use std::ffi::c_long;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -53,43 +58,30 @@ fn is_gone(state: *mut ffi::PyThreadState, frame: *mut ffi::PyObject) -> bool {
 ///
 /// It runs no Python code, and so is one step that no other thread gets in between: a generator that yields loses the
 /// way back to its caller, and whoever had begun to follow that way would find the module's code no longer on it.
-///
-/// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn runners(
-    _: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
+pub(super) fn runners(gil: &mut Gil, _: &State, given: &[Object<'_>]) -> Option<Owned> {
+    let [namespace, file] = exactly(gil, "runners", given)?;
+    let names = [interned(gil, c"f_back")?, interned(gil, c"f_globals")?, interned(gil, c"f_code")?];
+    let names_of_code = [interned(gil, c"co_name")?, interned(gil, c"co_filename")?];
+    let file = base_name(&bytes(gil, file)?).to_vec();
+    let found = [sequence::list(gil)?, sequence::list(gil)?];
+    // SAFETY: with the GIL held no state comes or goes, and no frame but this thread's moves: what is called runs no
+    // Python code. The frame is alive as long as its state is in it.
     unsafe {
-        let Some([namespace, file]) = super::object::exactly("runners", args, nargs) else { return null_mut() };
-        list(namespace, file).map_or(null_mut(), Owned::into_ptr)
-    }
-}
-
-/// # Safety
-/// The GIL is held, `namespace` and `file` are alive. None with an exception set on failure.
-unsafe fn list(namespace: *mut ffi::PyObject, file: *mut ffi::PyObject) -> Option<Owned> {
-    // SAFETY: as the caller promises. With the GIL held no state comes or goes, and no frame but this thread's moves.
-    unsafe {
-        let names = [interned(c"f_back")?, interned(c"f_globals")?, interned(c"f_code")?, interned(c"co_name")?];
-        let co_filename = interned(c"co_filename")?;
-        let file = base_name(&bytes(file)?).to_vec();
-        let found = [Owned::from_new(ffi::PyList_New(0))?, Owned::from_new(ffi::PyList_New(0))?];
         let mut state = ffi::PyInterpreterState_ThreadHead((*ffi::PyThreadState_Get()).interp);
         while !state.is_null() {
-            let frame = mpc_glue_thread_frame(state);
-            if !frame.is_null() && runs(Owned::from_borrowed(frame)?, namespace, &names, &co_filename, &file)? {
-                let thread = Owned::from_new(ffi::PyInt_FromLong(mpc_glue_thread_id(state)))?;
-                if ffi::PyList_Append(found[usize::from(is_gone(state, frame))].as_ptr(), thread.as_ptr()) < 0 {
-                    return None;
+            let address = mpc_glue_thread_frame(state);
+            if let Some(frame) = Owned::from_borrowed(gil, address) {
+                if runs(gil, frame, namespace, &names, &names_of_code, &file)? {
+                    let thread = Owned::from_new(gil, ffi::PyInt_FromLong(mpc_glue_thread_id(state)))?;
+                    if !sequence::append(gil, &found[usize::from(is_gone(state, address))], &thread) {
+                        return None;
+                    }
                 }
             }
             state = ffi::PyThreadState_Next(state);
         }
-        Owned::from_new(ffi::PyTuple_Pack(2, found[0].as_ptr().cast::<c_void>(), found[1].as_ptr().cast::<c_void>()))
     }
+    sequence::tuple(gil, &[found[0].object(), found[1].object()])
 }
 
 /// The last part of a path, without the letter that tells bytecode from source.
@@ -101,35 +93,28 @@ fn base_name(path: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether the frame, or one that it goes back to, is that of a module's code in these globals.
-///
-/// # Safety
-/// As [`list`].
-unsafe fn runs(
-    frame: Owned,
-    namespace: *mut ffi::PyObject,
-    names: &[Owned; 4],
-    co_filename: &Owned,
+/// Whether the frame, or one that it goes back to, is that of a module's code in these globals. The attributes that are
+/// asked for are fields, and to read one runs no Python code.
+fn runs(
+    gil: &Gil,
+    mut frame: Owned,
+    namespace: Object<'_>,
+    [back, globals, code]: &[Owned; 3],
+    [name, co_filename]: &[Owned; 2],
     file: &[u8],
 ) -> Option<bool> {
-    let [back, globals, code, name] = names;
-    // SAFETY: live objects; these attributes of a frame and its code are fields, and to read one runs no Python code.
-    unsafe {
-        let attribute = |of: &Owned, name: &Owned| Owned::from_new(ffi::PyObject_GetAttr(of.as_ptr(), name.as_ptr()));
-        let mut frame = frame;
-        while frame.as_ptr() != ffi::Py_None() {
-            // A function of the module has the same globals; what eval() and exec run there has the name too, but is
-            // of no file.
-            if attribute(&frame, globals)?.as_ptr() == namespace {
-                let code = attribute(&frame, code)?;
-                if bytes(attribute(&code, name)?.as_ptr())? == b"<module>"
-                    && base_name(&bytes(attribute(&code, co_filename)?.as_ptr())?) == file
-                {
-                    return Some(true);
-                }
+    while !frame.is_none() {
+        // A function of the module has the same globals; what eval() and exec run there has the name too, but is of no
+        // file.
+        if attribute(gil, &frame, globals)?.is(namespace) {
+            let code = attribute(gil, &frame, code)?;
+            if bytes(gil, &attribute(gil, &code, name)?)? == b"<module>"
+                && base_name(&bytes(gil, &attribute(gil, &code, co_filename)?)?) == file
+            {
+                return Some(true);
             }
-            frame = attribute(&frame, back)?;
         }
-        Some(false)
+        frame = attribute(gil, &frame, back)?;
     }
+    Some(false)
 }

@@ -5,15 +5,15 @@
 //! at: nobody waits for this thread any more then. No request goes on with a module that is not complete (I2).
 
 use super::locks::{self, TABLE};
-use super::object::none;
-#[cfg(feature = "python3")]
-use super::object::{Owned, arguments};
+use super::object::{Object, Owned, none};
 use super::state::State;
+use super::values::{boolean, file_name};
 use crate::pathlock::{Begin, Key};
-use crate::python::ffi;
+use crate::python::gil::Gil;
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
-use std::ptr::null_mut;
+#[cfg(feature = "python3")]
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// For how long a thread waits at its end for what another one is at.
@@ -30,7 +30,7 @@ enum Taken {
     /// A module of which Python 3 has a lock of its own: what waits for it, and the name to call that with. References
     /// that are owned, but not dropped with a thread that ends in the middle of a load, which need not have the GIL.
     #[cfg(feature = "python3")]
-    Import(*mut ffi::PyObject, *mut ffi::PyObject),
+    Import(ManuallyDrop<Owned>, ManuallyDrop<Owned>),
 }
 
 #[derive(Default)]
@@ -74,34 +74,23 @@ impl Load {
     }
 
     /// This thread is at that file already.
-    ///
-    /// # Safety
-    /// The GIL is held.
-    pub(super) unsafe fn is_inside(&self, state: &State, key: &Key) {
+    pub(super) fn is_inside(&self, state: &State, key: &Key) {
         self.is_inside.set(true);
-        // SAFETY: as the caller promises.
-        unsafe { note(state, Taken::Own(key.clone())) };
+        note(state, Taken::Own(key.clone()));
     }
 
     /// This thread goes on without the lock of that file, whose maker waits for it.
-    ///
-    /// # Safety
-    /// The GIL is held.
-    pub(super) unsafe fn goes_on_without(&self, state: &State, key: &Key) {
-        // SAFETY: as the caller promises.
-        unsafe { note(state, Taken::Other(key.clone())) };
+    pub(super) fn goes_on_without(&self, state: &State, key: &Key) {
+        note(state, Taken::Other(key.clone()));
     }
 
     /// The load of that file has ended, well or not. After the outermost one this thread waits for what it has been
     /// given half-made; false if an exception has come to it meanwhile. A load that has failed gives nobody anything.
-    ///
-    /// # Safety
-    /// The GIL is held, and this thread holds no lock of a file but those of loads around this one.
-    pub(super) unsafe fn end(self, state: &State, file: &CStr, is_well: bool) -> bool {
+    /// This thread holds no lock of a file but those of loads around this one.
+    pub(super) fn end(self, gil: &mut Gil, state: &State, file: &CStr, is_well: bool) -> bool {
         if is_well {
             if let Some(number) = kept_back_by_another(state, file) {
-                // SAFETY: as the caller promises.
-                unsafe { note(state, Taken::Incomplete(number)) };
+                note(state, Taken::Incomplete(number));
             }
         }
         if NUMBER.get() == 0 || self.is_inside.get() {
@@ -123,8 +112,7 @@ impl Load {
         let mut waits = is_well;
         let mut is_interrupted = false;
         for taken in taken {
-            // SAFETY: as the caller promises.
-            if unsafe { !wait_for(state, taken, waits) } {
+            if !wait_for(gil, state, taken, waits) {
                 (waits, is_interrupted) = (false, true);
             }
         }
@@ -139,15 +127,12 @@ impl Drop for Load {
     }
 }
 
-/// # Safety
-/// The GIL is held.
-unsafe fn note(state: &State, taken: Taken) {
+fn note(state: &State, taken: Taken) {
     static LAST: AtomicU64 = AtomicU64::new(0);
     if NUMBER.get() == 0 {
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         // Nobody has had a lock of that number.
-        // SAFETY: as the caller promises.
-        if let Begin::Acquired(_) = TABLE.try_begin(&key_of(state, number), unsafe { locks::me() }) {
+        if let Begin::Acquired(_) = TABLE.try_begin(&key_of(state, number), locks::me()) {
             NUMBER.set(number);
         }
     }
@@ -176,98 +161,59 @@ fn give_out(state: &State) {
             keep_back(state, &file, 0);
         }
     }
-    // SAFETY: the callers hold the GIL.
-    unsafe { locks::end(&key_of(state, NUMBER.replace(0))) };
+    locks::end(&key_of(state, NUMBER.replace(0)));
 }
 
-/// Waits if that is wanted; false if an exception is set, which has come to this thread meanwhile.
-///
-/// # Safety
-/// The GIL is held; the references are given up.
-unsafe fn wait_for(state: &State, taken: Taken, is_wanted: bool) -> bool {
-    // SAFETY: as the caller promises.
-    unsafe {
-        match taken {
-            #[cfg(feature = "python3")]
-            Taken::Import(wait, name) => {
-                let (Some(wait), Some(name)) = (Owned::from_new(wait), Owned::from_new(name)) else { return true };
-                let call =
-                    || ffi::PyObject_CallFunctionObjArgs(wait.as_ptr(), name.as_ptr(), null_mut::<ffi::PyObject>());
-                !is_wanted || Owned::from_new(call()).is_some()
-            }
-            Taken::Other(key) if is_wanted => {
-                pass(state, &key) && {
-                    let file = std::ffi::CString::new(&*key.file).ok();
-                    let number = file.and_then(|file| kept_back_by_another(state, &file));
-                    number.is_none_or(|number| pass(state, &key_of(state, number)))
-                }
-            }
-            Taken::Incomplete(number) if is_wanted => pass(state, &key_of(state, number)),
-            _ => true,
+/// Waits if that is wanted; false if an exception is set, which has come to this thread meanwhile. References are given
+/// up.
+fn wait_for(gil: &mut Gil, state: &State, taken: Taken, is_wanted: bool) -> bool {
+    match taken {
+        #[cfg(feature = "python3")]
+        Taken::Import(wait, name) => {
+            let (wait, name) = (ManuallyDrop::into_inner(wait), ManuallyDrop::into_inner(name));
+            !is_wanted || super::calls::call(gil, &wait, [name.object()]).is_some()
         }
+        Taken::Other(key) if is_wanted => {
+            pass(gil, state, &key) && {
+                let file = std::ffi::CString::new(&*key.file).ok();
+                let number = file.and_then(|file| kept_back_by_another(state, &file));
+                number.is_none_or(|number| pass(gil, state, &key_of(state, number)))
+            }
+        }
+        Taken::Incomplete(number) if is_wanted => pass(gil, state, &key_of(state, number)),
+        _ => true,
     }
 }
 
 /// Waits until nobody holds that lock, or for a time: the thread that holds it may need what the request of this one
 /// holds. Not where it would close a cycle: whoever waits so has run all its code.
-///
-/// # Safety
-/// The GIL is held.
-unsafe fn pass(state: &State, key: &Key) -> bool {
-    // SAFETY: as the caller promises.
-    unsafe { locks::wait_for_end(state, key, SECONDS) }
+fn pass(gil: &mut Gil, state: &State, key: &Key) -> bool {
+    locks::wait_for_end(gil, state, key, SECONDS)
 }
 
 /// `half_made(wait, name)`: an import statement of this thread has been given the module of that name half-made, and
 /// `wait(name)` waits until it is done. Nothing if no load is under way in this thread.
-///
-/// # Safety
-/// Called by CPython, as METH_FASTCALL.
 #[cfg(feature = "python3")]
-pub(super) unsafe extern "C" fn half_made(
-    core: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        if let (Some(state), [wait, name], true) = (super::module::of(core), arguments(args, nargs), DEPTH.get() > 0) {
-            if let (Some(wait), Some(name)) = (Owned::from_borrowed(*wait), Owned::from_borrowed(*name)) {
-                note(state, Taken::Import(wait.into_ptr(), name.into_ptr()));
-            }
-        }
-        none()
+pub(super) fn half_made(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
+    if let ([wait, name], true) = (given, DEPTH.get() > 0) {
+        let [wait, name] = [wait, name].map(|object| ManuallyDrop::new(object.clone_ref(gil)));
+        note(state, Taken::Import(wait, name));
     }
+    Some(none(gil))
 }
 
 /// `is_inside(file)`: this thread has been given the module of the file (bytes) half-made, since it runs its code.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
 #[cfg(not(feature = "python3"))]
-pub(super) unsafe extern "C" fn is_inside(core: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some(file)) = (super::module::of(core), super::object::file_name(file)) else {
-            return null_mut();
-        };
-        if DEPTH.get() > 0 {
-            note(state, Taken::Own(Key::new(state.interpreter, file.to_bytes())));
-        }
-        none()
+pub(super) fn is_inside(gil: &mut Gil, state: &State, file: Object<'_>) -> Option<Owned> {
+    let file = file_name(gil, file)?;
+    if DEPTH.get() > 0 {
+        note(state, Taken::Own(Key::new(state.interpreter, file.to_bytes())));
     }
+    Some(none(gil))
 }
 
 /// `is_complete(file)`: whether the module that the file (bytes) gave is kept back from no other thread.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn is_complete(core: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some(file)) = (super::module::of(core), super::object::file_name(file)) else {
-            return null_mut();
-        };
-        ffi::PyBool_FromLong(kept_back_by_another(state, &file).is_none().into())
-    }
+pub(super) fn is_complete(gil: &mut Gil, state: &State, file: Object<'_>) -> Option<Owned> {
+    let file = file_name(gil, file)?;
+    boolean(gil, kept_back_by_another(state, &file).is_none())
 }

@@ -1,8 +1,12 @@
 //! The functions of Python's own that bring a module for a name: what they were, and calls of them.
 
-use super::object::{Owned, arguments, tuple_items};
+use super::object::{Object, Owned};
+use super::{calls, dict, sequence};
+#[cfg(not(feature = "python3"))]
 use crate::python::ffi;
+use crate::python::gil::Gil;
 use std::ffi::CStr;
+#[cfg(not(feature = "python3"))]
 use std::ptr::null_mut;
 
 /// What the shim has given, once there is a handler's directory.
@@ -27,60 +31,73 @@ impl Imports {
     }
 }
 
-/// The arguments of a call, borrowed for its time.
-pub(super) struct Call {
-    pub(super) args: *mut ffi::PyObject,
-    pub(super) keywords: *mut ffi::PyObject,
+/// The arguments of a call: a tuple, and a dict of those that are given by name.
+pub(super) struct Call<'a> {
+    args: Object<'a>,
+    keywords: Option<Object<'a>>,
 }
 
-impl Call {
-    /// The argument at that position or of that name; NULL if it is not given.
-    ///
+impl<'a> Call<'a> {
     /// # Safety
-    /// The GIL is held.
-    pub(super) unsafe fn argument(&self, at: usize, name: &CStr) -> *mut ffi::PyObject {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let given = arguments(tuple_items(self.args), ffi::PyTuple_Size(self.args));
-            match given.get(at) {
-                Some(&argument) => argument,
-                None if self.keywords.is_null() => null_mut(),
-                None => ffi::PyDict_GetItemString(self.keywords, name.as_ptr()),
+    /// `args` is a tuple, and `keywords` a dict.
+    pub(super) unsafe fn new(args: Object<'a>, keywords: Option<Object<'a>>) -> Self {
+        Self { args, keywords }
+    }
+
+    /// The arguments that are given by position.
+    pub(super) fn items(&self) -> &'a [Object<'a>] {
+        sequence::items(self.args)
+    }
+
+    /// Those that are given by name, each with its name.
+    #[cfg(not(feature = "python3"))]
+    pub(super) fn named(&self) -> impl Iterator<Item = (Object<'a>, Object<'a>)> {
+        let (keywords, mut position) = (self.keywords, 0);
+        std::iter::from_fn(move || {
+            let (mut name, mut value) = (null_mut(), null_mut());
+            // SAFETY: a live dict and three valid outputs. It keeps what it has during the call: CPython makes one
+            // for each call, or, for `**d` alone, hands on that of a caller, who waits for the answer.
+            unsafe {
+                ffi::PyDict_Next(keywords?.as_ptr(), &raw mut position, &raw mut name, &raw mut value);
+                Some((Object::new(name)?, Object::new(value)?))
             }
+        })
+    }
+
+    /// The argument at that position or of that name.
+    pub(super) fn argument(&self, gil: &Gil, at: usize, name: &CStr) -> Option<Owned> {
+        match self.items().get(at) {
+            Some(argument) => Some(argument.clone_ref(gil)),
+            None => dict::get_named(gil, self.keywords?, name),
         }
     }
 
     /// Calls the function with what has been given, but for the argument at that position and of that name.
-    ///
-    /// # Safety
-    /// The GIL is held.
-    pub(super) unsafe fn hand_on(
+    pub(super) fn hand_on(
         &self,
+        gil: &Gil,
         function: &Owned,
         at: usize,
         name: &CStr,
         other: Option<&Owned>,
-    ) -> *mut ffi::PyObject {
-        // SAFETY: as the caller promises; what is new is ours until it is given.
-        unsafe {
-            let Some(other) = other else { return ffi::PyObject_Call(function.as_ptr(), self.args, self.keywords) };
-            let given = arguments(tuple_items(self.args), ffi::PyTuple_Size(self.args));
-            if at >= given.len() {
-                let Some(changed) = Owned::from_new(ffi::PyDict_Copy(self.keywords)) else { return null_mut() };
-                if ffi::PyDict_SetItemString(changed.as_ptr(), name.as_ptr(), other.as_ptr()) < 0 {
-                    return null_mut();
+    ) -> Option<Owned> {
+        let (mut args, mut keywords) = (self.args, self.keywords);
+        let changed;
+        if let Some(other) = other {
+            let mut given = self.items().to_vec();
+            if let Some(argument) = given.get_mut(at) {
+                *argument = other.object();
+                changed = sequence::tuple(gil, &given)?;
+                args = changed.object();
+            } else {
+                changed = dict::copy(gil, self.keywords?)?;
+                if !dict::set_named(gil, &changed, name, other) {
+                    return None;
                 }
-                return ffi::PyObject_Call(function.as_ptr(), self.args, changed.as_ptr());
+                keywords = Some(changed.object());
             }
-            let Some(changed) = Owned::from_new(ffi::PyTuple_New(given.len() as ffi::Py_ssize_t)) else {
-                return null_mut();
-            };
-            for (place, &object) in given.iter().enumerate() {
-                let object = if place == at { other.as_ptr() } else { object };
-                ffi::Py_INCREF(object);
-                ffi::PyTuple_SetItem(changed.as_ptr(), place as ffi::Py_ssize_t, object);
-            }
-            ffi::PyObject_Call(function.as_ptr(), changed.as_ptr(), self.keywords)
         }
+        // SAFETY: the tuple and the dict of this call, as whoever made it has promised, or a new one in its place.
+        unsafe { calls::call_with(gil, function, args, keywords) }
     }
 }

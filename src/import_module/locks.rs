@@ -1,12 +1,13 @@
 //! The process's one lock table, and the functions through which the shim takes and gives up locks.
 
-use super::epoch;
-use super::files::without_gil;
-use super::module;
-use super::object::{Owned, bytes, number, raise};
+use super::exceptions::{self, Exception, raise};
+use super::object::{Object, Owned};
 use super::state::State;
+use super::values::{as_long, boolean, bytes, number};
+use super::{calls, epoch, sequence};
 use crate::pathlock::{Begin, Checked, Frozen, Key, Table, ThreadId, Ticket, Waited};
 use crate::python::ffi;
+use crate::python::gil::{Gil, without_gil};
 use crate::server::log::{self, caught};
 use crate::server::messages::Message;
 use std::cell::Cell;
@@ -61,12 +62,9 @@ fn is_question(key: &Key) -> bool {
 const LOCKS: &str = "the lock table";
 
 /// Does one step of pure decision; a panic in it becomes a Python exception, too.
-fn step<T>(step: impl FnOnce() -> T) -> Option<T> {
-    caught(LOCKS, step).or_else(|| {
-        // SAFETY: the callers of this room hold the GIL.
-        unsafe { raise(ffi::PyExc_SystemError, "modpython-core: a bug in the lock table; see the error log") };
-        None
-    })
+fn step<T>(gil: &Gil, step: impl FnOnce() -> T) -> Option<T> {
+    let bug = "modpython-core: a bug in the lock table; see the error log";
+    caught(LOCKS, step).or_else(|| raise(gil, Exception::System, bug))
 }
 
 /// Does a step of giving back, which may come while an exception is pending.
@@ -75,134 +73,94 @@ fn quietly(step: impl FnOnce()) {
 }
 
 /// This thread, as Python's `threading.get_ident()` has it.
-///
-/// # Safety
-/// Python is initialised.
-pub(super) unsafe fn me() -> ThreadId {
-    // SAFETY: as the caller promises.
+pub(super) fn me() -> ThreadId {
+    // SAFETY: it says what the system calls this thread, and needs neither the GIL nor a state.
     unsafe { ffi::PyThread_get_thread_ident() }
 }
 
-/// An int, as a new reference or NULL with an exception.
-///
-/// # Safety
-/// The GIL is held.
-unsafe fn int(value: usize) -> *mut ffi::PyObject {
-    // SAFETY: as the caller promises.
-    unsafe { number(value) }.map_or(std::ptr::null_mut(), Owned::into_ptr)
-}
-
 /// Takes the lock of `key`, waiting for it if need be, without the GIL.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn take(state: &State, key: &Key) -> Turn {
-    // SAFETY: as the caller promises.
-    let me = unsafe { me() };
-    match step(|| TABLE.try_begin(key, me)) {
+pub(super) fn take(gil: &mut Gil, state: &State, key: &Key) -> Turn {
+    match step(gil, || TABLE.try_begin(key, me())) {
         None => Turn::Interrupted,
         Some(Begin::Acquired(depth)) => Turn::Mine(depth),
         Some(Begin::Cycle(_)) => Turn::Cycle,
-        // SAFETY: as the caller promises.
-        Some(Begin::MustWait(ticket)) => unsafe { wait(state, key, ticket) },
+        Some(Begin::MustWait(ticket)) => wait(gil, state, key, ticket),
     }
 }
 
 /// Gives the lock up once. If that was the last time, everyone who waited for it is told how the attempt went.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn finish(key: &Key, failure: Option<Owned>) {
+pub(super) fn finish(key: &Key, failure: Option<Owned>) {
     let outcome = Outcome(Arc::new(Told(failure)));
-    // SAFETY: as the caller promises.
-    let me = unsafe { me() };
     // In the child of a fork the lock may have gone with the thread that held it; there is nobody to tell of that.
-    quietly(|| drop(TABLE.finish(key, me, &outcome)));
+    quietly(|| drop(TABLE.finish(key, me(), &outcome)));
 }
 
 /// Gives the lock up once; the longest-waiting thread gets it.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn end(key: &Key) {
-    // SAFETY: as the caller promises.
-    let me = unsafe { me() };
-    quietly(|| drop(TABLE.end(key, me)));
+pub(super) fn end(key: &Key) {
+    quietly(|| drop(TABLE.end(key, me())));
 }
 
-/// # Safety
-/// The GIL is held.
-unsafe fn wait(state: &State, key: &Key, mut ticket: Ticket<'static, Outcome>) -> Turn {
+fn wait(gil: &mut Gil, state: &State, key: &Key, mut ticket: Ticket<'static, Outcome>) -> Turn {
     let mut import_lock = ImportLock::held_still();
     let mut rounds = 0;
     loop {
-        // SAFETY: the GIL is held here in each round, and `without_gil` gets code that calls no Python.
-        unsafe {
-            // An exception that is thrown at a waiting thread comes out of one of these, and is its own to see: the
-            // ticket is dropped, which leaves the queue.
-            let edges = (ffi::PyErr_CheckSignals() == 0).then(|| import_lock_edges(state)).flatten();
-            let Some(edges) = edges else { return import_lock.retaken(Turn::Interrupted) };
-            ticket = match step(|| ticket.check(&edges)) {
-                None => return import_lock.retaken(Turn::Interrupted),
-                Some(Checked::Cycle(_)) => return import_lock.retaken(Turn::Cycle),
-                Some(Checked::Clear(ticket)) => ticket,
-            };
-            match without_gil(|| ticket.wait(LOOK_AGAIN)) {
-                Waited::Acquired => return import_lock.retaken(Turn::Mine(1)),
-                Waited::Told(outcome) => {
-                    let failure = outcome.0.0.as_ref().and_then(|failure| Owned::from_borrowed(failure.as_ptr()));
-                    return import_lock.retaken(Turn::Told(failure));
-                }
-                Waited::StillWaiting(again) => {
-                    import_lock.give_up();
-                    ticket = again;
-                }
+        // An exception that is thrown at a waiting thread comes out of one of these, and is its own to see: the ticket
+        // is dropped, which leaves the queue.
+        let edges = exceptions::check_signals(gil).then(|| import_lock_edges(gil, state)).flatten();
+        let Some(edges) = edges else { return import_lock.retaken(gil, Turn::Interrupted) };
+        ticket = match step(gil, || ticket.check(&edges)) {
+            None => return import_lock.retaken(gil, Turn::Interrupted),
+            Some(Checked::Cycle(_)) => return import_lock.retaken(gil, Turn::Cycle),
+            Some(Checked::Clear(ticket)) => ticket,
+        };
+        match without_gil(gil, || ticket.wait(LOOK_AGAIN)) {
+            Waited::Acquired => return import_lock.retaken(gil, Turn::Mine(1)),
+            Waited::Told(outcome) => {
+                let failure = outcome.0.0.as_ref().map(|failure| failure.clone_ref(gil));
+                return import_lock.retaken(gil, Turn::Told(failure));
             }
-            rounds += 1;
-            if rounds == LONG {
-                say_that_it_takes_long(key);
+            Waited::StillWaiting(again) => {
+                import_lock.give_up(gil);
+                ticket = again;
             }
+        }
+        rounds += 1;
+        if rounds == LONG {
+            say_that_it_takes_long(key);
         }
     }
 }
 
 /// Waits until nobody holds that lock, for at most so many seconds; not where that would close a cycle. False with an
 /// exception set: it came to this thread while it waited.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn wait_for_end(state: &State, key: &Key, seconds: i64) -> bool {
-    // SAFETY: as the caller promises; `without_gil` gets code that calls no Python.
-    unsafe {
-        let me = me();
-        let mut ticket = match TABLE.try_begin(key, me) {
-            Begin::Acquired(_) => {
-                end(key);
-                return true;
-            }
-            Begin::Cycle(_) => return true,
-            Begin::MustWait(ticket) => ticket,
-        };
-        let mut import_lock = ImportLock::held_still();
-        for _ in 0..seconds * ROUNDS {
-            let edges = (ffi::PyErr_CheckSignals() == 0).then(|| import_lock_edges(state)).flatten();
-            let Some(edges) = edges else { return import_lock.retaken(false) };
-            ticket = match ticket.check(&edges) {
-                Checked::Cycle(_) => return import_lock.retaken(true),
-                Checked::Clear(ticket) => ticket,
-            };
-            ticket = match without_gil(|| ticket.wait(Duration::from_millis(1000 / ROUNDS as u64))) {
-                Waited::Acquired => {
-                    end(key);
-                    return import_lock.retaken(true);
-                }
-                Waited::Told(_) => return import_lock.retaken(true),
-                Waited::StillWaiting(ticket) => ticket,
-            };
-            import_lock.give_up();
+pub(super) fn wait_for_end(gil: &mut Gil, state: &State, key: &Key, seconds: i64) -> bool {
+    let mut ticket = match TABLE.try_begin(key, me()) {
+        Begin::Acquired(_) => {
+            end(key);
+            return true;
         }
-        import_lock.retaken(true)
+        Begin::Cycle(_) => return true,
+        Begin::MustWait(ticket) => ticket,
+    };
+    let mut import_lock = ImportLock::held_still();
+    for _ in 0..seconds * ROUNDS {
+        let edges = exceptions::check_signals(gil).then(|| import_lock_edges(gil, state)).flatten();
+        let Some(edges) = edges else { return import_lock.retaken(gil, false) };
+        ticket = match ticket.check(&edges) {
+            Checked::Cycle(_) => return import_lock.retaken(gil, true),
+            Checked::Clear(ticket) => ticket,
+        };
+        ticket = match without_gil(gil, || ticket.wait(Duration::from_millis(1000 / ROUNDS as u64))) {
+            Waited::Acquired => {
+                end(key);
+                return import_lock.retaken(gil, true);
+            }
+            Waited::Told(_) => return import_lock.retaken(gil, true),
+            Waited::StillWaiting(ticket) => ticket,
+        };
+        import_lock.give_up(gil);
     }
+    import_lock.retaken(gil, true)
 }
 
 fn say_that_it_takes_long(key: &Key) {
@@ -222,34 +180,29 @@ fn say_that_it_takes_long(key: &Key) {
 /// threads can then import the module whose import is under way here, and get it half-made, as in a cycle of imports.
 ///
 /// In Python 3 there is a lock per module, and cycles through those are seen (`blocked`).
-pub(super) struct ImportLock {
+struct ImportLock {
     #[cfg(not(feature = "python3"))]
     given_up: usize,
 }
 
 impl ImportLock {
-    pub(super) fn held_still() -> Self {
+    fn held_still() -> Self {
         Self {
             #[cfg(not(feature = "python3"))]
             given_up: 0,
         }
     }
 
-    /// # Safety
-    /// The GIL is held.
-    pub(super) unsafe fn give_up(&mut self) {
+    fn give_up(&mut self, _: &Gil) {
         #[cfg(not(feature = "python3"))]
-        // SAFETY: says 1 as long as the lock is this thread's.
+        // SAFETY: the GIL is held; it says 1 as long as the lock is this thread's.
         while unsafe { ffi::_PyImport_ReleaseLock() } == 1 {
             self.given_up += 1;
         }
     }
 
     /// Takes back what was given up, waiting without the GIL, and hands `answer` on.
-    ///
-    /// # Safety
-    /// The GIL is held.
-    pub(super) unsafe fn retaken<T>(self, answer: T) -> T {
+    fn retaken<T>(self, _: &Gil, answer: T) -> T {
         #[cfg(not(feature = "python3"))]
         for _ in 0..self.given_up {
             // SAFETY: the GIL is held, and no lock of ours.
@@ -260,65 +213,40 @@ impl ImportLock {
 }
 
 /// Who waits for whom in Python's own import locks, as the shim sees it. None with an exception set on failure.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn import_lock_edges(state: &State) -> Option<Vec<(ThreadId, ThreadId)>> {
-    // SAFETY: live objects; the items are borrowed from a list that is ours alone.
-    unsafe {
-        let function = state.shim.borrow().as_ref().and_then(|shim| Owned::from_borrowed(shim.blocked.as_ptr()));
-        let Some(function) = function else { return Some(Vec::new()) };
-        let pairs = Owned::from_new(ffi::PyObject_CallNoArgs(function.as_ptr()))?;
-        let mut edges = Vec::new();
-        for at in 0..ffi::PyList_Size(pairs.as_ptr()) {
-            let pair = ffi::PyList_GetItem(pairs.as_ptr(), at);
-            let thread = |at| {
-                let number = Owned::from_new(ffi::PySequence_GetItem(pair, at))?;
-                Some(ffi::PyLong_AsLong(number.as_ptr()) as ThreadId)
-            };
-            edges.push((thread(0)?, thread(1)?));
-        }
-        ffi::PyErr_Occurred().is_null().then_some(edges)
+fn import_lock_edges(gil: &Gil, state: &State) -> Option<Vec<(ThreadId, ThreadId)>> {
+    let function = state.shim.borrow().as_ref().map(|shim| shim.blocked.clone_ref(gil));
+    let Some(function) = function else { return Some(Vec::new()) };
+    let pairs = calls::call(gil, &function, [])?;
+    let mut edges = Vec::new();
+    for at in 0..sequence::list_size(gil, &pairs) {
+        let pair = sequence::list_item(gil, &pairs, at)?;
+        let thread = |at| Some(as_long(gil, &calls::item_at(gil, &pair, at)?) as ThreadId);
+        edges.push((thread(0)?, thread(1)?));
     }
+    (!exceptions::is_pending(gil)).then_some(edges)
 }
 
 /// `locks()`: how many locks are held in this process now.
-///
-/// # Safety
-/// Called by CPython, as METH_NOARGS.
-pub(super) unsafe extern "C" fn locks(_: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the GIL is held.
-    unsafe { step(|| TABLE.len()).map_or(std::ptr::null_mut(), |held| int(held)) }
+pub(super) fn locks(gil: &mut Gil, _: &State) -> Option<Owned> {
+    let held = step(gil, || TABLE.len())?;
+    number(gil, held)
 }
 
 /// `waiting(file)`: how many threads wait now for the load of a file (bytes), at its lock or with a question for it.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn waiting(module: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some(file)) = (module::of(module), bytes(file)) else { return std::ptr::null_mut() };
-        let key = Key::new(state.interpreter, &file);
-        step(|| TABLE.waiting_for(&key, is_question))
-            .and_then(|threads| number(threads))
-            .map_or(std::ptr::null_mut(), Owned::into_ptr)
-    }
+pub(super) fn waiting(gil: &mut Gil, state: &State, file: Object<'_>) -> Option<Owned> {
+    let key = Key::new(state.interpreter, &bytes(gil, file)?);
+    let threads = step(gil, || TABLE.waiting_for(&key, is_question))?;
+    number(gil, threads)
 }
 
 /// `waits(thread)`: whether the thread (an int) waits for a lock of the table now.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn waits(_: *mut ffi::PyObject, thread: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives a live object and holds the GIL.
-    unsafe {
-        let thread = ffi::PyLong_AsLong(thread) as ThreadId;
-        if !ffi::PyErr_Occurred().is_null() {
-            return std::ptr::null_mut();
-        }
-        step(|| TABLE.is_waiting(thread)).map_or(std::ptr::null_mut(), |waits| ffi::PyBool_FromLong(waits.into()))
+pub(super) fn waits(gil: &mut Gil, _: &State, thread: Object<'_>) -> Option<Owned> {
+    let thread = as_long(gil, thread) as ThreadId;
+    if exceptions::is_pending(gil) {
+        return None;
     }
+    let waits = step(gil, || TABLE.is_waiting(thread))?;
+    boolean(gil, waits)
 }
 
 thread_local! {
@@ -339,8 +267,7 @@ extern "C" fn after_fork_in_child() {
     #[cfg(not(feature = "python3"))]
     super::frames::after_fork_in_child();
     if let Some(mut frozen) = FROZEN.take() {
-        // SAFETY: Python is initialised: the handlers are registered by code that Python calls.
-        frozen.after_fork_in_child(unsafe { me() });
+        frozen.after_fork_in_child(me());
     }
 }
 

@@ -23,18 +23,24 @@
 //! | `writing` | what every change of the importer's table needs |
 //! | `module2`, `module3` | the definition, for Python 2 and 3 |
 //! | `pattern` | sections whose directory is a pattern |
-//! | `object`, `errors`, `text` | references and arguments; pending exceptions; Python's text |
+//! | `object` | references to objects, owned and borrowed |
+//! | `calls`, `dict`, `sequence`, `text`, `values` | calls of CPython, as safe functions of the GIL and live objects |
+//! | `exceptions`, `errors` | exceptions that are raised or asked for; the pending one, taken off and put back |
 //!
 //! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks`, the system calls on remote
-//! files in `files` and the reading of files in `content`, which give the GIL up.
+//! files in `files` and the reading of files in `content`, which give the GIL up. A function that needs the GIL takes a
+//! [`Gil`], which each entry from C makes once; what is `unsafe` promises something else.
 
 #[cfg(feature = "python3")]
 mod bare_names;
 mod caller;
+mod calls;
 mod compiled;
 mod content;
+mod dict;
 mod epoch;
 mod errors;
+mod exceptions;
 mod files;
 mod first;
 #[cfg(not(feature = "python3"))]
@@ -61,6 +67,7 @@ mod pattern;
 mod pickles;
 mod question;
 mod run;
+mod sequence;
 mod siblings;
 mod stack;
 mod state;
@@ -69,13 +76,16 @@ mod table;
 mod text;
 #[cfg(feature = "python3")]
 mod traceback;
+mod values;
 mod writing;
 
 use crate::python::ffi;
-use crate::server::messages::Message;
+use crate::python::gil::{Gil, with_gil};
+use crate::server::{log, messages::Message};
 pub use compiled::prepare;
 use errors::take_error;
-use object::Owned;
+use object::{Object, Owned, none};
+use state::State;
 use text::interned;
 
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
@@ -137,148 +147,104 @@ const EMBEDDED: &std::ffi::CStr = match std::ffi::CStr::from_bytes_with_nul(
 /// # Safety
 /// The GIL is held, `apache` is a module object alive in the current interpreter, and no exception is pending.
 pub unsafe fn install(apache: *mut ffi::PyObject) -> Result<(), String> {
-    locks::watch_forks();
+    let none = || Err("there is no module mod_python.apache".to_owned());
     // SAFETY: as the caller promises.
-    let done = unsafe { try_install(apache) };
-    done.ok_or_else(|| {
-        // SAFETY: the GIL is held. A step that failed has left an exception, which is what is told; what it leaves in
-        // sys.modules is taken out again, and that it may not be there is no error.
-        unsafe {
-            let reason = take_error();
-            for name in SHIM.iter().map(|(name, _)| *name).chain(["_modpython_core"]) {
-                if let Ok(name) = std::ffi::CString::new(name) {
-                    ffi::PyDict_DelItemString(ffi::PyImport_GetModuleDict(), name.as_ptr());
-                    ffi::PyErr_Clear();
-                }
+    unsafe { with_gil(|gil| Object::new(apache).map_or_else(none, |apache| install_in(gil, apache))) }
+}
+
+/// As [`install`].
+fn install_in(gil: &Gil, apache: Object<'_>) -> Result<(), String> {
+    locks::watch_forks();
+    try_install(gil, apache).ok_or_else(|| {
+        // A step that failed has left an exception, which is what is told; what it leaves in sys.modules is taken out
+        // again, and that it may not be there is no error.
+        let reason = take_error(gil);
+        for name in SHIM.iter().map(|(name, _)| *name).chain(["_modpython_core"]) {
+            if let Ok(name) = std::ffi::CString::new(name) {
+                dict::delete_named(gil, dict::modules(gil), &name);
+                exceptions::clear(gil);
             }
-            format!("import_module stays mod_python's own, because ours could not be put in its place: {reason}")
         }
+        format!("import_module stays mod_python's own, because ours could not be put in its place: {reason}")
     })
 }
 
-/// # Safety
-/// As [`install`]. None leaves an exception set.
-unsafe fn try_install(apache: *mut ffi::PyObject) -> Option<()> {
-    // SAFETY: the GIL is held, and every object is alive: owned here, or the caller's.
-    unsafe {
-        let (core, shim) = (core()?, shim()?);
-        let put = Owned::from_new(ffi::PyObject_CallMethod(
-            shim.as_ptr(),
-            c"install".as_ptr(),
-            c"OO".as_ptr(),
-            apache,
-            core.as_ptr(),
-        ));
-        put.map(drop)
-    }
+/// None leaves an exception set.
+fn try_install(gil: &Gil, apache: Object<'_>) -> Option<()> {
+    let (core, shim) = (core(gil)?, shim(gil)?);
+    calls::call_method_named(gil, &shim, c"install", [apache, core.object()]).map(drop)
 }
 
-/// The last module of the shim, whose modules are run if they are not there.
-///
-/// # Safety
-/// The GIL is held. None leaves an exception set.
-unsafe fn shim() -> Option<Owned> {
-    // SAFETY: the GIL is held, and every object is alive, owned here.
-    unsafe {
-        let sources = Owned::from_new(ffi::PyList_New(0))?;
-        for (index, (name, source)) in SHIM.into_iter().enumerate() {
-            let [name, source] = [name, source].map(|text| text::new(text));
-            let code = compiled::code(index)?;
-            let item = Owned::from_new(ffi::PyTuple_Pack(3, name?.as_ptr(), source?.as_ptr(), code.as_ptr()))?;
-            if ffi::PyList_Append(sources.as_ptr(), item.as_ptr()) < 0 {
-                return None;
-            }
-        }
-        let globals = Owned::from_new(ffi::PyDict_New())?;
-        let code = ffi::Py_CompileString(EMBEDDED.as_ptr(), c"modpython_core/embedded.py".as_ptr(), ffi::Py_file_input);
-        let code = Owned::from_new(code)?;
-        let builtins = ffi::PyEval_GetBuiltins();
-        if ffi::PyDict_SetItemString(globals.as_ptr(), c"__builtins__".as_ptr(), builtins) < 0 {
+/// The last module of the shim, whose modules are run if they are not there. None leaves an exception set.
+fn shim(gil: &Gil) -> Option<Owned> {
+    let sources = sequence::list(gil)?;
+    for (index, (name, source)) in SHIM.into_iter().enumerate() {
+        let [name, source] = [name, source].map(|text| text::new(gil, text));
+        let code = compiled::code(gil, index)?;
+        let item = sequence::tuple(gil, &[name?.object(), source?.object(), code.object()])?;
+        if !sequence::append(gil, &sources, &item) {
             return None;
         }
-        Owned::from_new(ffi::PyEval_EvalCode(code.as_ptr(), globals.as_ptr(), globals.as_ptr()))?;
-        let run = Owned::from_borrowed(ffi::PyDict_GetItemString(globals.as_ptr(), c"run".as_ptr()))?;
-        let none = std::ptr::null_mut::<ffi::PyObject>();
-        Owned::from_new(ffi::PyObject_CallFunctionObjArgs(run.as_ptr(), sources.as_ptr(), none))
     }
+    let globals = dict::new(gil)?;
+    let code = compiled::compile(gil, EMBEDDED, c"modpython_core/embedded.py")?;
+    if !dict::set_named(gil, &globals, c"__builtins__", &dict::builtins(gil)?) {
+        return None;
+    }
+    // SAFETY: code that has just been compiled, and a dict of ours.
+    drop(unsafe { calls::run_code(gil, code.object(), globals.object()) }?);
+    let run = dict::get_named(gil, &globals, c"run")?;
+    calls::call(gil, &run, [sources.object()])
 }
 
 /// Has the importer of mod_python 3.3 load a file once, if it serves the current interpreter: `init` of
-/// mod_python.apache, which brings it, must have returned. A failure is logged.
-///
-/// # Safety
-/// The GIL is held and no exception is pending.
-pub unsafe fn guard_importer() {
-    // SAFETY: as the caller promises; a failure has left an exception.
-    unsafe {
-        let modules = ffi::PyImport_GetModuleDict();
-        if ffi::PyDict_GetItemString(modules, c"mod_python.importer".as_ptr()).is_null() {
-            return;
-        }
-        let guarded = core().and_then(|core| {
-            let shim = shim()?;
-            let (method, format) = (c"guard_importer".as_ptr(), c"O".as_ptr());
-            Owned::from_new(ffi::PyObject_CallMethod(shim.as_ptr(), method, format, core.as_ptr()))
-        });
-        if guarded.is_none() {
-            let text = format!("mod_python's importer is left as it is, with its races: {}", take_error());
-            crate::server::log::line(Message::ImporterUnguarded, &text);
-        }
+/// mod_python.apache, which brings it, must have returned. A failure is logged. No exception is pending before.
+pub fn guard_importer(gil: &Gil) {
+    if !dict::has_named(gil, dict::modules(gil), c"mod_python.importer") {
+        return;
+    }
+    let guarded = core(gil).and_then(|core| {
+        let shim = shim(gil)?;
+        calls::call_method_named(gil, &shim, c"guard_importer", [core.object()])
+    });
+    if guarded.is_none() {
+        let text = format!("mod_python's importer is left as it is, with its races: {}", take_error(gil));
+        log::line(Message::ImporterUnguarded, &text);
     }
 }
 
-/// The extension module of the current interpreter, made and entered in `sys.modules` if it is not there.
-///
-/// # Safety
-/// The GIL is held. None with an exception set on failure.
-unsafe fn core() -> Option<Owned> {
-    // SAFETY: the GIL is held, and every object is alive: owned here, or borrowed from sys.modules.
-    unsafe {
-        let name = interned(module::NAME)?;
-        let modules = ffi::PyImport_GetModuleDict();
-        let core = match Owned::from_borrowed(ffi::PyDict_GetItemWithError(modules, name.as_ptr())) {
-            Some(core) => core,
-            None => module::create()?,
-        };
-        (ffi::PyDict_SetItem(modules, name.as_ptr(), core.as_ptr()) == 0).then_some(core)
-    }
+/// The extension module of the current interpreter, made and entered in `sys.modules` if it is not there. None with an
+/// exception set on failure.
+fn core(gil: &Gil) -> Option<Owned> {
+    let name = interned(gil, module::NAME)?;
+    let core = match dict::get(gil, dict::modules(gil), &name) {
+        Some(core) => core,
+        None => module::create(gil)?,
+    };
+    dict::set(gil, dict::modules(gil), &name, &core).then_some(core)
 }
 
-/// Puts `_modpython_core` into `sys.modules` of the current interpreter, so that a patched apache.py finds it there.
-///
-/// # Safety
-/// The GIL is held and no exception is pending.
-pub unsafe fn offer() {
+/// Puts `_modpython_core` into `sys.modules` of the current interpreter, so that a patched apache.py finds it there. No
+/// exception is pending before.
+pub fn offer(gil: &Gil) {
     locks::watch_forks();
-    // SAFETY: as the caller promises; a failure has left an exception.
-    unsafe {
-        if core().is_none() {
-            crate::server::log::line(
-                Message::ShimFailed,
-                &format!("import_module stays mod_python's own: {}", take_error()),
-            );
-        }
+    if core(gil).is_none() {
+        log::line(Message::ShimFailed, &format!("import_module stays mod_python's own: {}", take_error(gil)));
     }
 }
 
 /// `install(name)`, which a patched apache.py calls at its end with its own name: as [`install`]; a failure is logged.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-unsafe extern "C" fn install_named(_: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives a live object, holds the GIL and has no exception pending; the module is owned meanwhile.
-    unsafe {
-        let apache = Owned::from_borrowed(ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name));
-        ffi::PyErr_Clear();
-        let done = match apache {
-            Some(apache) => install(apache.as_ptr()),
-            None => Err("import_module stays mod_python's own: install() wants the name of a module".to_owned()),
-        };
-        if let Err(reason) = done {
-            crate::server::log::line(Message::ShimFailed, &reason);
-        }
-        object::none()
+fn install_named(gil: &mut Gil, _: &State, name: Object<'_>) -> Option<Owned> {
+    let apache = dict::get(gil, dict::modules(gil), name);
+    exceptions::clear(gil);
+    let done = match apache {
+        Some(apache) => install_in(gil, apache.object()),
+        None => Err("import_module stays mod_python's own: install() wants the name of a module".to_owned()),
+    };
+    if let Err(reason) = done {
+        log::line(Message::ShimFailed, &reason);
     }
+    Some(none(gil))
 }
 
 /// Whether our `import_module` is the one in `apache`.
@@ -286,12 +252,14 @@ unsafe extern "C" fn install_named(_: *mut ffi::PyObject, name: *mut ffi::PyObje
 /// # Safety
 /// The GIL is held, `apache` is a module object, and no exception is pending.
 pub unsafe fn is_installed(apache: *mut ffi::PyObject) -> bool {
-    // SAFETY: as the caller promises; what is looked up is owned, or NULL with an exception, which is cleared.
-    unsafe {
-        let ours = core()
-            .and_then(|core| Owned::from_new(ffi::PyObject_GetAttrString(core.as_ptr(), c"import_module".as_ptr())));
-        let theirs = Owned::from_new(ffi::PyObject_GetAttrString(apache, c"import_module".as_ptr()));
-        ffi::PyErr_Clear();
-        matches!((ours, theirs), (Some(ours), Some(theirs)) if ours.as_ptr() == theirs.as_ptr())
-    }
+    // SAFETY: as the caller promises.
+    unsafe { with_gil(|gil| Object::new(apache).is_some_and(|apache| has_ours(gil, apache))) }
+}
+
+/// As [`is_installed`].
+fn has_ours(gil: &Gil, apache: Object<'_>) -> bool {
+    let ours = core(gil).and_then(|core| calls::attribute_named(gil, &core, c"import_module"));
+    let theirs = calls::attribute_named(gil, apache, c"import_module");
+    exceptions::clear(gil);
+    matches!((ours, theirs), (Some(ours), Some(theirs)) if ours.is(&theirs))
 }

@@ -1,11 +1,15 @@
 //! The definition of the extension module `_modpython_core` for Python 3, and how it is made in an interpreter without
 //! a file: by multi-phase initialisation, with a state per interpreter.
 
-use super::imports::Imports;
-use super::object::{Owned, arguments};
+use super::imports::{Call, Imports};
+use super::object::{Object, Owned};
 use super::state::State;
-use super::{files, first, half_made, hit, lists, locked, locks, operations, pickles, run, siblings, steps, table};
+use super::{
+    calls, dict, files, first, half_made, hit, lists, locked, locks, operations, pickles, run, sequence, siblings,
+    steps, table,
+};
 use crate::python::ffi;
+use crate::python::gil::{Gil, with_gil};
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
 
@@ -13,6 +17,65 @@ use std::ptr::{addr_of_mut, null_mut};
 pub(super) const NAME: &CStr = c"_modpython_core";
 
 const FAST: c_int = ffi::METH_FASTCALL;
+
+/// A function of the module out of a safe one, whose arguments CPython gives one after the other.
+macro_rules! many {
+    ($name:literal, $function:path, $doc:literal) => {{
+        unsafe extern "C" fn call(
+            core: *mut ffi::PyObject,
+            args: *mut *mut ffi::PyObject,
+            nargs: ffi::Py_ssize_t,
+        ) -> *mut ffi::PyObject {
+            // SAFETY: called by CPython, as METH_FASTCALL: with so many arguments, which it keeps during the call.
+            unsafe { entered(core, |gil, state| $function(gil, state, Object::many(args, nargs))) }
+        }
+        method($name, ffi::PyMethodDefPointer { PyCFunctionFast: call }, FAST, $doc)
+    }};
+}
+
+/// The same of one argument.
+macro_rules! one {
+    ($name:literal, $function:path, $doc:literal) => {{
+        unsafe extern "C" fn call(core: *mut ffi::PyObject, given: *mut ffi::PyObject) -> *mut ffi::PyObject {
+            // SAFETY: called by CPython, as METH_O: with an argument, which it keeps during the call.
+            unsafe { entered(core, |gil, state| $function(gil, state, Object::new(given)?)) }
+        }
+        method($name, ffi::PyMethodDefPointer { PyCFunction: call }, ffi::METH_O, $doc)
+    }};
+}
+
+/// The same of none.
+macro_rules! none {
+    ($name:literal, $function:path, $doc:literal) => {{
+        unsafe extern "C" fn call(core: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+            // SAFETY: called by CPython, as METH_NOARGS.
+            unsafe { entered(core, |gil, state| $function(gil, state)) }
+        }
+        method($name, ffi::PyMethodDefPointer { PyCFunction: call }, ffi::METH_NOARGS, $doc)
+    }};
+}
+
+/// The same with a tuple of arguments, and a dict of those that are given by name.
+macro_rules! with_keywords {
+    ($name:literal, $function:path, $doc:literal) => {{
+        unsafe extern "C" fn call(
+            core: *mut ffi::PyObject,
+            args: *mut ffi::PyObject,
+            keywords: *mut ffi::PyObject,
+        ) -> *mut ffi::PyObject {
+            // SAFETY: called by CPython, as METH_VARARGS | METH_KEYWORDS: with a tuple, and a dict or NULL, which it
+            // keeps during the call.
+            unsafe {
+                entered(core, |gil, state| {
+                    let given = Call::new(Object::new(args)?, Object::new(keywords));
+                    $function(gil, state, &given)
+                })
+            }
+        }
+        let flags = ffi::METH_VARARGS | ffi::METH_KEYWORDS;
+        method($name, ffi::PyMethodDefPointer { PyCFunctionWithKeywords: call }, flags, $doc)
+    }};
+}
 
 const fn method(
     name: &'static CStr,
@@ -23,12 +86,18 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: function, ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-const fn one(name: &'static CStr, function: ffi::PyCFunction, flags: c_int, doc: &'static CStr) -> ffi::PyMethodDef {
-    method(name, ffi::PyMethodDefPointer { PyCFunction: function }, flags, doc)
-}
-
-const fn many(name: &'static CStr, function: ffi::PyCFunctionFast, doc: &'static CStr) -> ffi::PyMethodDef {
-    method(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, FAST, doc)
+/// Calls a function of the module, and gives CPython its answer: a new reference, or NULL with an exception set.
+///
+/// # Safety
+/// Called by CPython, as a function of `core`, which is this extension's module: it holds the GIL, with no exception
+/// pending, and keeps the module during the call.
+#[inline]
+unsafe fn entered(
+    core: *mut ffi::PyObject,
+    function: impl FnOnce(&mut Gil, &State) -> Option<Owned>,
+) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises.
+    unsafe { with_gil(|gil| function(gil, of(core)?)) }.map_or(null_mut(), Owned::into_ptr)
 }
 
 static mut METHODS: [ffi::PyMethodDef; 32] = [
@@ -39,46 +108,40 @@ static mut METHODS: [ffi::PyMethodDef; 32] = [
         // The two hyphens make it a signature for the module inspect.
         c"import_module(module_name, autoreload=1, log=0, path=None)\n--\n\nThe module of that name, loaded if need be, and loaded again if its file has changed.",
     ),
-    one(c"install", super::install_named, ffi::METH_O, c"install(name): puts import_module in the place of the module's own"),
-    many(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick, stock_reloads)"),
-    many(c"hit", table::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
-    many(c"verdict", table::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', served, sys_name, ran)"),
-    many(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
-    many(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
-    many(c"hidden_file", table::hidden_file, c"hidden_file(kind, where, name): the file of a module that has hidden itself"),
-    many(c"refuse", table::refuse, c"refuse(kind, where, name, version): (module, news): that version of the file is not to be had"),
-    method(
+    one!(c"install", super::install_named, c"install(name): puts import_module in the place of the module's own"),
+    many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick, stock_reloads)"),
+    many!(c"hit", table::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
+    many!(c"verdict", table::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', served, sys_name, ran)"),
+    many!(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
+    many!(c"link", table::link, c"link(kind, where, name, file): the name, asked for there, means this file"),
+    many!(c"hidden_file", table::hidden_file, c"hidden_file(kind, where, name): the file of a module that has hidden itself"),
+    many!(c"refuse", table::refuse, c"refuse(kind, where, name, version): (module, news): that version of the file is not to be had"),
+    with_keywords!(
         c"__import__",
-        ffi::PyMethodDefPointer { PyCFunctionWithKeywords: import },
-        ffi::METH_VARARGS | ffi::METH_KEYWORDS,
-        c"__import__($module, name, globals=None, locals=None, fromlist=(), level=0)\n--\n\nWhat an import statement calls.",
+        siblings::import,
+        c"__import__($module, name, globals=None, locals=None, fromlist=(), level=0)\n--\n\nWhat an import statement calls."
     ),
-    method(
-        c"import_by_name",
-        ffi::PyMethodDefPointer { PyCFunctionWithKeywords: import_by_name },
-        ffi::METH_VARARGS | ffi::METH_KEYWORDS,
-        c"_gcd_import(name, package=None, level=0)",
-    ),
-    many(c"exchange", lists::exchange, c"exchange(list, items): gives the list these items, and gives those that it had"),
-    one(c"watch_pickles", pickles::watch, ffi::METH_O, c"watch_pickles(reader): what reads pickles asks the shim for modules"),
-    many(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
-    many(c"watch_imports", siblings::watch_imports, c"watch_imports(builtins, owner, name, sibling, named, failed): puts ours in the place of Python's"),
-    one(c"directory_of", siblings::directory_of, ffi::METH_O, c"directory_of(name): the handler's directory that the module of that name is of"),
-    one(c"name_of", siblings::name_of, ffi::METH_O, c"name_of(file): the name in sys.modules under which it runs or has run"),
-    one(c"running", table::running, ffi::METH_O, c"running(file): the module in which it runs, or that it gave"),
-    one(c"is_running", table::is_running, ffi::METH_O, c"is_running(file): whether a thread runs it"),
-    one(c"run_alone", first::run_alone, ffi::METH_O, c"run_alone(file): others wait for the end of this request"),
-    many(c"await_first", first::await_first, c"await_first(kind, where, name, seconds)"),
-    many(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
-    many(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
-    many(c"half_made", half_made::half_made, c"half_made(wait, name): an import statement got that one, and wait(name) waits for it"),
-    one(c"version", files::version, ffi::METH_O, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
-    one(c"waiting", locks::waiting, ffi::METH_O, c"waiting(file): how many threads wait for its load"),
-    one(c"is_complete", half_made::is_complete, ffi::METH_O, c"is_complete(file): whether no other thread keeps its module back"),
-    one(c"drive", steps::drive_to_the_end, ffi::METH_O, c"drive(answer): what a function of the shim gives in the end, that has returned this"),
-    one(c"waits", locks::waits, ffi::METH_O, c"waits(thread): whether it waits for a lock"),
-    one(c"is_reloading", run::is_reloading, ffi::METH_NOARGS, c"is_reloading(): whether this thread is running a module's code again"),
-    one(c"locks", locks::locks, ffi::METH_NOARGS, c"locks(): how many locks are held in this process"),
+    with_keywords!(c"import_by_name", siblings::import_by_name, c"_gcd_import(name, package=None, level=0)"),
+    many!(c"exchange", lists::exchange, c"exchange(list, items): gives the list these items, and gives those that it had"),
+    one!(c"watch_pickles", pickles::watch, c"watch_pickles(reader): what reads pickles asks the shim for modules"),
+    many!(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),
+    many!(c"watch_imports", siblings::watch_imports, c"watch_imports(builtins, owner, name, sibling, named, failed): puts ours in the place of Python's"),
+    one!(c"directory_of", siblings::directory_of, c"directory_of(name): the handler's directory that the module of that name is of"),
+    one!(c"name_of", siblings::name_of, c"name_of(file): the name in sys.modules under which it runs or has run"),
+    one!(c"running", table::running, c"running(file): the module in which it runs, or that it gave"),
+    one!(c"is_running", table::is_running, c"is_running(file): whether a thread runs it"),
+    one!(c"run_alone", first::run_alone, c"run_alone(file): others wait for the end of this request"),
+    many!(c"await_first", first::await_first, c"await_first(kind, where, name, seconds)"),
+    many!(c"claim", table::claim, c"claim(name, file): whether its load may have the name"),
+    many!(c"locked", locked::locked, c"locked(file, real_file, decide, failed): decide(nested) under the lock of the file"),
+    many!(c"half_made", half_made::half_made, c"half_made(wait, name): an import statement got that one, and wait(name) waits for it"),
+    one!(c"version", files::version, c"version(file): of a name (bytes) or a descriptor, None if unseen"),
+    one!(c"waiting", locks::waiting, c"waiting(file): how many threads wait for its load"),
+    one!(c"is_complete", half_made::is_complete, c"is_complete(file): whether no other thread keeps its module back"),
+    one!(c"drive", steps::drive_to_the_end, c"drive(answer): what a function of the shim gives in the end, that has returned this"),
+    one!(c"waits", locks::waits, c"waits(thread): whether it waits for a lock"),
+    none!(c"is_reloading", run::is_reloading, c"is_reloading(): whether this thread is running a module's code again"),
+    none!(c"locks", locks::locks, c"locks(): how many locks are held in this process"),
     ffi::PyMethodDef::zeroed(),
 ];
 
@@ -111,28 +174,24 @@ static mut DEFINITION: ffi::PyModuleDef = ffi::PyModuleDef {
 
 /// Makes the module in the current interpreter, through a spec as importlib would (multi-phase initialisation). None
 /// with an exception set on failure.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn create() -> Option<Owned> {
-    // SAFETY: each call gets live objects; the definition lives for ever, and is not written to by us.
-    unsafe {
-        let machinery = Owned::from_new(ffi::PyImport_ImportModule(c"importlib.machinery".as_ptr()))?;
-        let spec = Owned::from_new(ffi::PyObject_CallMethod(
-            machinery.as_ptr(),
-            c"ModuleSpec".as_ptr(),
-            c"sO".as_ptr(),
-            NAME.as_ptr(),
-            ffi::Py_None(),
-        ))?;
-        let definition = addr_of_mut!(DEFINITION);
+pub(super) fn create(gil: &Gil) -> Option<Owned> {
+    // SAFETY: a name that lives as long as the call; a new reference or NULL.
+    let machinery = unsafe { Owned::from_new(gil, ffi::PyImport_ImportModule(c"importlib.machinery".as_ptr())) }?;
+    let definition = addr_of_mut!(DEFINITION);
+    // SAFETY: each call gets live objects, of which the format names a string and one; the definition lives for ever,
+    // and is not written to by us. Each gives a new reference or NULL.
+    let (module, spec) = unsafe {
+        let (method, format) = (c"ModuleSpec".as_ptr(), c"sO".as_ptr());
+        let spec = ffi::PyObject_CallMethod(machinery.as_ptr(), method, format, NAME.as_ptr(), ffi::Py_None());
+        let spec = Owned::from_new(gil, spec)?;
         ffi::PyModuleDef_Init(definition);
-        let module = Owned::from_new(ffi::PyModule_FromDefAndSpec(definition, spec.as_ptr()))?;
-        if ffi::PyObject_SetAttrString(module.as_ptr(), c"__spec__".as_ptr(), spec.as_ptr()) < 0 {
-            return None;
-        }
-        (ffi::PyModule_ExecDef(module.as_ptr(), definition) == 0).then_some(module)
+        (Owned::from_new(gil, ffi::PyModule_FromDefAndSpec(definition, spec.as_ptr()))?, spec)
+    };
+    if !calls::set_attribute_named(gil, &module, c"__spec__", &spec) {
+        return None;
     }
+    // SAFETY: the module has been made from that definition.
+    unsafe { ffi::PyModule_ExecDef(module.as_ptr(), definition) == 0 }.then_some(module)
 }
 
 /// `import_module` by the vectorcall protocol.
@@ -140,45 +199,21 @@ pub(super) unsafe fn create() -> Option<Owned> {
 /// # Safety
 /// Called by CPython, as METH_FASTCALL | METH_KEYWORDS.
 unsafe extern "C" fn import_module(
-    module: *mut ffi::PyObject,
+    core: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
     nargs: ffi::Py_ssize_t,
     keywords: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL: `nargs` positional arguments, then one value per keyword.
+    // SAFETY: as the caller promises: `nargs` positional arguments, then one value per keyword of a tuple of them, or
+    // NULL. CPython keeps them all during the call.
     unsafe {
-        let Some(state) = of(module) else { return null_mut() };
-        let count = if keywords.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(keywords) };
-        let (positional, values) = arguments(args, nargs + count).split_at(nargs.unsigned_abs());
-        let named = (0..).zip(values).map(|(at, &value)| (ffi::PyTuple_GET_ITEM(keywords, at), value));
-        hit::import_module(state, positional, named)
+        entered(core, |gil, state| {
+            let names = Object::new(keywords).map_or(&[][..], sequence::items);
+            let given = Object::many(args, nargs + names.len() as ffi::Py_ssize_t);
+            let (positional, values) = given.split_at(nargs.unsigned_abs());
+            hit::import_module(gil, state, positional, names.iter().copied().zip(values.iter().copied()))
+        })
     }
-}
-
-/// `__import__`, with a tuple and a dict of arguments.
-///
-/// # Safety
-/// Called by CPython, as METH_VARARGS | METH_KEYWORDS.
-unsafe extern "C" fn import(
-    module: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe { of(module).map_or(null_mut(), |state| siblings::import(state, args, keywords)) }
-}
-
-/// What `importlib.import_module` imports by, likewise.
-///
-/// # Safety
-/// As [`import`].
-unsafe extern "C" fn import_by_name(
-    module: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe { of(module).map_or(null_mut(), |state| siblings::import_by_name(state, args, keywords)) }
 }
 
 /// The state of `module`. None after the collector has cleared it, in an interpreter that is ending.
@@ -186,7 +221,7 @@ unsafe extern "C" fn import_by_name(
 /// # Safety
 /// `module` is this extension's module, alive for `'m`, and the GIL is held.
 #[inline]
-pub(super) unsafe fn of<'m>(module: *mut ffi::PyObject) -> Option<&'m State> {
+unsafe fn of<'m>(module: *mut ffi::PyObject) -> Option<&'m State> {
     // SAFETY: CPython gives the zeroed room of `m_size` bytes, in which `execute` puts a Box; zero is None. Before
     // it has made the room, a collection gets NULL.
     unsafe { ffi::PyModule_GetState(module).cast::<Slot>().as_ref()?.as_deref() }
@@ -203,9 +238,9 @@ const SIZE: ffi::Py_ssize_t = size_of::<Slot>() as ffi::Py_ssize_t;
 /// # Safety
 /// Called by CPython.
 unsafe extern "C" fn execute(module: *mut ffi::PyObject) -> c_int {
-    // SAFETY: the GIL is held; the room is ours alone while the module is being made.
+    // SAFETY: CPython holds the GIL; the room is ours alone while the module is being made.
     unsafe {
-        let Some(state) = State::new(operations::perform) else { return -1 };
+        let Some(state) = with_gil(|gil| State::new(gil, operations::perform)) else { return -1 };
         *ffi::PyModule_GetState(module).cast::<Slot>() = Some(Box::new(state));
     }
     0
@@ -262,8 +297,8 @@ unsafe extern "C" fn clear(module: *mut ffi::PyObject) -> c_int {
     let modules = state.modules.try_borrow_mut().map(|mut cache| cache.take_all());
     drop((shim, imports, modules));
     for names in [&state.plain, &state.directories, &state.paths, &state.expressions] {
-        // SAFETY: a dict of ours.
-        unsafe { ffi::PyDict_Clear(names.as_ptr()) };
+        // SAFETY: the GIL is held, as above.
+        unsafe { with_gil(|gil| dict::clear(gil, names)) };
     }
     0
 }

@@ -1,194 +1,160 @@
-//! The few helpers with which this room calls CPython: an owned reference, arguments, errors.
+//! References to Python's objects: owned ones, and borrowed ones that live as long as their owner.
 
 use crate::python::ffi;
-use std::ffi::{CString, c_int};
+use crate::python::gil::Gil;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-/// An owned reference to a Python object. Dropped with the GIL of its interpreter held, like everything of CPython.
+/// An owned reference. It is made with the GIL of its interpreter, is not `Send`, and so is dropped with that GIL held;
+/// what moves it through the lock table without the GIL says so (`locks::Told`).
 pub(super) struct Owned(NonNull<ffi::PyObject>);
+
+/// A borrowed reference to an object that somebody owns for as long as `'a`: CPython the arguments of a call, this room
+/// what it has in an [`Owned`].
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Object<'a>(NonNull<ffi::PyObject>, PhantomData<&'a ()>);
 
 impl Owned {
     /// Takes a new reference over. None, with Python's exception set, if the call that made it failed.
     ///
     /// # Safety
-    /// `object` is NULL or a reference that the caller owns, and the GIL is held.
-    pub(super) unsafe fn from_new(object: *mut ffi::PyObject) -> Option<Self> {
+    /// `object` is NULL or a reference that the caller owns.
+    #[inline]
+    pub(super) unsafe fn from_new(_: &Gil, object: *mut ffi::PyObject) -> Option<Self> {
         NonNull::new(object).map(Self)
     }
 
-    /// Makes a reference of one's own out of a borrowed one.
+    /// Makes a reference of one's own out of a borrowed one; None out of NULL.
     ///
     /// # Safety
-    /// `object` is NULL or alive, and the GIL is held.
-    pub(super) unsafe fn from_borrowed(object: *mut ffi::PyObject) -> Option<Self> {
-        // SAFETY: alive or NULL, which Py_XINCREF stands; the GIL is held.
-        unsafe {
-            ffi::Py_XINCREF(object);
-            Self::from_new(object)
-        }
+    /// `object` is NULL or alive.
+    #[inline]
+    pub(super) unsafe fn from_borrowed(gil: &Gil, object: *mut ffi::PyObject) -> Option<Self> {
+        // SAFETY: alive or NULL, says the caller.
+        unsafe { Object::new(object) }.map(|object| object.clone_ref(gil))
     }
 
     /// The object, borrowed.
+    #[inline]
+    pub(super) fn object(&self) -> Object<'_> {
+        Object(self.0, PhantomData)
+    }
+
+    /// The address of the object.
     #[inline]
     pub(super) fn as_ptr(&self) -> *mut ffi::PyObject {
         self.0.as_ptr()
     }
 
     /// The object, with the reference given away.
+    #[inline]
     pub(super) fn into_ptr(self) -> *mut ffi::PyObject {
         let object = self.0.as_ptr();
         std::mem::forget(self);
         object
     }
+
+    /// Another reference to the same object.
+    #[inline]
+    pub(super) fn clone_ref(&self, gil: &Gil) -> Self {
+        self.object().clone_ref(gil)
+    }
+
+    /// Whether it is that very object.
+    #[inline]
+    pub(super) fn is<'o>(&self, other: impl Into<Object<'o>>) -> bool {
+        self.object().is(other)
+    }
+
+    /// Whether it is Python's None.
+    #[inline]
+    pub(super) fn is_none(&self) -> bool {
+        self.object().is_none()
+    }
 }
 
 impl Drop for Owned {
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: the reference is ours, and whoever drops one holds the GIL (see the type).
+        // SAFETY: the reference is ours, and the thread that drops it holds the GIL (see the type).
         unsafe { ffi::Py_DECREF(self.0.as_ptr()) }
     }
 }
 
-/// The arguments of a METH_FASTCALL function, borrowed for the time of the call.
-///
-/// # Safety
-/// `args` points at `nargs` arguments, as the vectorcall protocol gives them.
-pub(super) unsafe fn arguments<'a>(
-    args: *const *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> &'a [*mut ffi::PyObject] {
-    if args.is_null() || nargs <= 0 {
-        return &[];
+impl<'a> Object<'a> {
+    /// The object at that address; None for NULL.
+    ///
+    /// # Safety
+    /// `object` is NULL, or alive as long as `'a`, which is a time in which its interpreter's GIL is held.
+    #[inline]
+    pub(super) unsafe fn new(object: *mut ffi::PyObject) -> Option<Self> {
+        NonNull::new(object).map(|object| Self(object, PhantomData))
     }
-    // SAFETY: the protocol promises that many valid pointers, alive during the call.
-    unsafe { std::slice::from_raw_parts(args, nargs.unsigned_abs()) }
-}
 
-/// Where the items of a tuple lie, one after the other.
-///
-/// # Safety
-/// `tuple` is a tuple that is alive as long as the items are used.
-pub(super) unsafe fn tuple_items(tuple: *mut ffi::PyObject) -> *const *mut ffi::PyObject {
-    // SAFETY: as the caller promises.
-    #[cfg(feature = "python3")]
-    return unsafe { (&raw const (*tuple.cast::<ffi::PyTupleObject>()).ob_item).cast() };
-    // SAFETY: as above.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { ffi::tuple_items(tuple) };
-}
-
-/// Exactly `N` arguments, or None with a TypeError that names `function`.
-///
-/// # Safety
-/// As [`arguments`], and the GIL is held.
-pub(super) unsafe fn exactly<const N: usize>(
-    function: &str,
-    args: *const *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> Option<[*mut ffi::PyObject; N]> {
-    // SAFETY: handed on.
-    let args = unsafe { arguments(args, nargs) };
-    args.try_into().ok().or_else(|| {
-        // SAFETY: the GIL is held.
-        unsafe { raise(ffi::PyExc_TypeError, &format!("{function}() takes {N} arguments ({} given)", args.len())) };
-        None
-    })
-}
-
-/// Raises `kind` with `text`.
-///
-/// # Safety
-/// The GIL is held, and `kind` is an exception class.
-pub(super) unsafe fn raise(kind: *mut ffi::PyObject, text: &str) {
-    let text = CString::new(text.replace('\0', "\\0")).unwrap_or_default();
-    // SAFETY: the text is NUL-terminated and copied by the call.
-    unsafe { ffi::PyErr_SetString(kind, text.as_ptr()) }
-}
-
-/// The bytes of a bytes object, copied. None, with a TypeError set, for anything else.
-///
-/// # Safety
-/// `object` is alive and the GIL is held.
-pub(super) unsafe fn bytes(object: *mut ffi::PyObject) -> Option<Vec<u8>> {
-    let (mut start, mut length) = (std::ptr::null_mut(), 0);
-    // SAFETY: both outputs are valid; the call checks the type and raises.
-    if unsafe { ffi::PyBytes_AsStringAndSize(object, &raw mut start, &raw mut length) } < 0 {
-        return None;
+    /// Python's None.
+    #[inline]
+    pub(super) fn none() -> Object<'static> {
+        // SAFETY: its address, at which it is as long as Python's library is loaded.
+        unsafe { Object(NonNull::new_unchecked(ffi::Py_None()), PhantomData) }
     }
-    // SAFETY: the object has `length` bytes at `start`, and lives while we copy them.
-    Some(unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length.unsigned_abs()) }.to_vec())
-}
 
-/// The same as a string for the system; a NUL inside raises ValueError.
-///
-/// # Safety
-/// As [`bytes`].
-pub(super) unsafe fn file_name(object: *mut ffi::PyObject) -> Option<CString> {
-    // SAFETY: handed on; the GIL is held for raising.
-    unsafe {
-        CString::new(bytes(object)?).map_err(|_| raise(ffi::PyExc_ValueError, "a file name cannot contain NUL")).ok()
+    /// The arguments of a call, as the vectorcall protocol gives them.
+    ///
+    /// # Safety
+    /// `args` points at `nargs` objects, alive as long as `'a`; or it is NULL, or `nargs` is 0.
+    #[inline]
+    pub(super) unsafe fn many(args: *const *mut ffi::PyObject, nargs: ffi::Py_ssize_t) -> &'a [Self] {
+        if args.is_null() || nargs <= 0 {
+            return &[];
+        }
+        // SAFETY: so many pointers to live objects, says the caller; an `Object` is such a pointer.
+        unsafe { std::slice::from_raw_parts(args.cast(), nargs.unsigned_abs()) }
+    }
+
+    /// The address of the object.
+    #[inline]
+    pub(super) fn as_ptr(self) -> *mut ffi::PyObject {
+        self.0.as_ptr()
+    }
+
+    /// A reference of one's own to it.
+    #[inline]
+    pub(super) fn clone_ref(self, _: &Gil) -> Owned {
+        // SAFETY: alive, and the GIL is held.
+        unsafe { ffi::Py_INCREF(self.0.as_ptr()) };
+        Owned(self.0)
+    }
+
+    /// Whether it is that very object.
+    #[inline]
+    pub(super) fn is<'o>(self, other: impl Into<Object<'o>>) -> bool {
+        self.0 == other.into().0
+    }
+
+    /// Whether it is Python's None.
+    #[inline]
+    pub(super) fn is_none(self) -> bool {
+        self.is(Object::none())
+    }
+
+    /// Whether it is of that type itself, of no subclass.
+    #[inline]
+    pub(super) fn is_exactly(self, kind: *mut ffi::PyTypeObject) -> bool {
+        // SAFETY: a live object has a type, whose address is all that is looked at.
+        std::ptr::eq(unsafe { ffi::Py_TYPE(self.as_ptr()) }, kind)
     }
 }
 
-/// A number of ours as a Python int.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn number(value: usize) -> Option<Owned> {
-    // SAFETY: a new reference or NULL.
-    #[cfg(feature = "python3")]
-    return unsafe { Owned::from_new(ffi::PyLong_FromSize_t(value)) };
-    // SAFETY: as above. Numbers of ours are small.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { Owned::from_new(ffi::PyInt_FromLong(value as std::ffi::c_long)) };
+impl<'a> From<&'a Owned> for Object<'a> {
+    #[inline]
+    fn from(owned: &'a Owned) -> Self {
+        owned.object()
+    }
 }
 
-/// The number in an int that [`number`] has made.
-///
-/// # Safety
-/// The GIL is held and `object` is such an int.
+/// Python's None, as a reference of one's own.
 #[inline]
-pub(super) unsafe fn as_number(object: *mut ffi::PyObject) -> usize {
-    // SAFETY: as the caller promises.
-    #[cfg(feature = "python3")]
-    return unsafe { ffi::PyLong_AsSize_t(object) };
-    // SAFETY: as above.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { ffi::PyInt_AsLong(object) as usize };
-}
-
-/// Whether the object is an int.
-///
-/// # Safety
-/// `object` is alive.
-pub(super) unsafe fn is_int(object: *mut ffi::PyObject) -> bool {
-    // SAFETY: as the caller promises.
-    #[cfg(feature = "python3")]
-    return unsafe { ffi::PyLong_Check(object) != 0 };
-    // SAFETY: as above.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { ffi::PyInt_Check(object) != 0 };
-}
-
-/// None, as a new reference.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn none() -> *mut ffi::PyObject {
-    // SAFETY: None is alive for ever, and the count is ours to raise under the GIL.
-    unsafe {
-        let none = ffi::Py_None();
-        ffi::Py_INCREF(none);
-        none
-    }
-}
-
-/// A truth value. None with an exception set if the object refuses to say.
-///
-/// # Safety
-/// `object` is alive and the GIL is held.
-pub(super) unsafe fn truth(object: *mut ffi::PyObject) -> Option<bool> {
-    // SAFETY: as the caller promises.
-    let answer: c_int = unsafe { ffi::PyObject_IsTrue(object) };
-    (answer >= 0).then_some(answer > 0)
+pub(super) fn none(gil: &Gil) -> Owned {
+    Object::none().clone_ref(gil)
 }

@@ -4,6 +4,7 @@
 
 use super::object::Owned;
 use super::text;
+use crate::python::gil::Gil;
 use crate::server::settings;
 use std::os::unix::ffi::OsStrExt;
 use std::{ffi::OsStr, path::Path};
@@ -12,20 +13,14 @@ use std::{ffi::OsStr, path::Path};
 const SHELL: &[u8] = b"*?[";
 const EXPRESSION: &[u8] = b"^$(|\\";
 
-/// The directory that a section's stands for in this request; itself, if it is no pattern.
-///
-/// # Safety
-/// The GIL is held, and `directory` is text.
-pub(super) unsafe fn resolve(directory: Owned, file: impl FnOnce() -> Option<Owned>) -> Option<Owned> {
-    // SAFETY: as the caller promises.
-    if !unsafe { text::any_of(&directory, &[SHELL, EXPRESSION]) } || !settings::of_process().cures("section-patterns") {
+/// The directory, which is text, that a section's stands for in this request; itself, if it is no pattern.
+pub(super) fn resolve(gil: &Gil, directory: Owned, file: impl FnOnce() -> Option<Owned>) -> Option<Owned> {
+    if !text::any_of(gil, &directory, &[SHELL, EXPRESSION]) || !settings::of_process().cures("section-patterns") {
         return Some(directory);
     }
-    // SAFETY: as the caller promises; what is no text leaves the pattern as it is.
-    let (pattern, file) = unsafe {
-        let file = file().filter(|file| text::is_text(file.as_ptr()));
-        (text::encoded(Owned::from_borrowed(directory.as_ptr())?)?, file.and_then(|file| text::encoded(file)))
-    };
+    // What is no text leaves the pattern as it is.
+    let file = file().filter(|file| text::is_text(file));
+    let (pattern, file) = (text::encoded(gil, &directory)?, file.and_then(|file| text::encoded(gil, &file)));
     let Some(file) = file else { return Some(directory) };
     // A directory may have such a name.
     if Path::new(OsStr::from_bytes(&pattern)).is_dir() {
@@ -33,8 +28,7 @@ pub(super) unsafe fn resolve(directory: Owned, file: impl FnOnce() -> Option<Own
     }
     let is_directory = Path::new(OsStr::from_bytes(&file)).is_dir();
     match std::str::from_utf8(place(&pattern, &file, is_directory)) {
-        // SAFETY: the GIL is held.
-        Ok(place) => unsafe { text::new(place) },
+        Ok(place) => text::new(gil, place),
         Err(_) => Some(directory),
     }
 }

@@ -1,9 +1,10 @@
 //! What reads pickles asks the shim which module a name means; see `capi/pickles.c`.
 
-use super::object::none;
+use super::object::{Object, Owned, none};
+use super::state::State;
 use crate::python::ffi;
+use crate::python::gil::Gil;
 use std::ffi::c_int;
-use std::ptr::null_mut;
 
 unsafe extern "C" {
     /// See `capi/pickles.c`.
@@ -11,10 +12,8 @@ unsafe extern "C" {
 }
 
 /// `watch_pickles(reader)`: `_pickle.Unpickler`, in Python 2 the module cPickle, asks `siblings.in_pickle` from now on.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn watch(_: *mut ffi::PyObject, reader: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives a live object and holds the GIL; the call looks at its type.
-    unsafe { if mpc_glue_watch_pickles(reader) < 0 { null_mut() } else { none() } }
+pub(super) fn watch(gil: &mut Gil, _: &State, reader: Object<'_>) -> Option<Owned> {
+    // SAFETY: a live object, whose type the call looks at.
+    let is_watched = unsafe { mpc_glue_watch_pickles(reader.as_ptr()) == 0 };
+    is_watched.then(|| none(gil))
 }

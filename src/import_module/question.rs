@@ -5,13 +5,13 @@
 //! threads that look hold up the one that loads.
 
 use super::locks::{self, Turn};
-use super::object::{Owned, bytes, none};
+use super::object::{Object, Owned, none};
 use super::state::State;
-use super::steps;
+use super::values::bytes;
+use super::{calls, steps};
 use crate::pathlock::Key;
-use crate::python::ffi;
+use crate::python::gil::Gil;
 use std::cell::RefCell;
-use std::ptr::null_mut;
 
 thread_local! {
     /// The questions that this thread looks into, innermost last; None for one that it holds no lock of (any more).
@@ -21,31 +21,25 @@ thread_local! {
 /// The step `'ask', question, look`: what `look()` gives, unless another thread is at the same question (bytes; None
 /// for one that nobody else asks). Then, when that one is done, as `'locked'` has it: None to look again, or the
 /// failure.
-///
-/// # Safety
-/// The GIL is held and the arguments are alive.
 #[inline(never)]
-pub(super) unsafe fn ask(state: &State, question: *mut ffi::PyObject, look: *mut ffi::PyObject) -> Option<Owned> {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let mut held = None;
-        if question != ffi::Py_None() {
-            let key = Key::new(state.interpreter, &[locks::QUESTION, &bytes(question)?].concat());
-            match locks::take(state, &key) {
-                Turn::Interrupted => return None,
-                Turn::Told(failure) => return failure.or_else(|| Owned::from_new(none())),
-                Turn::Mine(_) => held = Some(key),
-                // Its thread waits for this one, which will meet it again at the lock of the file.
-                Turn::Cycle => {}
-            }
+pub(super) fn ask(gil: &mut Gil, state: &State, question: Object<'_>, look: Object<'_>) -> Option<Owned> {
+    let mut held = None;
+    if !question.is_none() {
+        let key = Key::new(state.interpreter, &[locks::QUESTION, &bytes(gil, question)?].concat());
+        match locks::take(gil, state, &key) {
+            Turn::Interrupted => return None,
+            Turn::Told(failure) => return failure.or_else(|| Some(none(gil))),
+            Turn::Mine(_) => held = Some(key),
+            // Its thread waits for this one, which will meet it again at the lock of the file.
+            Turn::Cycle => {}
         }
-        ASKED.with_borrow_mut(|asked| asked.push(held));
-        let answer = ffi::PyObject_CallFunctionObjArgs(look, null_mut::<ffi::PyObject>());
-        let answer = steps::finish(state, Owned::from_new(answer));
-        // Where nothing was found, those who waited look themselves: there may be something by now.
-        drop(Question(ASKED.with_borrow_mut(Vec::pop).flatten()));
-        answer
     }
+    ASKED.with_borrow_mut(|asked| asked.push(held));
+    let answer = calls::call(gil, look, []);
+    let answer = steps::finish(gil, state, answer);
+    // Where nothing was found, those who waited look themselves: there may be something by now.
+    drop(Question(ASKED.with_borrow_mut(Vec::pop).flatten()));
+    answer
 }
 
 /// The question that a load answers: those who have asked it too are told when this goes.
@@ -58,14 +52,10 @@ impl Question {
     }
 
     /// The load is over: well, or with this failure. To be called before the thread waits for what others are at, who
-    /// may have asked the same.
-    ///
-    /// # Safety
-    /// The GIL is held; an exception may be pending, and stays.
-    pub(super) unsafe fn answered(mut self, failure: Option<&Owned>) {
+    /// may have asked the same. An exception may be pending, and stays.
+    pub(super) fn answered(mut self, gil: &Gil, failure: Option<&Owned>) {
         if let Some(key) = self.0.take() {
-            // SAFETY: as the caller promises.
-            unsafe { locks::finish(&key, failure.and_then(|failure| Owned::from_borrowed(failure.as_ptr()))) };
+            locks::finish(&key, failure.map(|failure| failure.clone_ref(gil)));
         }
     }
 }
@@ -73,8 +63,7 @@ impl Question {
 impl Drop for Question {
     fn drop(&mut self) {
         if let Some(key) = self.0.take() {
-            // SAFETY: it is dropped in calls of CPython, which hold the GIL.
-            unsafe { locks::finish(&key, None) };
+            locks::finish(&key, None);
         }
     }
 }

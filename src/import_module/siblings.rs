@@ -4,140 +4,87 @@
 
 #[cfg(feature = "python3")]
 use super::bare_names;
+use super::exceptions::{self, Exception, Raised, raise};
 use super::imports::{Call, Imports};
 use super::module;
-use super::object::{Owned, exactly, none, raise};
+use super::object::{Object, Owned, none};
 use super::state::State;
-use super::steps;
-use super::text;
-use crate::python::ffi;
-use std::ptr::null_mut;
+use super::text::{self, top_of};
+use super::values::{as_long, exactly, file_name};
+use super::{calls, dict, steps};
+use crate::python::gil::Gil;
 
 /// `scope(sys_name, name, directory)`: the module of that name in `sys.modules`, asked for by `name`, is of a handler's
 /// directory.
-///
-/// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn scope(
-    core: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some([sys_name, name, directory])) = (module::of(core), exactly("scope", args, nargs)) else {
-            return null_mut();
-        };
-        if ffi::PyDict_SetItem(state.scopes.as_ptr(), sys_name, directory) < 0
-            || ffi::PyDict_SetItem(state.contested.as_ptr(), name, directory) < 0
-        {
-            return null_mut();
-        }
-        state.has_scopes.set(true);
-        none()
+pub(super) fn scope(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
+    let [sys_name, name, directory] = exactly(gil, "scope", given)?;
+    if !dict::set(gil, &state.scopes, sys_name, directory) || !dict::set(gil, &state.contested, name, directory) {
+        return None;
     }
+    state.has_scopes.set(true);
+    Some(none(gil))
 }
 
-/// The functions that the shim has given.
-///
-/// # Safety
-/// The GIL is held.
-unsafe fn functions(state: &State) -> Option<Imports> {
-    // SAFETY: as the caller promises; an exception is set where the interpreter has ended.
-    unsafe {
-        let imports = state.imports.borrow();
-        let Some(Imports { import, by_name, sibling, named, failed }) = imports.as_ref() else {
-            raise(ffi::PyExc_ImportError, "modpython-core: an import after its interpreter's end");
-            return None;
-        };
-        let again = |object: &Owned| Owned::from_borrowed(object.as_ptr());
-        let (import, by_name, failed) = (again(import)?, again(by_name)?, again(failed)?);
-        Some(Imports { import, by_name, sibling: again(sibling)?, named: again(named)?, failed })
-    }
+/// The functions that the shim has given. None with an exception set where the interpreter has ended.
+fn functions(gil: &Gil, state: &State) -> Option<Imports> {
+    let imports = state.imports.borrow();
+    let Some(Imports { import, by_name, sibling, named, failed }) = imports.as_ref() else {
+        return raise(gil, Exception::Import, "modpython-core: an import after its interpreter's end");
+    };
+    let [import, by_name, failed] = [import, by_name, failed].map(|object| object.clone_ref(gil));
+    Some(Imports { import, by_name, sibling: sibling.clone_ref(gil), named: named.clone_ref(gil), failed })
 }
 
 /// `watch_imports(builtins, owner, name, sibling, named, failed)`: puts ours in the place of `builtins.__import__`, and
 /// of what `importlib.import_module` imports by, which the module `owner` has under that name. It is done once, and in
 /// one step: no code of Python runs in here, so that no other thread goes on with the old functions after the first
 /// call.
-///
-/// # Safety
-/// Called by CPython, as METH_FASTCALL.
-pub(super) unsafe extern "C" fn watch_imports(
-    core: *mut ffi::PyObject,
-    args: *mut *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some([builtins, owner, name, sibling, named, failed])) =
-            (module::of(core), exactly("watch_imports", args, nargs))
-        else {
-            return null_mut();
-        };
-        if state.imports.borrow().is_some() {
-            return none();
-        }
-        let ours = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), module::NAME.as_ptr());
-        let Some(import_name) = text::interned(c"__import__") else { return null_mut() };
-        let get =
-            |module: *mut ffi::PyObject, name: *mut ffi::PyObject| Owned::from_new(ffi::PyObject_GetAttr(module, name));
-        let (Some(import), Some(by_name)) = (get(builtins, import_name.as_ptr()), get(owner, name)) else {
-            return null_mut();
-        };
-        let our_by_name = Owned::from_new(ffi::PyObject_GetAttrString(ours, c"import_by_name".as_ptr()));
-        let (Some(our_import), Some(our_by_name)) = (get(ours, import_name.as_ptr()), our_by_name) else {
-            return null_mut();
-        };
-        let [Some(sibling), Some(named), Some(failed)] =
-            [sibling, named, failed].map(|object| Owned::from_borrowed(object))
-        else {
-            return null_mut();
-        };
-        state.imports.replace(Some(Imports { import, by_name, sibling, named, failed }));
-        let is_set = ffi::PyObject_SetAttr(builtins, import_name.as_ptr(), our_import.as_ptr()) == 0
-            && ffi::PyObject_SetAttr(owner, name, our_by_name.as_ptr()) == 0;
-        if is_set { none() } else { null_mut() }
+pub(super) fn watch_imports(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
+    let [builtins, owner, name, sibling, named, failed] = exactly(gil, "watch_imports", given)?;
+    if state.imports.borrow().is_some() {
+        return Some(none(gil));
     }
+    let ours = dict::get_named(gil, dict::modules(gil), module::NAME)?;
+    let import_name = text::interned(gil, c"__import__")?;
+    let theirs = (calls::attribute(gil, builtins, &import_name), calls::attribute(gil, owner, name));
+    let (Some(import), Some(by_name)) = theirs else { return None };
+    let our_by_name = calls::attribute_named(gil, &ours, c"import_by_name");
+    let (our_import, our_by_name) = (calls::attribute(gil, &ours, &import_name)?, our_by_name?);
+    let [sibling, named, failed] = [sibling, named, failed].map(|object| object.clone_ref(gil));
+    state.imports.replace(Some(Imports { import, by_name, sibling, named, failed }));
+    let is_set = calls::set_attribute(gil, builtins, import_name.object(), &our_import)
+        && calls::set_attribute(gil, owner, name, &our_by_name);
+    is_set.then(|| none(gil))
 }
 
-/// `__import__(name, globals, locals, fromlist, level)`, its arguments as a tuple and a dict or NULL.
-///
-/// # Safety
-/// The GIL is held and the objects are alive.
-pub(super) unsafe fn import(
-    state: &State,
-    args: *mut ffi::PyObject,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let Some(imports) = functions(state) else { return null_mut() };
-        let call = Call { args, keywords };
-        let (name, level) = (call.argument(0, c"name"), call.argument(4, c"level"));
-        #[cfg(feature = "python3")]
-        let loads = loads(state);
-        let other = if name.is_null() || !level.is_null() && level_is_up(level) {
-            Ok(None)
-        } else {
-            meant(state, &imports, name, call.argument(1, c"globals"))
-        };
-        let Ok(other) = other else { return null_mut() };
-        #[cfg(feature = "python3")]
-        {
-            let fromlist = call.argument(3, c"fromlist");
-            let module = match just_loaded(state, loads, other.as_ref().map_or(name, Owned::as_ptr)) {
-                Some(module) => with_parts(&imports, module, fromlist),
-                None => call.hand_on(&imports.import, 0, c"name", other.as_ref()),
-            };
-            match &other {
-                Some(other) => bare_names::imported(&imports, module, name, other, fromlist),
-                None => module,
-            }
+/// `__import__(name, globals, locals, fromlist, level)`.
+pub(super) fn import(gil: &mut Gil, state: &State, call: &Call<'_>) -> Option<Owned> {
+    let imports = functions(gil, state)?;
+    let (name, level) = (call.argument(gil, 0, c"name"), call.argument(gil, 4, c"level"));
+    #[cfg(feature = "python3")]
+    let loads = loads(state);
+    let other = match &name {
+        Some(name) if !level.is_some_and(|level| level_is_up(gil, &level)) => {
+            let globals = call.argument(gil, 1, c"globals");
+            meant(gil, state, &imports, name.object(), globals.as_ref().map(Owned::object)).ok()?
         }
-        #[cfg(not(feature = "python3"))]
-        call.hand_on(&imports.import, 0, c"name", other.as_ref())
+        _ => None,
+    };
+    #[cfg(feature = "python3")]
+    {
+        let fromlist = call.argument(gil, 3, c"fromlist");
+        let fromlist = fromlist.as_ref().map(Owned::object);
+        let module = match just_loaded(gil, state, loads, other.as_ref().or(name.as_ref())) {
+            Some(module) => with_parts(gil, &imports, module, fromlist),
+            None => call.hand_on(gil, &imports.import, 0, c"name", other.as_ref()),
+        };
+        match (&name, &other) {
+            (Some(name), Some(other)) => bare_names::imported(gil, &imports, module, name.object(), other, fromlist),
+            _ => module,
+        }
     }
+    #[cfg(not(feature = "python3"))]
+    call.hand_on(gil, &imports.import, 0, c"name", other.as_ref())
 }
 
 /// How many loads have ended well so far.
@@ -148,166 +95,125 @@ fn loads(state: &State) -> usize {
 
 /// The module of that name, if it is one that has been loaded since then. Python's own function would look at it, as at
 /// one that was there before, and a lazy module takes that for its first use. None for a part.
-///
-/// # Safety
-/// The GIL is held; `name` is alive or NULL.
 #[cfg(feature = "python3")]
-unsafe fn just_loaded(state: &State, before: usize, name: *mut ffi::PyObject) -> Option<Owned> {
-    // SAFETY: as the caller promises.
-    unsafe {
-        if name.is_null() || loads(state) == before || !text::is_text(name) || top_of(name)?.as_ptr() != name {
-            return None;
-        }
-        let module = Owned::from_borrowed(ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name))?;
-        let table = state.modules.try_borrow().ok()?;
-        table.has_given(|known| known.module.as_ptr() == module.as_ptr()).then_some(module)
+fn just_loaded(gil: &Gil, state: &State, before: usize, name: Option<&Owned>) -> Option<Owned> {
+    let name = name?;
+    if loads(state) == before || !text::is_text(name) || !top_of(gil, name.object())?.is(name) {
+        return None;
     }
+    let module = dict::get(gil, dict::modules(gil), name)?;
+    let table = state.modules.try_borrow().ok()?;
+    table.has_given(|known| known.module.is(&module)).then_some(module)
 }
 
 /// The module, once a package has the parts that a statement asks it for, as Python's own function brings them.
-///
-/// # Safety
-/// The GIL is held; `fromlist` is alive or NULL.
 #[cfg(feature = "python3")]
-unsafe fn with_parts(imports: &Imports, module: Owned, fromlist: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: as the caller promises; live objects.
-    unsafe {
-        if fromlist.is_null() || fromlist == ffi::Py_None() || ffi::PyObject_IsTrue(fromlist) == 0 {
-            return module.into_ptr();
+fn with_parts(gil: &Gil, imports: &Imports, module: Owned, fromlist: Option<Object<'_>>) -> Option<Owned> {
+    let fromlist = match fromlist {
+        Some(fromlist) if !fromlist.is_none() && super::values::truth(gil, fromlist) != Some(false) => fromlist,
+        _ => return Some(module),
+    };
+    if calls::attribute_named(gil, &module, c"__path__").is_none() {
+        // Else it is what the module has run into.
+        if !exceptions::matches(gil, Exception::Attribute) {
+            return None;
         }
-        if Owned::from_new(ffi::PyObject_GetAttrString(module.as_ptr(), c"__path__".as_ptr())).is_none() {
-            // Else it is what the module has run into.
-            if ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) == 0 {
-                return null_mut();
-            }
-            ffi::PyErr_Clear();
-            return module.into_ptr();
-        }
-        let importlib = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"_frozen_importlib".as_ptr());
-        let Some(importlib) = Owned::from_borrowed(importlib) else { return null_mut() };
-        let handle = Owned::from_new(ffi::PyObject_GetAttrString(importlib.as_ptr(), c"_handle_fromlist".as_ptr()));
-        let Some(handle) = handle else { return null_mut() };
-        let (import, end) = (imports.import.as_ptr(), null_mut::<ffi::PyObject>());
-        ffi::PyObject_CallFunctionObjArgs(handle.as_ptr(), module.as_ptr(), fromlist, import, end)
+        exceptions::clear(gil);
+        return Some(module);
     }
+    let importlib = dict::get_named(gil, dict::modules(gil), c"_frozen_importlib")?;
+    let handle = calls::attribute_named(gil, &importlib, c"_handle_fromlist")?;
+    calls::call(gil, &handle, [module.object(), fromlist, imports.import.object()])
 }
 
-/// What `importlib.import_module` imports by, `(name, package, level)`, likewise: of a relative name the package says
-/// where it leads.
-///
-/// # Safety
-/// The GIL is held and the objects are alive.
-pub(super) unsafe fn import_by_name(
-    state: &State,
-    args: *mut ffi::PyObject,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let Some(imports) = functions(state) else { return null_mut() };
-        let call = Call { args, keywords };
-        let name = call.argument(0, c"name");
-        let level = call.argument(2, c"level");
-        let is_relative = !level.is_null() && level_is_up(level)
-            || !name.is_null()
-                && text::is_text(name)
-                && Owned::from_borrowed(name)
-                    .and_then(|name| text::encoded(name))
-                    .is_some_and(|name| name.starts_with(b"."));
-        ffi::PyErr_Clear();
-        let (at, keyword) = if is_relative { (1, c"package") } else { (0, c"name") };
-        let name = call.argument(at, keyword);
-        #[cfg(feature = "python3")]
-        let loads = loads(state);
-        let other = if name.is_null() { Ok(None) } else { meant(state, &imports, name, null_mut()) };
-        let Ok(other) = other else { return null_mut() };
-        #[cfg(feature = "python3")]
-        {
-            let module = match just_loaded(state, loads, other.as_ref().map_or(name, Owned::as_ptr)) {
-                Some(module) if !is_relative => module.into_ptr(),
-                _ => call.hand_on(&imports.by_name, at, keyword, other.as_ref()),
-            };
-            match &other {
-                Some(other) => bare_names::imported(&imports, module, name, other, null_mut()),
-                None => module,
-            }
+/// What `importlib.import_module` imports by, `(name, package, level)`: of a relative name the package says where it
+/// leads.
+pub(super) fn import_by_name(gil: &mut Gil, state: &State, call: &Call<'_>) -> Option<Owned> {
+    let imports = functions(gil, state)?;
+    let name = call.argument(gil, 0, c"name");
+    let level = call.argument(gil, 2, c"level");
+    let is_relative = level.is_some_and(|level| level_is_up(gil, &level))
+        || name.as_ref().is_some_and(|name| {
+            text::is_text(name) && text::encoded(gil, name).is_some_and(|name| name.starts_with(b"."))
+        });
+    exceptions::clear(gil);
+    let (at, keyword) = if is_relative { (1, c"package") } else { (0, c"name") };
+    let name = call.argument(gil, at, keyword);
+    #[cfg(feature = "python3")]
+    let loads = loads(state);
+    let other = match &name {
+        Some(name) => meant(gil, state, &imports, name.object(), None).ok()?,
+        None => None,
+    };
+    #[cfg(feature = "python3")]
+    {
+        let module = match just_loaded(gil, state, loads, other.as_ref().or(name.as_ref())) {
+            Some(module) if !is_relative => Some(module),
+            _ => call.hand_on(gil, &imports.by_name, at, keyword, other.as_ref()),
+        };
+        match (&name, &other) {
+            (Some(name), Some(other)) => bare_names::imported(gil, &imports, module, name.object(), other, None),
+            _ => module,
         }
-        #[cfg(not(feature = "python3"))]
-        call.hand_on(&imports.by_name, at, keyword, other.as_ref())
     }
+    #[cfg(not(feature = "python3"))]
+    call.hand_on(gil, &imports.by_name, at, keyword, other.as_ref())
 }
 
-/// The name in `sys.modules` that is meant by the code with these globals, if it is another than it says. NULL for
-/// those of the running frame.
-///
-/// # Safety
-/// The GIL is held and the objects are alive.
-unsafe fn meant(
+/// The name in `sys.modules` that is meant by the code with these globals, if it is another than it says. Without
+/// globals, by the running frame.
+fn meant(
+    gil: &mut Gil,
     state: &State,
     imports: &Imports,
-    name: *mut ffi::PyObject,
-    globals: *mut ffi::PyObject,
-) -> Result<Option<Owned>, ()> {
-    // SAFETY: as the caller promises.
-    unsafe {
-        if !text::is_text(name) {
-            return Ok(None);
-        }
-        let globals = if globals.is_null() { ffi::PyEval_GetGlobals() } else { globals };
-        let end = null_mut::<ffi::PyObject>();
-        let (top, answer) = match scope_of(state, globals, name)? {
-            Some(Scope { importer, directory, top }) => {
-                let (directory, importer) = (directory.as_ptr(), importer.as_ptr());
-                let function = imports.sibling.as_ptr();
-                let answer = ffi::PyObject_CallFunctionObjArgs(function, top.as_ptr(), directory, importer, name, end);
-                (top, answer)
-            }
-            None => {
-                let top = top_of(name).ok_or(())?;
-                if !may_be_siblings(state, &top) {
-                    return Ok(None);
-                }
-                let importer = match globals {
-                    none if none.is_null() || ffi::PyDict_Check(none) == 0 => null_mut(),
-                    globals => ffi::PyDict_GetItemWithError(globals, state.names.dunder_name.as_ptr()),
-                };
-                let importer = Owned::from_borrowed(importer);
-                let importer = importer.as_ref().map_or(ffi::Py_None(), Owned::as_ptr);
-                let named = imports.named.as_ptr();
-                let answer = ffi::PyObject_CallFunctionObjArgs(named, top.as_ptr(), importer, name, end);
-                (top, answer)
-            }
-        };
-        let answer = steps::finish(state, Owned::from_new(answer)).ok_or(())?;
-        if answer.as_ptr() == ffi::Py_None() {
-            return Ok(None);
-        }
-        let (Some(answer), Some(top)) = (text::encoded(answer), text::encoded(top)) else { return Err(()) };
-        let name = Owned::from_borrowed(name).and_then(|name| text::encoded(name)).ok_or(())?;
-        let meant = [answer, name[top.len()..].to_vec()].concat();
-        if meant == name {
-            return Ok(None);
-        }
-        text::new(meant).map(Some).ok_or(())
+    name: Object<'_>,
+    globals: Option<Object<'_>>,
+) -> Result<Option<Owned>, Raised> {
+    if !text::is_text(name) {
+        return Ok(None);
     }
+    let globals = globals.or_else(|| dict::globals(gil));
+    let (top, answer) = match scope_of(gil, state, globals, name)? {
+        Some(Scope { importer, directory, top }) => {
+            let given = [top.object(), directory.object(), importer.object(), name];
+            let answer = calls::call(gil, &imports.sibling, given);
+            (top, answer)
+        }
+        None => {
+            let top = top_of(gil, name).ok_or(Raised)?;
+            if !may_be_siblings(gil, state, &top) {
+                return Ok(None);
+            }
+            let globals = globals.filter(|globals| dict::is_dict(*globals));
+            let importer = globals.and_then(|globals| dict::get(gil, globals, &state.names.dunder_name));
+            let importer = importer.as_ref().map_or(Object::none(), Owned::object);
+            let answer = calls::call(gil, &imports.named, [top.object(), importer, name]);
+            (top, answer)
+        }
+    };
+    let answer = steps::finish(gil, state, answer).ok_or(Raised)?;
+    if answer.is_none() {
+        return Ok(None);
+    }
+    let (Some(answer), Some(top)) = (text::encoded(gil, &answer), text::encoded(gil, &top)) else {
+        return Err(Raised);
+    };
+    let name = text::encoded(gil, name).ok_or(Raised)?;
+    let meant = [answer, name[top.len()..].to_vec()].concat();
+    if meant == name {
+        return Ok(None);
+    }
+    text::new(gil, meant).map(Some).ok_or(Raised)
 }
 
 /// `directory_of(name)`: the handler's directory that the module of that name in `sys.modules`, or its package, is of;
 /// None if it is of none.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn directory_of(core: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let Some(state) = module::of(core) else { return null_mut() };
-        if !text::is_text(name) {
-            return none();
-        }
-        let Some(top) = top_of(name) else { return null_mut() };
-        let directory = ffi::PyDict_GetItemWithError(state.scopes.as_ptr(), top.as_ptr());
-        Owned::from_borrowed(directory).map_or_else(|| none(), Owned::into_ptr)
+pub(super) fn directory_of(gil: &mut Gil, state: &State, name: Object<'_>) -> Option<Owned> {
+    if !text::is_text(name) {
+        return Some(none(gil));
     }
+    let top = top_of(gil, name)?;
+    dict::get(gil, &state.scopes, &top).or_else(|| Some(none(gil)))
 }
 
 /// An import in a module of a handler's directory, of a name that may be that directory's.
@@ -320,92 +226,41 @@ pub(super) struct Scope {
     top: Owned,
 }
 
-/// None if the name means in code with these globals what it means everywhere. An exception is set on failure.
-///
-/// # Safety
-/// The GIL is held, `globals` is alive or NULL, and `name` is text.
+/// None if the name, which is text, means in code with these globals what it means everywhere.
 #[inline]
-pub(super) unsafe fn scope_of(
+pub(super) fn scope_of(
+    gil: &Gil,
     state: &State,
-    globals: *mut ffi::PyObject,
-    name: *mut ffi::PyObject,
-) -> Result<Option<Scope>, ()> {
-    // SAFETY: as the caller promises; what is borrowed from a dict is owned before anything else runs.
-    unsafe {
-        if globals.is_null() || ffi::PyDict_Check(globals) == 0 {
-            return Ok(None);
-        }
-        let importer = ffi::PyDict_GetItemWithError(globals, state.names.dunder_name.as_ptr());
-        if importer.is_null() || !text::is_text(importer) {
-            return Ok(None);
-        }
-        let importer = Owned::from_borrowed(importer).ok_or(())?;
-        let of = top_of(importer.as_ptr()).ok_or(())?;
-        let directory = ffi::PyDict_GetItemWithError(state.scopes.as_ptr(), of.as_ptr());
-        let Some(directory) = Owned::from_borrowed(directory) else { return Ok(None) };
-        let top = top_of(name).ok_or(())?;
-        Ok(may_be_siblings(state, &top).then_some(Scope { importer, directory, top }))
-    }
+    globals: Option<Object<'_>>,
+    name: Object<'_>,
+) -> Result<Option<Scope>, Raised> {
+    let Some(globals) = globals.filter(|globals| dict::is_dict(*globals)) else { return Ok(None) };
+    let importer = dict::get(gil, globals, &state.names.dunder_name);
+    let Some(importer) = importer.filter(|importer| text::is_text(importer)) else { return Ok(None) };
+    let of = top_of(gil, importer.object()).ok_or(Raised)?;
+    let Some(directory) = dict::get(gil, &state.scopes, &of) else { return Ok(None) };
+    let top = top_of(gil, name).ok_or(Raised)?;
+    Ok(may_be_siblings(gil, state, &top).then_some(Scope { importer, directory, top }))
 }
 
 /// Whether the name is one that files of handlers' directories are asked for by, or may become one.
-///
-/// # Safety
-/// The GIL is held.
 #[inline]
-unsafe fn may_be_siblings(state: &State, top: &Owned) -> bool {
-    // SAFETY: dicts and a live key.
-    unsafe {
-        ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), top.as_ptr()).is_null()
-            || !ffi::PyDict_GetItemWithError(state.contested.as_ptr(), top.as_ptr()).is_null()
-    }
+fn may_be_siblings(gil: &Gil, state: &State, top: &Owned) -> bool {
+    !dict::has(gil, dict::modules(gil), top) || dict::has(gil, &state.contested, top)
 }
 
-/// # Safety
-/// The GIL is held and `level` is alive.
-unsafe fn level_is_up(level: *mut ffi::PyObject) -> bool {
-    // SAFETY: as the caller promises; an error means that it is no number, which the real function says.
-    unsafe {
-        let level = ffi::PyLong_AsLong(level);
-        ffi::PyErr_Clear();
-        level > 0
-    }
-}
-
-/// The part of a dotted name before its first dot.
-///
-/// # Safety
-/// The GIL is held and `name` is text.
-unsafe fn top_of(name: *mut ffi::PyObject) -> Option<Owned> {
-    // SAFETY: as the caller promises.
-    #[cfg(feature = "python3")]
-    unsafe {
-        match ffi::PyUnicode_FindChar(name, '.' as u32, 0, ffi::PyUnicode_GetLength(name), 1) {
-            -1 => Owned::from_borrowed(name),
-            at if at < 0 => None,
-            at => Owned::from_new(ffi::PyUnicode_Substring(name, 0, at)),
-        }
-    }
-    // SAFETY: as above.
-    #[cfg(not(feature = "python3"))]
-    unsafe {
-        let name = text::encoded(Owned::from_borrowed(name)?)?;
-        let top = name.split(|&byte| byte == b'.').next()?;
-        text::new(top)
-    }
+/// An error means that it is no number, which the real function says.
+fn level_is_up(gil: &Gil, level: &Owned) -> bool {
+    let level = as_long(gil, level);
+    exceptions::clear(gil);
+    level > 0
 }
 
 /// `name_of(file)`: the name in `sys.modules` under which the file (bytes) runs just now, or has run; None if it has
 /// not.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn name_of(core: *mut ffi::PyObject, file: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let (Some(state), Some(file)) = (module::of(core), super::object::file_name(file)) else { return null_mut() };
-        let table = state.modules.borrow();
-        let known = table.of(&file).and_then(|entry| entry.running().or_else(|| entry.ready()));
-        known.and_then(|known| Owned::from_borrowed(known.name.as_ptr())).map_or_else(|| none(), Owned::into_ptr)
-    }
+pub(super) fn name_of(gil: &mut Gil, state: &State, file: Object<'_>) -> Option<Owned> {
+    let file = file_name(gil, file)?;
+    let table = state.modules.borrow();
+    let known = table.of(&file).and_then(|entry| entry.running().or_else(|| entry.ready()));
+    Some(known.map_or_else(|| none(gil), |known| known.name.clone_ref(gil)))
 }

@@ -1,10 +1,12 @@
 //! What the extension module keeps, one of it per interpreter: nothing of this room is static but the lock table.
 
+use super::dict;
 use super::imports::Imports;
-use super::object::Owned;
+use super::object::{Object, Owned};
 use super::text::interned;
 use crate::module_cache::Modules;
 use crate::python::ffi;
+use crate::python::gil::Gil;
 use std::cell::{Cell, RefCell};
 
 /// What a file has given.
@@ -58,7 +60,7 @@ pub(super) struct Names {
 }
 
 /// Does what a step of the shim names, with these arguments.
-pub(super) type Operations = unsafe fn(&State, &[u8], &[*mut ffi::PyObject]) -> Option<Owned>;
+pub(super) type Operations = fn(&mut Gil, &State, &[u8], &[Object<'_>]) -> Option<Owned>;
 
 /// The state of the module in one interpreter. All of it is used with that interpreter's GIL held.
 pub(super) struct State {
@@ -96,64 +98,57 @@ pub(super) struct State {
 }
 
 impl State {
-    /// # Safety
-    /// The GIL is held.
-    pub(super) unsafe fn new(operations: Operations) -> Option<Self> {
-        // SAFETY: the GIL is held; each call gives a new reference or NULL.
-        unsafe {
-            Some(Self {
-                interpreter: interpreter(),
-                operations,
-                modules: RefCell::default(),
-                once_a_tick: Cell::new(false),
-                stock_reloads: Cell::new(true),
-                epoch: Cell::new(super::epoch::current()),
-                shim: RefCell::default(),
-                names: Names {
-                    module_name: interned(c"module_name")?,
-                    autoreload: interned(c"autoreload")?,
-                    log: interned(c"log")?,
-                    path: interned(c"path")?,
-                    config: interned(c"config")?,
-                    python_path: interned(c"PythonPath")?,
-                    pathstring: interned(c"pathstring")?,
-                    request: interned(c"req")?,
-                    fltr: interned(c"fltr")?,
-                    filter: interned(c"filter")?,
-                    hlist: interned(c"hlist")?,
-                    directory: interned(c"directory")?,
-                    is_location: interned(c"is_location")?,
-                    dir: interned(c"dir")?,
-                    filename: interned(c"filename")?,
-                    dunder_name: interned(c"__name__")?,
-                    send: interned(c"send")?,
-                    throw: interned(c"throw")?,
-                    gi_code: interned(c"gi_code")?,
-                    co_filename: interned(c"co_filename")?,
-                },
-                plain: Owned::from_new(ffi::PyDict_New())?,
-                directories: Owned::from_new(ffi::PyDict_New())?,
-                paths: Owned::from_new(ffi::PyDict_New())?,
-                expressions: Owned::from_new(ffi::PyDict_New())?,
-                scopes: Owned::from_new(ffi::PyDict_New())?,
-                contested: Owned::from_new(ffi::PyDict_New())?,
-                has_scopes: Cell::new(false),
-                imports: RefCell::default(),
-                #[cfg(not(feature = "python3"))]
-                imported: Owned::from_new(ffi::PyDict_New())?,
-                #[cfg(not(feature = "python3"))]
-                private_names: RefCell::default(),
-            })
-        }
+    /// None with an exception set on failure.
+    pub(super) fn new(gil: &Gil, operations: Operations) -> Option<Self> {
+        Some(Self {
+            interpreter: interpreter(gil),
+            operations,
+            modules: RefCell::default(),
+            once_a_tick: Cell::new(false),
+            stock_reloads: Cell::new(true),
+            epoch: Cell::new(super::epoch::current()),
+            shim: RefCell::default(),
+            names: Names {
+                module_name: interned(gil, c"module_name")?,
+                autoreload: interned(gil, c"autoreload")?,
+                log: interned(gil, c"log")?,
+                path: interned(gil, c"path")?,
+                config: interned(gil, c"config")?,
+                python_path: interned(gil, c"PythonPath")?,
+                pathstring: interned(gil, c"pathstring")?,
+                request: interned(gil, c"req")?,
+                fltr: interned(gil, c"fltr")?,
+                filter: interned(gil, c"filter")?,
+                hlist: interned(gil, c"hlist")?,
+                directory: interned(gil, c"directory")?,
+                is_location: interned(gil, c"is_location")?,
+                dir: interned(gil, c"dir")?,
+                filename: interned(gil, c"filename")?,
+                dunder_name: interned(gil, c"__name__")?,
+                send: interned(gil, c"send")?,
+                throw: interned(gil, c"throw")?,
+                gi_code: interned(gil, c"gi_code")?,
+                co_filename: interned(gil, c"co_filename")?,
+            },
+            plain: dict::new(gil)?,
+            directories: dict::new(gil)?,
+            paths: dict::new(gil)?,
+            expressions: dict::new(gil)?,
+            scopes: dict::new(gil)?,
+            contested: dict::new(gil)?,
+            has_scopes: Cell::new(false),
+            imports: RefCell::default(),
+            #[cfg(not(feature = "python3"))]
+            imported: dict::new(gil)?,
+            #[cfg(not(feature = "python3"))]
+            private_names: RefCell::default(),
+        })
     }
 }
 
 /// A number that no other interpreter of this process has.
-///
-/// # Safety
-/// The GIL is held.
-unsafe fn interpreter() -> i64 {
-    // SAFETY: as the caller promises.
+fn interpreter(_: &Gil) -> i64 {
+    // SAFETY: the GIL is held, in an interpreter.
     #[cfg(feature = "python3")]
     return unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
     // Python 2 has no numbers; interpreters are not destroyed, so that their addresses serve.

@@ -17,230 +17,150 @@
 //! generator has the traceback of before: the code in which it arose is on it, and not the way to there.
 
 use super::errors::Pending;
-use super::object::{Owned, none, raise};
+use super::exceptions::{Exception, is_pending, raise};
+use super::object::{Object, Owned, none};
 use super::state::State;
-use super::text;
+use super::{calls, sequence, text};
 use crate::python::ffi;
-use std::ptr::null_mut;
+use crate::python::gil::Gil;
 
 /// What a function of the shim gives in the end, of which `answer` is what it has returned: the same, if it is no
-/// generator of the shim.
-///
-/// # Safety
-/// The GIL is held; an exception is set if there is no answer, in both directions.
-pub(super) unsafe fn finish(state: &State, answer: Option<Owned>) -> Option<Owned> {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let answer = answer?;
-        if is_driven(state, &answer)? { drive(state, answer) } else { Some(answer) }
-    }
+/// generator of the shim. None with an exception set, in both directions.
+pub(super) fn finish(gil: &mut Gil, state: &State, answer: Option<Owned>) -> Option<Owned> {
+    let answer = answer?;
+    if is_driven(gil, state, &answer)? { drive(gil, state, answer) } else { Some(answer) }
 }
 
 /// Whether it is a generator of the shim's code: a site may have one of its own in `sys.modules`, in a module's place.
-///
-/// # Safety
-/// The GIL is held.
+/// The attributes that are asked for are fields, and to read one runs no Python code.
 #[inline(never)]
-unsafe fn is_driven(state: &State, answer: &Owned) -> Option<bool> {
-    let names = &state.names;
-    // SAFETY: live objects; these attributes are fields, and to read one runs no Python code.
-    unsafe {
-        if ffi::Py_TYPE(answer.as_ptr()) != &raw mut ffi::PyGen_Type {
-            return Some(false);
-        }
-        let code = Owned::from_new(ffi::PyObject_GetAttr(answer.as_ptr(), names.gi_code.as_ptr()))?;
-        let file = Owned::from_new(ffi::PyObject_GetAttr(code.as_ptr(), names.co_filename.as_ptr()))?;
-        Some(text::encoded(file)?.starts_with(b"modpython_core/"))
+fn is_driven(gil: &Gil, state: &State, answer: &Owned) -> Option<bool> {
+    if !answer.object().is_exactly(&raw mut ffi::PyGen_Type) {
+        return Some(false);
     }
+    let code = calls::attribute(gil, answer, &state.names.gi_code)?;
+    let file = calls::attribute(gil, &code, &state.names.co_filename)?;
+    Some(text::encoded(gil, &file)?.starts_with(b"modpython_core/"))
 }
 
+/// Drives a generator of the shim to its end.
+///
 /// It is called once more in each module that a module imports: like what leads from here to there, it is not inlined,
 /// so that what is not needed meanwhile is off the thread's own stack.
-///
-/// # Safety
-/// As [`finish`]; the generator is the shim's.
 #[inline(never)]
-unsafe fn drive(state: &State, generator: Owned) -> Option<Owned> {
-    // SAFETY: as the caller promises; every new reference is owned.
-    unsafe {
-        // Those that wait for another of them are in a list, so that less of the thread's own stack is in use.
-        let mut waiting = vec![generator];
-        let mut last = Owned::from_new(none());
-        while let Some(generator) = waiting.last() {
-            let yielded = match &last {
-                Some(result) => send(state, generator, result),
-                None => throw(state, generator),
-            };
-            let Some(step) = yielded else {
-                if !ffi::PyErr_Occurred().is_null() {
-                    last = None;
-                } else if last.is_none() {
-                    last = Owned::from_new(none());
-                }
-                waiting.pop();
-                continue;
-            };
-            let given = only_given(&step);
-            let is_given = given.is_some();
-            let step = given.unwrap_or(step);
-            match is_driven(state, &step) {
-                Some(true) => {
-                    waiting.push(step);
-                    last = Owned::from_new(none());
-                }
-                Some(false) => last = if is_given { Some(step) } else { perform(state, &step) },
-                None => last = None,
+fn drive(gil: &mut Gil, state: &State, generator: Owned) -> Option<Owned> {
+    // Those that wait for another of them are in a list, so that less of the thread's own stack is in use.
+    let mut waiting = vec![generator];
+    let mut last = Some(none(gil));
+    while let Some(generator) = waiting.last() {
+        let yielded = match &last {
+            Some(result) => send(gil, state, generator, result),
+            None => throw(gil, state, generator),
+        };
+        let Some(step) = yielded else {
+            if is_pending(gil) {
+                last = None;
+            } else if last.is_none() {
+                last = Some(none(gil));
             }
+            waiting.pop();
+            continue;
+        };
+        let given = only_given(gil, &step);
+        let is_given = given.is_some();
+        let step = given.unwrap_or(step);
+        match is_driven(gil, state, &step) {
+            Some(true) => {
+                waiting.push(step);
+                last = Some(none(gil));
+            }
+            Some(false) => last = if is_given { Some(step) } else { perform(gil, state, &step) },
+            None => last = None,
         }
-        last
     }
+    last
 }
 
 /// The object of a step that calls nothing.
-///
-/// # Safety
-/// The GIL is held.
-unsafe fn only_given(step: &Owned) -> Option<Owned> {
-    // SAFETY: a live object, whose items live as long.
-    unsafe {
-        match *items(step) {
-            [call, given] if call == ffi::Py_None() => Owned::from_borrowed(given),
-            _ => None,
-        }
+fn only_given(gil: &Gil, step: &Owned) -> Option<Owned> {
+    match *sequence::items(step) {
+        [call, given] if call.is_none() => Some(given.clone_ref(gil)),
+        _ => None,
     }
 }
 
 /// What the generator yields next. None at its end, or with an exception set.
-///
-/// # Safety
-/// As [`drive`].
 #[inline(never)]
-unsafe fn send(state: &State, generator: &Owned, result: &Owned) -> Option<Owned> {
-    // SAFETY: live objects.
-    unsafe {
-        let (send, end) = (state.names.send.as_ptr(), null_mut::<ffi::PyObject>());
-        let next = ffi::PyObject_CallMethodObjArgs(generator.as_ptr(), send, result.as_ptr(), end);
-        let next = Owned::from_new(next);
-        if next.is_none() {
-            unless_at_its_end(raised());
-        }
-        next
+fn send(gil: &Gil, state: &State, generator: &Owned, result: &Owned) -> Option<Owned> {
+    let next = calls::call_method(gil, generator, &state.names.send, [result.object()]);
+    if next.is_none() {
+        unless_at_its_end(gil, raised(gil));
     }
+    next
 }
 
 /// What has come out of a generator, taken off the thread.
-///
-/// # Safety
-/// The GIL is held.
-unsafe fn raised() -> Pending {
-    // SAFETY: as the caller promises.
-    let error = unsafe { Pending::take() };
+fn raised(gil: &Gil) -> Pending {
+    let error = Pending::take(gil);
     #[cfg(feature = "python3")]
-    // SAFETY: as above.
-    let error = unsafe { error.into_raised() };
+    let error = error.into_raised(gil);
     error
 }
 
 /// Makes what has come out of a generator pending again, if it is not that it has come to its end.
-///
-/// # Safety
-/// The GIL is held.
-unsafe fn unless_at_its_end(error: Pending) {
-    // SAFETY: live objects.
-    unsafe {
-        // A StopIteration that code has raised has a traceback.
-        if error.traceback().is_some() || !error.is_of(ffi::PyExc_StopIteration) {
-            error.restore();
-        }
+fn unless_at_its_end(gil: &Gil, error: Pending) {
+    // A StopIteration that code has raised has a traceback.
+    if error.traceback(gil).is_some() || !error.is_of(gil, Exception::StopIteration) {
+        error.restore(gil);
     }
 }
 
 /// What the generator yields after the pending exception has been raised in it. None with an exception set: the same,
 /// unless the generator has raised another.
-///
-/// # Safety
-/// As [`drive`]; an exception is pending.
 #[cold]
 #[inline(never)]
-unsafe fn throw(state: &State, generator: &Owned) -> Option<Owned> {
-    // SAFETY: live objects.
-    unsafe {
-        let mut thrown = Pending::take();
-        let traceback = thrown.traceback();
-        let next = Owned::from_new(thrown.throw_into(generator, &state.names.throw));
-        if next.is_none() {
-            let raised = raised();
-            if raised.value().map(Owned::as_ptr) == thrown.value().map(Owned::as_ptr) {
-                thrown.set_traceback(traceback);
-                thrown.restore();
-            } else {
-                unless_at_its_end(raised);
-            }
+fn throw(gil: &Gil, state: &State, generator: &Owned) -> Option<Owned> {
+    let mut thrown = Pending::take(gil);
+    let traceback = thrown.traceback(gil);
+    let next = thrown.throw_into(gil, generator, &state.names.throw);
+    if next.is_none() {
+        let raised = raised(gil);
+        if raised.value().map(Owned::as_ptr) == thrown.value().map(Owned::as_ptr) {
+            thrown.set_traceback(gil, traceback);
+            thrown.restore(gil);
+        } else {
+            unless_at_its_end(gil, raised);
         }
-        next
     }
+    next
 }
 
-/// # Safety
-/// As [`drive`].
 #[inline(never)]
-unsafe fn perform(state: &State, step: &Owned) -> Option<Owned> {
-    // SAFETY: as the caller promises; the items of a tuple live as long as it.
-    unsafe {
-        let items = items(step);
-        let Some((&call, given)) = items.split_first() else {
-            raise(ffi::PyExc_SystemError, "modpython-core: a step that is none");
-            return None;
-        };
-        if !text::is_text(call) {
-            return called(call, step);
-        }
-        let name = text::encoded(Owned::from_borrowed(call)?)?;
-        (state.operations)(state, &name, given)
+fn perform(gil: &mut Gil, state: &State, step: &Owned) -> Option<Owned> {
+    let Some((&call, given)) = sequence::items(step).split_first() else {
+        return raise(gil, Exception::System, "modpython-core: a step that is none");
+    };
+    if !text::is_text(call) {
+        return called(gil, call, step);
     }
+    let name = text::encoded(gil, call)?;
+    (state.operations)(gil, state, &name, given)
 }
 
-/// # Safety
-/// The GIL is held. What is borrowed lives as long as the step.
-unsafe fn items(step: &Owned) -> &[*mut ffi::PyObject] {
-    // SAFETY: the type is looked at before.
-    unsafe {
-        if ffi::PyTuple_Check(step.as_ptr()) == 0 {
-            return &[];
-        }
-        super::object::arguments(super::object::tuple_items(step.as_ptr()), ffi::PyTuple_Size(step.as_ptr()))
-    }
-}
-
-/// Calls a function that is not ours.
-///
-/// # Safety
-/// As [`drive`]; `step` is the tuple of the function and its arguments.
+/// Calls a function that is not ours. `step` is the tuple of the function and its arguments.
 #[inline(never)]
-unsafe fn called(function: *mut ffi::PyObject, step: &Owned) -> Option<Owned> {
-    // SAFETY: live objects.
-    unsafe {
-        let given = Owned::from_new(ffi::PyTuple_GetSlice(step.as_ptr(), 1, ffi::PyTuple_Size(step.as_ptr())))?;
-        let answer = Owned::from_new(ffi::PyObject_CallObject(function, given.as_ptr()));
-        #[cfg(feature = "python3")]
-        if answer.is_none() {
-            super::traceback::cut_importlib_off();
-        }
-        answer
+fn called(gil: &Gil, function: Object<'_>, step: &Owned) -> Option<Owned> {
+    let given = sequence::rest(gil, step)?;
+    let answer = calls::call_with_tuple(gil, function, &given);
+    #[cfg(feature = "python3")]
+    if answer.is_none() {
+        super::traceback::cut_importlib_off(gil);
     }
+    answer
 }
 
 /// `drive(answer)`: what a function of the shim gives in the end, of which `answer` is what it has returned.
-///
-/// # Safety
-/// Called by CPython, as METH_O.
-pub(super) unsafe extern "C" fn drive_to_the_end(
-    core: *mut ffi::PyObject,
-    answer: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython gives live objects and holds the GIL.
-    unsafe {
-        let Some(state) = super::module::of(core) else { return null_mut() };
-        finish(state, Owned::from_borrowed(answer)).map_or(null_mut(), Owned::into_ptr)
-    }
+pub(super) fn drive_to_the_end(gil: &mut Gil, state: &State, answer: Object<'_>) -> Option<Owned> {
+    let answer = answer.clone_ref(gil);
+    finish(gil, state, Some(answer))
 }

@@ -1,141 +1,154 @@
 //! Python's text: names of modules, attributes and arguments. `str` in both, which in Python 2 is bytes.
 
-use super::object::Owned;
+use super::object::{Object, Owned};
+use super::values;
+#[cfg(feature = "python3")]
+use super::{exceptions, sequence};
 use crate::python::ffi;
+use crate::python::gil::Gil;
+#[cfg(not(feature = "python3"))]
+use ffi::{
+    PyBaseString_Check as check, PyString_FromStringAndSize as new_bytes, PyString_FromStringAndSize as new_text,
+    PyString_InternFromString as intern,
+};
+#[cfg(feature = "python3")]
+use ffi::{
+    PyBytes_FromStringAndSize as new_bytes, PyUnicode_Check as check, PyUnicode_FromStringAndSize as new_text,
+    PyUnicode_InternFromString as intern,
+};
 use std::ffi::CStr;
 
 /// Whether the object is text; in Python 2 `unicode` is too.
-///
-/// # Safety
-/// `object` is alive.
 #[inline]
-pub(super) unsafe fn is_text(object: *mut ffi::PyObject) -> bool {
-    // SAFETY: as the caller promises.
-    #[cfg(feature = "python3")]
-    return unsafe { ffi::PyUnicode_Check(object) != 0 };
-    // SAFETY: as the caller promises.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { ffi::PyBaseString_Check(object) != 0 };
+pub(super) fn is_text<'o>(object: impl Into<Object<'o>>) -> bool {
+    // SAFETY: a live object, whose type is looked at.
+    unsafe { check(object.into().as_ptr()) != 0 }
 }
 
 /// New text. None with an exception set on failure.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn new(text: impl AsRef<[u8]>) -> Option<Owned> {
+pub(super) fn new(gil: &Gil, text: impl AsRef<[u8]>) -> Option<Owned> {
     let text = text.as_ref();
     let (start, size) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
-    // SAFETY: that many bytes, which the call copies.
-    #[cfg(feature = "python3")]
-    return unsafe { Owned::from_new(ffi::PyUnicode_FromStringAndSize(start, size)) };
-    // SAFETY: as above.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { Owned::from_new(ffi::PyString_FromStringAndSize(start, size)) };
+    // SAFETY: so many bytes, which the call copies; a new reference or NULL.
+    unsafe { Owned::from_new(gil, new_text(start, size)) }
 }
 
 /// Text that lives as long as its interpreter, and of which there is one.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn interned(text: &CStr) -> Option<Owned> {
+pub(super) fn interned(gil: &Gil, text: &CStr) -> Option<Owned> {
     // SAFETY: the text is NUL-terminated; a new reference or NULL comes back.
-    #[cfg(feature = "python3")]
-    return unsafe { Owned::from_new(ffi::PyUnicode_InternFromString(text.as_ptr())) };
-    // SAFETY: as above.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { Owned::from_new(ffi::PyString_InternFromString(text.as_ptr())) };
+    unsafe { Owned::from_new(gil, intern(text.as_ptr())) }
+}
+
+/// What `str()` makes of an object. None with an exception set on failure.
+pub(super) fn of(gil: &Gil, object: &Owned) -> Option<Owned> {
+    // SAFETY: a live object; a new reference or NULL.
+    unsafe { Owned::from_new(gil, ffi::PyObject_Str(object.as_ptr())) }
 }
 
 /// The one directory that an object names: text, bytes, or what has `__fspath__`. None for what may be a sequence of
 /// them, and, with an exception set, where asking has failed.
-///
-/// # Safety
-/// The GIL is held and `object` is alive.
 #[inline]
-pub(super) unsafe fn directory(object: *mut ffi::PyObject) -> Option<Owned> {
-    // SAFETY: as the caller promises; the bytes are an object's that lives while they are decoded.
-    unsafe {
-        if is_text(object) {
-            return Owned::from_borrowed(object);
+pub(super) fn directory(gil: &Gil, object: Object<'_>) -> Option<Owned> {
+    if is_text(object) {
+        return Some(object.clone_ref(gil));
+    }
+    // Bytes are text in Python 2, which has no `__fspath__`.
+    #[cfg(not(feature = "python3"))]
+    return None;
+    #[cfg(feature = "python3")]
+    {
+        // What nearly all give need not be asked.
+        if sequence::is_list(object) || sequence::is_tuple(object) {
+            return None;
         }
-        // Bytes are text in Python 2, which has no `__fspath__`.
-        #[cfg(not(feature = "python3"))]
-        return None;
-        #[cfg(feature = "python3")]
-        {
-            // What nearly all give need not be asked.
-            if ffi::PyList_Check(object) != 0 || ffi::PyTuple_Check(object) != 0 {
-                return None;
+        // SAFETY: a live object; a new reference or NULL.
+        let Some(path) = (unsafe { Owned::from_new(gil, ffi::PyOS_FSPath(object.as_ptr())) }) else {
+            if exceptions::matches(gil, exceptions::Exception::Type) {
+                exceptions::clear(gil);
             }
-            let Some(path) = Owned::from_new(ffi::PyOS_FSPath(object)) else {
-                if ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0 {
-                    ffi::PyErr_Clear();
-                }
-                return None;
-            };
-            if is_text(path.as_ptr()) {
-                return Some(path);
-            }
-            let name = super::object::bytes(path.as_ptr())?;
-            Owned::from_new(ffi::PyUnicode_DecodeFSDefaultAndSize(name.as_ptr().cast(), name.len() as ffi::Py_ssize_t))
+            return None;
+        };
+        if is_text(&path) {
+            return Some(path);
         }
+        let name = values::bytes(gil, &path)?;
+        let (start, size) = (name.as_ptr().cast(), name.len() as ffi::Py_ssize_t);
+        // SAFETY: so many bytes, which the call copies; a new reference or NULL.
+        unsafe { Owned::from_new(gil, ffi::PyUnicode_DecodeFSDefaultAndSize(start, size)) }
     }
 }
 
 /// The bytes of a file's name, as a new bytes object. None with an exception set on failure.
-///
-/// # Safety
-/// The GIL is held.
-pub(super) unsafe fn file(name: &[u8]) -> Option<Owned> {
+pub(super) fn file(gil: &Gil, name: &[u8]) -> Option<Owned> {
     let (start, size) = (name.as_ptr().cast(), name.len() as ffi::Py_ssize_t);
-    // SAFETY: that many bytes, which the call copies.
-    #[cfg(feature = "python3")]
-    return unsafe { Owned::from_new(ffi::PyBytes_FromStringAndSize(start, size)) };
-    // SAFETY: as above.
-    #[cfg(not(feature = "python3"))]
-    return unsafe { Owned::from_new(ffi::PyString_FromStringAndSize(start, size)) };
+    // SAFETY: so many bytes, which the call copies; a new reference or NULL.
+    unsafe { Owned::from_new(gil, new_bytes(start, size)) }
 }
 
-/// The bytes of some text, by UTF-8 in Python 3.
-///
-/// # Safety
-/// The GIL is held and `text` is text. What cannot be encoded leaves an exception.
-pub(super) unsafe fn encoded(text: Owned) -> Option<Vec<u8>> {
-    // SAFETY: as the caller promises.
-    unsafe {
-        #[cfg(feature = "python3")]
-        let text =
-            Owned::from_new(ffi::PyUnicode_AsEncodedString(text.as_ptr(), c"utf-8".as_ptr(), c"replace".as_ptr()))?;
-        super::object::bytes(text.as_ptr())
+/// The bytes of some text, by UTF-8 in Python 3. None with an exception set for what cannot be encoded, or is no text.
+pub(super) fn encoded<'o>(gil: &Gil, text: impl Into<Object<'o>>) -> Option<Vec<u8>> {
+    #[cfg(feature = "python3")]
+    {
+        let (encoding, errors) = (c"utf-8".as_ptr(), c"replace".as_ptr());
+        // SAFETY: a live object, whose type the call checks; a new reference or NULL.
+        let text = unsafe { ffi::PyUnicode_AsEncodedString(text.into().as_ptr(), encoding, errors) };
+        // SAFETY: as above.
+        values::bytes(gil, &unsafe { Owned::from_new(gil, text) }?)
     }
+    #[cfg(not(feature = "python3"))]
+    values::bytes(gil, text)
 }
 
 /// Whether the text has one of these characters, which are ASCII's.
-///
-/// # Safety
-/// The GIL is held and `text` is text.
 #[inline]
-pub(super) unsafe fn any_of(text: &Owned, characters: &[&[u8]]) -> bool {
+pub(super) fn any_of(gil: &Gil, text: &Owned, characters: &[&[u8]]) -> bool {
     let is_one = |byte: &u8| characters.iter().any(|some| some.contains(byte));
-    // SAFETY: as the caller promises; the bytes are the object's own, which lives.
+    let mut size = 0;
+    // SAFETY: a live object, whose type the call checks, and a valid output; the bytes are the object's own.
     #[cfg(feature = "python3")]
-    unsafe {
-        let mut size = 0;
+    let bytes = unsafe {
         let start = ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size);
-        if start.is_null() {
-            ffi::PyErr_Clear();
-            return false;
-        }
-        std::slice::from_raw_parts(start.cast::<u8>(), size.unsigned_abs()).iter().any(is_one)
-    }
-    // SAFETY: as above; both outputs are valid. `unicode` is nobody's directory.
+        (!start.is_null()).then(|| std::slice::from_raw_parts(start.cast::<u8>(), size.unsigned_abs()))
+    };
+    // SAFETY: as above, with two outputs. `unicode` is nobody's directory.
     #[cfg(not(feature = "python3"))]
-    unsafe {
-        let (mut start, mut size) = (std::ptr::null_mut(), 0);
-        if ffi::PyBytes_AsStringAndSize(text.as_ptr(), &raw mut start, &raw mut size) < 0 {
-            ffi::PyErr_Clear();
-            return false;
+    let bytes = unsafe {
+        let mut start = std::ptr::null_mut();
+        let is_known = ffi::PyBytes_AsStringAndSize(text.as_ptr(), &raw mut start, &raw mut size) == 0;
+        is_known.then(|| std::slice::from_raw_parts(start.cast::<u8>(), size.unsigned_abs()))
+    };
+    match bytes {
+        Some(bytes) => bytes.iter().any(is_one),
+        None => {
+            super::exceptions::clear(gil);
+            false
         }
-        std::slice::from_raw_parts(start.cast::<u8>(), size.unsigned_abs()).iter().any(is_one)
+    }
+}
+
+/// The part of a dotted name before its first dot. None with an exception set on failure, or for what is no text.
+pub(super) fn top_of(gil: &Gil, name: Object<'_>) -> Option<Owned> {
+    #[cfg(feature = "python3")]
+    {
+        let object = name.as_ptr();
+        // SAFETY: a live object; what asks for the length checks the type for the call after it.
+        let at = unsafe {
+            match ffi::PyUnicode_GetLength(object) {
+                length if length < 0 => return None,
+                length => ffi::PyUnicode_FindChar(object, '.' as u32, 0, length, 1),
+            }
+        };
+        match at {
+            -1 => Some(name.clone_ref(gil)),
+            at if at < 0 => None,
+            // SAFETY: text, in which that place is; a new reference or NULL.
+            at => unsafe { Owned::from_new(gil, ffi::PyUnicode_Substring(object, 0, at)) },
+        }
+    }
+    #[cfg(not(feature = "python3"))]
+    {
+        let name = encoded(gil, name)?;
+        let top = name.split(|&byte| byte == b'.').next()?;
+        new(gil, top)
     }
 }

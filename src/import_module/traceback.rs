@@ -2,76 +2,61 @@
 //! and then the code. It does so where an import statement has called it; here we have.
 
 use super::errors::Pending;
-use super::object::Owned;
+use super::exceptions::{self, Exception};
+use super::object::{Object, Owned};
 use super::text::{self, interned};
-use crate::python::ffi;
+use super::values::truth;
+use super::{calls, dict};
+use crate::python::gil::Gil;
 use std::ffi::CStr;
 
 /// Cuts them off the pending exception, but for `python -v`, where they stay.
-///
-/// # Safety
-/// The GIL is held and an exception is pending.
 #[cold]
-pub(super) unsafe fn cut_importlib_off() {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let is_of_import = ffi::PyErr_ExceptionMatches(ffi::PyExc_ImportError) != 0;
-        let mut error = Pending::take();
-        if let Some(first) = error.traceback() {
-            // What cannot be read stays as it is.
-            if let Some(rest) = rest_of(first, is_of_import) {
-                error.set_traceback(rest);
-            }
+pub(super) fn cut_importlib_off(gil: &Gil) {
+    let is_of_import = exceptions::matches(gil, Exception::Import);
+    let mut error = Pending::take(gil);
+    if let Some(first) = error.traceback(gil) {
+        // What cannot be read stays as it is.
+        if let Some(rest) = rest_of(gil, first, is_of_import) {
+            error.set_traceback(gil, rest);
         }
-        ffi::PyErr_Clear();
-        error.restore();
     }
+    exceptions::clear(gil);
+    error.restore(gil);
 }
 
 /// The traceback without its first entries, as far as they are importlib's and end in the call of a module's code; for
-/// an ImportError all that are importlib's. None if there is nothing to cut off.
-///
-/// # Safety
-/// The GIL is held.
-unsafe fn rest_of(first: Owned, is_of_import: bool) -> Option<Option<Owned>> {
-    // SAFETY: live objects; these attributes are fields, and to read one runs no Python code.
-    unsafe {
-        if is_verbose()? {
-            return None;
+/// an ImportError all that are importlib's. None if there is nothing to cut off. The attributes that are asked for are
+/// fields, and to read one runs no Python code.
+fn rest_of(gil: &Gil, first: Owned, is_of_import: bool) -> Option<Option<Owned>> {
+    if is_verbose(gil)? {
+        return None;
+    }
+    let mut rest = None;
+    let mut entry = first;
+    loop {
+        let code = attribute(gil, &attribute(gil, &entry, c"tb_frame")?, c"f_code")?;
+        let file = attribute(gil, &code, c"co_filename")?;
+        if !text::encoded(gil, &file)?.starts_with(b"<frozen importlib._bootstrap") {
+            return rest;
         }
-        let mut rest = None;
-        let mut entry = first;
-        loop {
-            let code = attribute(&attribute(&entry, c"tb_frame")?, c"f_code")?;
-            if !text::encoded(attribute(&code, c"co_filename")?)?.starts_with(b"<frozen importlib._bootstrap") {
-                return rest;
-            }
-            let name = text::encoded(attribute(&code, c"co_name")?)?;
-            let next = Some(attribute(&entry, c"tb_next")?).filter(|next| next.as_ptr() != ffi::Py_None());
-            if is_of_import || name == b"_call_with_frames_removed" {
-                rest = Some(next.as_ref().and_then(|next| Owned::from_borrowed(next.as_ptr())));
-            }
-            match next {
-                Some(next) => entry = next,
-                None => return rest,
-            }
+        let name = text::encoded(gil, &attribute(gil, &code, c"co_name")?)?;
+        let next = Some(attribute(gil, &entry, c"tb_next")?).filter(|next| !next.is_none());
+        if is_of_import || name == b"_call_with_frames_removed" {
+            rest = Some(next.as_ref().map(|next| next.clone_ref(gil)));
+        }
+        match next {
+            Some(next) => entry = next,
+            None => return rest,
         }
     }
 }
 
-/// # Safety
-/// The GIL is held.
-unsafe fn is_verbose() -> Option<bool> {
-    // SAFETY: `sys` is there as long as its interpreter.
-    unsafe {
-        let flags = Owned::from_borrowed(ffi::PySys_GetObject(c"flags".as_ptr()))?;
-        super::object::truth(attribute(&flags, c"verbose")?.as_ptr())
-    }
+fn is_verbose(gil: &Gil) -> Option<bool> {
+    let flags = dict::of_sys(gil, c"flags")?;
+    truth(gil, &attribute(gil, &flags, c"verbose")?)
 }
 
-/// # Safety
-/// The GIL is held.
-unsafe fn attribute(of: &Owned, name: &CStr) -> Option<Owned> {
-    // SAFETY: live objects; a new reference or NULL.
-    unsafe { Owned::from_new(ffi::PyObject_GetAttr(of.as_ptr(), interned(name)?.as_ptr())) }
+fn attribute<'o>(gil: &Gil, of: impl Into<Object<'o>>, name: &CStr) -> Option<Owned> {
+    calls::attribute(gil, of, &interned(gil, name)?)
 }

@@ -11,6 +11,7 @@ mod cpython3;
 #[cfg(not(feature = "python3"))]
 pub mod ffi2;
 pub mod fork;
+pub mod gil;
 mod signals;
 pub mod threads;
 

@@ -1,6 +1,9 @@
 //! An embedded Python with a stand-in for mod_python, for tests and benchmarks of `import_module`.
 
-use modpython_core::{import_module, python::ffi};
+use modpython_core::{
+    import_module,
+    python::{ffi, gil::with_gil},
+};
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
@@ -109,7 +112,7 @@ unsafe fn execute(source: &str) -> bool {
 /// What follows a start of an interpreter.
 extern "C" fn guard_importer() {
     // SAFETY: called by ctypes with the GIL held.
-    unsafe { import_module::guard_importer() }
+    unsafe { with_gil(|gil| import_module::guard_importer(gil)) }
 }
 
 /// Installs once more, and returns the reason of a failure as a string, or False.
