@@ -16,5 +16,5 @@ inside the library: there are no files of it to install.
     sessions   has each session have a number of its own
     ssi        keeps code in pages that fails from crashing the child
     remedies   which of these are left out
-    platform   the differences between Python 2 and 3
+    compat     the differences between Python 2 and 3
 """

@@ -6,7 +6,7 @@ import imp
 import os
 import sys
 
-from modpython_core.platform import file_of, native
+from modpython_core.compat import file_of, native
 
 # sys.path as it was before any handler added to it.
 original_path = []

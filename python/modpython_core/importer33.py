@@ -12,7 +12,7 @@ from __future__ import absolute_import
 
 import os
 
-from modpython_core import loading, platform
+from modpython_core import compat, loading
 from modpython_core.failures import Failure
 
 # What is relied on: functions of the class of the cache with their arguments, and names of an entry.
@@ -162,7 +162,7 @@ def _guarded(cache, core):
             loading.log_line(failure.line(), loading.apache.APLOG_ERR)
             return failure
 
-        return core.locked(platform.path_bytes(due.file), None, decide, failed)
+        return core.locked(compat.path_bytes(due.file), None, decide, failed)
 
     def import_module(file, autoreload=None, log=None, path=None):
         while True:

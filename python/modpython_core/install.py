@@ -5,8 +5,8 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, first_use, importer33, loading, names, others, pickles, platform, private, python_path
-from modpython_core import queries, running, search, sessions, siblings, ssi
+from modpython_core import compat, finding, first_use, importer33, loading, names, others, pickles, private
+from modpython_core import python_path, queries, running, search, sessions, siblings, ssi
 from modpython_core import wsgi as mended_wsgi
 from modpython_core.remedies import cures
 
@@ -17,25 +17,25 @@ _stock = []
 def install(apache, core):
     """Last of all the name is replaced: whatever fails before leaves the stock function where it is."""
     loading.apache = apache
-    loading.core = others.core = platform.core = running.core = names.core = search.core = siblings.core = private.core = core
+    loading.core = others.core = compat.core = running.core = names.core = search.core = siblings.core = private.core = core
     python_path.core = pickles.core = core
     private.load = siblings.load = loading.load
     loading.seconds_alone = _seconds_alone()
     if not _prepared:
-        platform.check()
+        compat.check()
         first_use.prepare()
     if not finding.original_path:
         finding.original_path[:] = sys.path
     search.expression_names = apache.__dict__
     looks_seldom, search.goes_on_elsewhere = _ways_of_stock(apache)
     loading.stock_reloads = siblings.stock_reloads = not search.goes_on_elsewhere
-    core.setup(loading.load, platform.blocked, apache.__dict__, _wsgi_names(apache), looks_seldom,
+    core.setup(loading.load, compat.import_lock_edges, apache.__dict__, _wsgi_names(apache), looks_seldom,
                loading.stock_reloads)
     if not _prepared:
-        platform.watch_forks()
-        platform.stand_deadlocks()
+        compat.watch_forks()
+        compat.tolerate_deadlocks()
         running.note_imports()
-        platform.find_private_names(private.Finder())
+        compat.find_private_names(private.Finder())
         if hasattr(finding, 'LookedFor'):
             finding.before_path_finder(finding.LookedFor())
         _prepared.append(True)

@@ -12,7 +12,7 @@ from __future__ import absolute_import
 import sys
 from functools import partial
 
-from modpython_core import cgihandler, names, others, platform, private, running, search, siblings, wsgi
+from modpython_core import cgihandler, compat, names, others, private, running, search, siblings, wsgi
 from modpython_core.failures import Failure, printable
 
 core = None
@@ -65,11 +65,11 @@ class Request(object):
 
 def load(name, autoreload, log, path, kind, where, dispatched=False):
     """What import_module calls when the module is not at hand, or not fresh."""
-    name = platform.native(name)
+    name = compat.native(name)
     request = Request(name, log, path, kind, where, dispatched)
     parts = name.split('.')
     if '' in parts:
-        raise platform.not_found(name)
+        raise compat.not_found(name)
     if kind == search.PLAIN and where is not None:
         # Called in a module of that directory, and so what an import statement there would mean.
         request.kind, request.where = siblings.place(parts[0], where)
@@ -124,9 +124,9 @@ def _look(request, name, parent, autoreload):
         yield None, found.module
         return
     if isinstance(found, search.WithoutFile):
-        yield platform.import_without_file(found.name, found.spec)
+        yield compat.import_without_file(found.name, found.spec)
         return
-    module = platform.being_imported_here(found)
+    module = compat.module_this_thread_is_importing(found)
     if module is None:
         attempt = Attempt(request, name, found, autoreload)
         module = yield 'locked', found.key, found.real_key, attempt.decide, attempt.failed
@@ -200,7 +200,7 @@ class Attempt(object):
 
     def load(self, again, sys_name, served, ran):
         if again:
-            module = yield platform.under_import_lock(sys_name, lambda _: self.again(sys_name, served, ran))
+            module = yield compat.under_import_lock(sys_name, lambda _: self.again(sys_name, served, ran))
             if module is not None:
                 yield None, module
                 return
@@ -209,14 +209,14 @@ class Attempt(object):
         sys_name = names.claim(found)
         if found.is_package and sys_name != found.name:
             private.mend_extend_path()
-        yield platform.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
+        yield compat.under_import_lock(sys_name, lambda from_outside: self.first(sys_name, from_outside))
 
     def half_made(self):
         found = self.found
         module = core.running(found.key)
         if module is None:
             module = sys.modules.get(found.name)
-            if module is not None and platform.file_of(module) != found.file:
+            if module is not None and compat.file_of(module) != found.file:
                 return None
         return module
 
@@ -229,7 +229,7 @@ class Attempt(object):
             core.link(self.request.kind, self.request.where, self.name, self.found.key)
             return _as_before(self.request, self.name, unreadable)
         version = core.version(self.found.key)
-        if ran is served and platform.is_plain(served) and platform.file_of(served) == self.found.file:
+        if ran is served and compat.is_plain(served) and compat.file_of(served) == self.found.file:
             # The same module object, where applications keep their connections, say.
             run = self.run(sys_name, ran, served, True)
         else:
@@ -259,14 +259,14 @@ class Attempt(object):
         """The file has given no module that is still there. None to look again."""
         found = self.found
         current = sys.modules.get(sys_name)
-        if current is not None and platform.file_of(current) != found.file and not found.replaces(current):
+        if current is not None and compat.file_of(current) != found.file and not found.replaces(current):
             # A plain import of another file has come first: it has the name. A private one it does not get.
             is_replaced = sys_name != found.name and siblings.is_replaced(sys_name, found.key)
             return self.replacement(sys_name) if is_replaced else None
         if current is None or found.replaces(current) or from_outside and self.is_wreck(current):
             names.make_room(found, sys_name)
             return self.run(sys_name, running.new_module(found, sys_name), current, False)
-        if platform.is_initialising(current):
+        if compat.is_initialising(current):
             # A plain import of this file, by this thread or by one that waits for it, is what we are inside of; in
             # Python 2 one may also have begun since we have waited for the end of those there were.
             return None if from_outside else current
@@ -274,7 +274,7 @@ class Attempt(object):
         version = running.version_at_import(found, current)
         if self.autoreload and version is not None and version != core.version(found.key):
             if running.unreadable(found) is None:
-                if platform.is_plain(current):
+                if compat.is_plain(current):
                     return self.run(sys_name, current, current, True)
                 return self.run(sys_name, running.new_module(found, sys_name), current, False)
         if found.directory:
@@ -287,7 +287,7 @@ class Attempt(object):
         """What code of the site has put into the place of the file's module."""
         current = sys.modules.get(sys_name)
         if current is None:
-            raise platform.not_found(self.name)
+            raise compat.not_found(self.name)
         self.adopt(sys_name, current, running.watched(self.found))
         return current
 
@@ -304,7 +304,7 @@ class Attempt(object):
     def is_wreck(self, module):
         """Whether this is what a thread has left half-made that the fork of this process has not brought along."""
         # The caller holds the lock of the file, and is not running it.
-        return core.is_running(self.found.key) or platform.is_left_behind(module)
+        return core.is_running(self.found.key) or compat.is_left_behind(module)
 
     def run(self, sys_name, module, previous, again):
         request, found = self.request, self.found

@@ -9,7 +9,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import finding, platform, siblings
+from modpython_core import compat, finding, siblings
 
 core = None
 
@@ -25,7 +25,7 @@ def claim(found):
         # The parent's name says it.
         return found.name
     taken = sys.modules.get(found.name)
-    if taken is not None and platform.file_of(taken) == found.file:
+    if taken is not None and compat.file_of(taken) == found.file:
         return found.name
     # The claim is one atomic step, so that of two threads exactly one gets the name.
     if taken is None and _may_have_bare(found) and core.claim(found.name, found.key):
@@ -49,7 +49,7 @@ def private(found):
 def encode(path):
     """Letters and digits stay; every other byte is an escape that begins with an underscore."""
     letters = []
-    for byte in bytearray(platform.path_bytes(path)):
+    for byte in bytearray(compat.path_bytes(path)):
         letter = chr(byte)
         if byte < 128 and letter.isalnum():
             letters.append(letter)
@@ -75,7 +75,7 @@ def decode(name):
                 path.append(ord(letter))
     except (StopIteration, KeyError, ValueError):
         return None
-    return platform.path_text(bytes(path))
+    return compat.path_text(bytes(path))
 
 
 def make_room(found, sys_name):
@@ -86,6 +86,6 @@ def make_room(found, sys_name):
     # A copy is made in one step; a list of the items is not, and other threads import meanwhile.
     for name, module in sys.modules.copy().items():
         if name.startswith(sys_name + '.') and module is not None:
-            file = platform.file_of(module)
+            file = compat.file_of(module)
             if file and not file.startswith(directory):
                 sys.modules.pop(name, None)

@@ -7,7 +7,7 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, first_use, names, platform, running, search, sessions, siblings
+from modpython_core import compat, finding, first_use, names, running, search, sessions, siblings
 
 core = None
 load = None
@@ -99,7 +99,7 @@ class Finder(object):
             real = getattr(sys.modules.get(parent), '__name__', parent)
             # A package that has the private name itself has its parts found as any other.
             return None if real == parent else (
-                finding.spec_of_existing(name, lambda: platform.import_plainly(real + '.' + last)))
+                finding.spec_of_existing(name, lambda: compat.import_plainly(real + '.' + last)))
         place = source(name)
         return finding.spec_of_existing(name, lambda: import_from(place)) if place else None
 
@@ -108,7 +108,7 @@ class Finder(object):
         if name == sessions.NAME:
             return sessions.load()
         known = sys.modules.get(name)
-        found = finding.found_for(known, name) if platform.is_plain(known) else None
+        found = finding.found_for(known, name) if compat.is_plain(known) else None
         if found is not None:
             # reload() is to run it again.
             core.drive(running.run(found, known, True))
@@ -116,11 +116,11 @@ class Finder(object):
         parent, _, last = name.rpartition('.')
         if parent:
             real = getattr(sys.modules.get(parent), '__name__', parent)
-            module = platform.import_plainly(real + '.' + last)
+            module = compat.import_plainly(real + '.' + last)
         else:
             place = source(name)
             if place is None:
-                raise platform.not_found(name)
+                raise compat.not_found(name)
             module = import_from(place)
         sys.modules[name] = module
         return module

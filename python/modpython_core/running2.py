@@ -13,7 +13,7 @@ import sys
 import thread
 import types
 
-from modpython_core.platform import native
+from modpython_core.compat import native
 
 core = None
 

@@ -5,7 +5,7 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import finding, platform
+from modpython_core import compat, finding
 
 # What import_module is asked for, as the extension module numbers it.
 PLAIN, DIRECTORY, PATH, EXPRESSION = range(4)
@@ -65,7 +65,7 @@ def locate(name, kind, where, parent):
         if kind == PATH and not goes_on_elsewhere:
             # Never a module from elsewhere: a caller that gives a path names a file in it, and must not be able to
             # reach os, say, because a request named it. With a stock that ignores the path, callers rely on that.
-            raise platform.not_found(name)
+            raise compat.not_found(name)
     return _plainly(name)
 
 
@@ -91,7 +91,7 @@ def directories(kind, where):
     if kind == DIRECTORY:
         return [normal(where)]
     if kind == PATH:
-        entries = [platform.path_entry(entry) for entry in where]
+        entries = [compat.path_entry(entry) for entry in where]
         return [normal(entry) if isinstance(entry, type('')) else entry for entry in entries]
     if where not in _lists:
         entries = _evaluate(where)
@@ -106,7 +106,7 @@ def places(name, kind, where):
         for directory in directories(kind, where):
             if isinstance(directory, str) and '\0' not in directory:
                 for tail in ('.py', '/__init__.py'):
-                    yield platform.path_bytes('%s/%s%s' % (directory, name, tail))
+                    yield compat.path_bytes('%s/%s%s' % (directory, name, tail))
 
 
 def normal(directory):
@@ -137,7 +137,7 @@ def _plainly(name, spec=None):
         return finding.found_for(module, name) or Present(module)
     found = finding.find_anywhere(name) if spec is None else finding.anywhere(name, spec)
     if found is None:
-        raise platform.not_found(name)
+        raise compat.not_found(name)
     return found if hasattr(found, 'key') else WithoutFile(name, found)
 
 
@@ -147,7 +147,7 @@ def _in_package(name, parent):
         # A module may enter what it likes under a name of its own, as os does with os.path.
         module = sys.modules.get(full_name)
         if module is None:
-            raise platform.no_part(name, parent.__name__)
+            raise compat.no_part(name, parent.__name__)
         return Present(module)
     parts = [str(part) for part in parent.__path__]
     module = sys.modules.get(full_name)
@@ -160,7 +160,7 @@ def _in_package(name, parent):
     found = finding.find(full_name, parts, True)
     if found is None:
         # It may be there all the same: a package can enter what it likes under a name of its own.
-        return Present(module if module is not None else platform.import_plainly(full_name))
+        return Present(module if module is not None else compat.import_plainly(full_name))
     found.stale = module
     return found
 

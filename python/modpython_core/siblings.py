@@ -7,7 +7,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import attributes, finding, pickles, platform, search
+from modpython_core import attributes, compat, finding, pickles, search
 
 core = None
 load = None
@@ -53,8 +53,8 @@ def watch():
         finding.before_path_finder(finding.OneModule(core))
     # A pickle of it is read where we are not.
     getattr(core, '__import__').__module__ = builtins.__name__
-    owner, name = platform.by_name()
-    core.watch_imports(builtins, owner, name, sibling, named, platform.say_bare_name)
+    owner, name = compat.by_name()
+    core.watch_imports(builtins, owner, name, sibling, named, compat.say_bare_name)
 
 
 def knows(directory):
@@ -110,12 +110,12 @@ def is_replaced(sys_name, key):
     present = sys.modules[sys_name]
     if present is core.running(key):
         return False
-    file = None if present is None else platform.file_of(present)
+    file = None if present is None else compat.file_of(present)
     if file is None:
         return True
     try:
         # What has been imported under that name is of this file, or of another one that has got the name since.
-        return platform.path_bytes(file) != key and attributes.of(present, '__name__') != sys_name
+        return compat.path_bytes(file) != key and attributes.of(present, '__name__') != sys_name
     except Exception:
         return True
 
@@ -140,7 +140,7 @@ def sibling(top, directory, importer, name=None):
         return sys_name
     if sys_name is not None and is_replaced(sys_name, key):
         return sys_name
-    if platform.is_relative(top, importer):
+    if compat.is_relative(top, importer):
         return None
     meant = _meant(top, directory)
     if meant is None or _is_imported(top, meant[0], reloading):
@@ -176,7 +176,7 @@ def has_left_parts(found):
     owners = [own + '/' for own, sys_name in given.items() if sys_name == found.name and own != found.directory]
     for name, module in sys.modules.copy().items() if owners else ():
         if name.startswith(found.name + '.'):
-            file = platform.file_of(module)
+            file = compat.file_of(module)
             if file and any(file.startswith(own) for own in owners):
                 return True
     return False
@@ -201,7 +201,7 @@ def named(top, importer, name=None):
         # What the shim itself has found to be nobody's.
         return None
     directory = _of_request(caller)
-    if directory is None or isinstance(importer, str) and platform.is_relative(top, importer):
+    if directory is None or isinstance(importer, str) and compat.is_relative(top, importer):
         return None
     return None if _is_on_server(top) else sibling(top, directory, '', name)
 
@@ -242,7 +242,7 @@ def _is_imported(top, found, reloading):
     """Whether what an import statement finds in sys.modules is the module of that file, to its end. One that runs is waited
     for: an import statement of Python 2 would hand it out half-made."""
     present = sys.modules.get(top)
-    return (present is not None and platform.file_of(present) == found.file and not core.is_running(found.key)
+    return (present is not None and compat.file_of(present) == found.file and not core.is_running(found.key)
             and core.is_complete(found.key) and not (reloading and core.name_of(found.key) is not None)
             # Asked last: the run of another thread may have failed meanwhile, and is no longer running for that reason.
             and sys.modules.get(top) is present)
@@ -281,7 +281,7 @@ def _meant(top, directory):
 def _loaded(top, directory, reloading, found, kind, where):
     if top not in sys.modules:
         # What an import statement tells those who watch imports, of a module that is not there.
-        platform.audit_import(top)
+        compat.audit_import(top)
     yield load(top, reloading, 0, None, kind, where)
     sys_name = core.name_of(found.key)
     if sys_name is not None:

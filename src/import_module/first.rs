@@ -5,7 +5,7 @@
 //! an interpreter of its own. The end of the request is seen by an object in the dict of its thread state, which goes
 //! when the state is cleared.
 
-use super::caller::Where;
+use super::dispatcher::Where;
 use super::locks::{self, TABLE};
 use super::object::{Object, Owned, none};
 use super::state::State;

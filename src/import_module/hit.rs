@@ -1,7 +1,7 @@
 //! `import_module` itself. A hit is answered here, without a line of Python; everything else goes to the shim.
 
-use super::caller::{self, Caller, Where};
 use super::content::compare;
+use super::dispatcher::{self, Caller, Where};
 use super::exceptions::{self, Exception, raise};
 use super::files::version_of;
 use super::object::{Object, Owned};
@@ -41,7 +41,7 @@ pub(super) fn import_module<'a>(
         None => state.stock_reloads.get() || OF_REQUEST.get(),
         Some(autoreload) => {
             let autoreload = truth(gil, autoreload)?;
-            if caller::is_dispatcher(gil, state) {
+            if dispatcher::is_dispatcher(gil, state) {
                 OF_REQUEST.set(autoreload);
             }
             autoreload
@@ -153,7 +153,7 @@ fn load(
     };
     let kind = integer(gil, kind)?;
     let reload = boolean(gil, autoreload)?;
-    let dispatched = boolean(gil, caller::is_dispatcher(gil, state))?;
+    let dispatched = boolean(gil, dispatcher::is_dispatcher(gil, state))?;
     let given = [
         asked.name,
         reload.object(),
@@ -219,7 +219,7 @@ impl<'a> Asked<'a> {
     fn caller(&self, gil: &Gil, state: &State) -> Option<Caller> {
         let path = match self.path {
             Some(path) if !path.is_none() && truth(gil, path)? => path,
-            _ => return caller::from_frame(gil, state, self.name),
+            _ => return dispatcher::from_frame(gil, state, self.name),
         };
         let items = match text::directory(gil, path) {
             // A string is a sequence of its letters, and was surely meant as one directory.

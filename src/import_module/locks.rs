@@ -179,7 +179,7 @@ fn say_that_it_takes_long(key: &Key) {
 /// for may need it to go on; so it is given up after a while, as often as it is held, and taken again after. Other
 /// threads can then import the module whose import is under way here, and get it half-made, as in a cycle of imports.
 ///
-/// In Python 3 there is a lock per module, and cycles through those are seen (`blocked`).
+/// In Python 3 there is a lock per module, and cycles through those are seen (`import_lock_edges`).
 struct ImportLock {
     #[cfg(not(feature = "python3"))]
     given_up: usize,
@@ -214,7 +214,7 @@ impl ImportLock {
 
 /// Who waits for whom in Python's own import locks, as the shim sees it. None with an exception set on failure.
 fn import_lock_edges(gil: &Gil, state: &State) -> Option<Vec<(ThreadId, ThreadId)>> {
-    let function = state.shim.borrow().as_ref().map(|shim| shim.blocked.clone_ref(gil));
+    let function = state.shim.borrow().as_ref().map(|shim| shim.import_lock_edges.clone_ref(gil));
     let Some(function) = function else { return Some(Vec::new()) };
     let pairs = calls::call(gil, &function, [])?;
     let mut edges = Vec::new();

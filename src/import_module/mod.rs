@@ -7,7 +7,7 @@
 //! | file | its job |
 //! |---|---|
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
-//! | `caller` | where the caller wants its module from |
+//! | `dispatcher` | where the caller wants its module from |
 //! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
 //! | `question` | one thread looks for what several ask for at once |
 //! | `half_made` | modules that a cycle of imports has been given before they were done |
@@ -33,11 +33,11 @@
 
 #[cfg(feature = "python3")]
 mod bare_names;
-mod caller;
 mod calls;
 mod compiled;
 mod content;
 mod dict;
+mod dispatcher;
 mod epoch;
 mod errors;
 mod exceptions;
@@ -94,7 +94,7 @@ const SHIM: [(&str, &str); 23] = [
     ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
     ("modpython_core.attributes", include_str!("../../python/modpython_core/attributes.py")),
     ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
-    ("modpython_core.platform", PLATFORM),
+    ("modpython_core.compat", COMPAT),
     ("modpython_core.finding", FINDING),
     ("modpython_core.running", RUNNING),
     ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
@@ -117,9 +117,9 @@ const SHIM: [(&str, &str); 23] = [
 ];
 
 #[cfg(not(feature = "python3"))]
-const PLATFORM: &str = include_str!("../../python/modpython_core/platform2.py");
+const COMPAT: &str = include_str!("../../python/modpython_core/compat2.py");
 #[cfg(feature = "python3")]
-const PLATFORM: &str = include_str!("../../python/modpython_core/platform3.py");
+const COMPAT: &str = include_str!("../../python/modpython_core/compat3.py");
 #[cfg(not(feature = "python3"))]
 const FINDING: &str = include_str!("../../python/modpython_core/finding2.py");
 #[cfg(feature = "python3")]

@@ -109,7 +109,7 @@ static mut METHODS: [ffi::PyMethodDef; 32] = [
         c"import_module(module_name, autoreload=1, log=0, path=None)\n--\n\nThe module of that name, loaded if need be, and loaded again if its file has changed.",
     ),
     one!(c"install", super::install_named, c"install(name): puts import_module in the place of the module's own"),
-    many!(c"setup", table::setup, c"setup(load, blocked, apache, wsgi, once_a_tick, stock_reloads)"),
+    many!(c"setup", table::setup, c"setup(load, import_lock_edges, apache, wsgi, once_a_tick, stock_reloads)"),
     many!(c"hit", table::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
     many!(c"verdict", table::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', served, sys_name, ran)"),
     many!(c"adopt", table::adopt, c"adopt(kind, where, name, file, module, sys_name, version): a plain import has run it"),
@@ -266,7 +266,7 @@ unsafe extern "C" fn traverse(module: *mut ffi::PyObject, visit: ffi::visitproc,
     }
     // A part that is borrowed just now is skipped: what the collector is not shown, it takes for alive.
     if let Ok(shim) = state.shim.try_borrow() {
-        let parts = shim.iter().flat_map(|shim| [&shim.load, &shim.blocked, &shim.apache, &shim.wsgi]);
+        let parts = shim.iter().flat_map(|shim| [&shim.load, &shim.import_lock_edges, &shim.apache, &shim.wsgi]);
         if let Some(stop) = parts.map(&seen).find(|&stop| stop != 0) {
             return stop;
         }

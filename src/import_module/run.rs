@@ -1,8 +1,8 @@
 //! The run of a module's code: what is marked and entered before it, and published or put back after it, with no
 //! bytecode between (I13).
 
-use super::caller::Where;
 use super::content::{content_of, look};
+use super::dispatcher::Where;
 use super::errors::Pending;
 use super::exceptions::{Exception, clear, is_pending, raise};
 use super::files::from_tuple;

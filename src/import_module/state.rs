@@ -24,7 +24,7 @@ pub(super) struct Shim {
     /// Does what is no hit.
     pub(super) load: Owned,
     /// Says who waits for whom in Python's own import locks.
-    pub(super) blocked: Owned,
+    pub(super) import_lock_edges: Owned,
     /// The globals of `mod_python.apache`: a call from there carries its directory in the dispatcher's frame.
     pub(super) apache: Owned,
     /// The globals of `mod_python.wsgi`, likewise; those of `mod_python.apache` again where there is no such module.

@@ -1,7 +1,7 @@
 //! The functions through which the shim reads and writes the table behind `import_module`.
 
-use super::caller::Where;
 use super::content::{compare, content_of, look};
+use super::dispatcher::Where;
 use super::exceptions::{Exception, raise};
 use super::files::{from_tuple, version_of};
 use super::object::{Object, Owned, none};
@@ -13,18 +13,19 @@ use crate::module_cache::{EntryId, Verdict, Version};
 use crate::python::gil::{Gil, without_gil};
 use std::ffi::CStr;
 
-/// `setup(load, blocked, apache, wsgi, once_a_tick, stock_reloads)`: the shim's two functions, the globals of the two
-/// modules whose functions are stock dispatchers, whether one look at a file is enough for a tick of the coarse clock,
-/// and whether the stock core runs a changed module again.
+/// `setup(load, import_lock_edges, apache, wsgi, once_a_tick, stock_reloads)`: the shim's two functions, the globals of
+/// the two modules whose functions are stock dispatchers, whether one look at a file is enough for a tick of the coarse
+/// clock, and whether the stock core runs a changed module again.
 pub(super) fn setup(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
-    let [load, blocked, apache, wsgi, once_a_tick, stock_reloads] = exactly(gil, "setup", given)?;
-    let [load, blocked, apache, wsgi] = [load, blocked, apache, wsgi].map(|object| object.clone_ref(gil));
+    let [load, import_lock_edges, apache, wsgi, once_a_tick, stock_reloads] = exactly(gil, "setup", given)?;
+    let [load, import_lock_edges, apache, wsgi] =
+        [load, import_lock_edges, apache, wsgi].map(|object| object.clone_ref(gil));
     let (Some(once_a_tick), Some(stock_reloads)) = (truth(gil, once_a_tick), truth(gil, stock_reloads)) else {
         return None;
     };
     state.once_a_tick.set(once_a_tick);
     state.stock_reloads.set(stock_reloads);
-    let before = state.shim.replace(Some(Shim { load, blocked, apache, wsgi }));
+    let before = state.shim.replace(Some(Shim { load, import_lock_edges, apache, wsgi }));
     drop(before);
     Some(none(gil))
 }

@@ -1,6 +1,6 @@
 //! What every change of the table of modules needs, whichever call makes it.
 
-use super::caller::Where;
+use super::dispatcher::Where;
 use super::exceptions::{Exception, clear, raise};
 use super::object::{Object, Owned};
 use super::state::{Loaded, State};

@@ -2,10 +2,10 @@
 # Builds the test host, stock and relinked, for the live tests: usage: build-host.sh PYTHON WAY SHIP OUT [SHAPE]
 #
 # WAY is source or objects (those alone), both as `make relink TREE=` does it, or finished (the finished module,
-# rewritten by modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared library. OUT
-# gets stock.so and relinked.so, the package that belongs to each (lib/, lib-relinked/), and `way`, `python` and
-# `shape`, one word each; for a Python that is not the system's also `home`, a link to its copy beside OUT: httpd's
-# children may not enter the folder of a user's own Python.
+# rewritten by modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared
+# library. OUT gets stock.so and relinked.so, the package that belongs to each (lib/, lib-relinked/), and `way`,
+# `python` and `shape`, one word each; for a Python that is not the system's also `home`, a link to its copy beside OUT:
+# httpd's children may not enter the folder of a user's own Python.
 set -eu
 
 python=$1 way=$2 ship=$(cd "$3" && pwd) out=$4 shape=${5:-3.1}

@@ -94,10 +94,10 @@ def a_pages_own_call_was_reloaded_where_the_directive_is_off_and_stock_reloads_n
     """Stock 3.5 as distributions have it: the call says nothing of autoreload, whose default is 1."""
     here = Directory(False)
     here.write('page.py', 'from harness import import_module\ndef ask():\n    return import_module("plug").value\n')
-    platform, loading = sys.modules['modpython_core.platform'], sys.modules['modpython_core.loading']
+    compat, loading = sys.modules['modpython_core.compat'], sys.modules['modpython_core.loading']
 
     def setup(stock_reloads):
-        core.setup(loading.load, platform.blocked, apache.__dict__, apache.__dict__, False, stock_reloads)
+        core.setup(loading.load, compat.import_lock_edges, apache.__dict__, apache.__dict__, False, stock_reloads)
 
     def page(**config):
         return apache.CallBack().HandlerDispatch(Request('page', here.path, **config))

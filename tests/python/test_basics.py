@@ -227,7 +227,7 @@ def a_traceback_shows_the_lines_of_the_shim():
         import_module('found_nowhere')
     except ImportError:
         text = traceback.format_exc()
-    assert 'raise platform.not_found(name)' in text, text
+    assert 'raise compat.not_found(name)' in text, text
 
 
 run()

@@ -168,8 +168,8 @@ def a_deadlock_that_importlib_reports_to_nobody():
         try:
             until(lambda: there.owner)
             begun.set()
-            platform = sys.modules['modpython_core.platform']
-            until(lambda: (there.owner, here.owner) in platform.blocked())
+            compat = sys.modules['modpython_core.compat']
+            until(lambda: (there.owner, here.owner) in compat.import_lock_edges())
             return __import__('lock_there').complete
         finally:
             here.release()

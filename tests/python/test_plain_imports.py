@@ -8,12 +8,12 @@ import time
 import harness
 from harness import PYTHON2, Directory, apache, case, core, import_module, run, runs, together, until
 
-platform = sys.modules['modpython_core.platform']
+compat = sys.modules['modpython_core.compat']
 
 if PYTHON2:
     # Any import statement waits for the one import lock, and these cases say who holds it.
     import __builtin__
-    __builtin__.harness, __builtin__.apache, __builtin__.platform = harness, apache, platform
+    __builtin__.harness, __builtin__.apache, __builtin__.compat = harness, apache, compat
 
 
 @case
@@ -22,7 +22,7 @@ def a_plain_import_that_begins_as_a_load_has_looked_is_waited_for():
         return
     here = Directory()
     here.write('begins.py', 'harness.ran("begins")\nharness.until(harness.go.is_set)\ncomplete = True\n')
-    harness.go, looked, real = threading.Event(), threading.Event(), platform.module_lock
+    harness.go, looked, real = threading.Event(), threading.Event(), compat.module_lock
 
     class LookedThenBegun(real):
         def __enter__(self):
@@ -38,14 +38,14 @@ def a_plain_import_that_begins_as_a_load_has_looked_is_waited_for():
 
     def let_go():
         # In the place of waiting for it, the load took it for what a fork leaves behind, and ran the file again.
-        until(lambda: platform._waiting or runs.get('begins') == 2)
+        until(lambda: compat._waiting or runs.get('begins') == 2)
         harness.go.set()
 
-    platform.module_lock = LookedThenBegun
+    compat.module_lock = LookedThenBegun
     try:
         plainly, ours, _ = together(plain, lambda: import_module('begins'), let_go)
     finally:
-        platform.module_lock = real
+        compat.module_lock = real
     assert runs == {'begins': 1}, runs
     assert ours.get() is plainly.get() and ours.get().complete
 
@@ -86,7 +86,7 @@ def a_generator_that_yields_does_not_hide_who_runs_a_module():
     def ask():
         until(lambda: core.locks() == 2 and hasattr(sys.modules.get('yielding'), 'values'))
         try:
-            return sum(platform.is_initialising(sys.modules['yielding']) for turn in range(400))
+            return sum(compat.is_initialising(sys.modules['yielding']) for turn in range(400))
         finally:
             harness.enough.set()
 
@@ -108,9 +108,9 @@ def who_has_ended_its_plain_import_waits_like_any_other():
     if not PYTHON2:
         return
     here = Directory()
-    here.write('ended.py', 'harness.ran("ended")\nharness.until(lambda: harness.platform._waiting)\n')
+    here.write('ended.py', 'harness.ran("ended")\nharness.until(lambda: harness.compat._waiting)\n')
     here.write('waits.py', 'apache.import_module("ended")\ncomplete = True\n')
-    harness.platform, look = platform, threading.Event()
+    harness.compat, look = compat, threading.Event()
 
     class Time(object):
         @staticmethod
@@ -133,11 +133,11 @@ def who_has_ended_its_plain_import_waits_like_any_other():
         until(lambda: core.waiting(here.key('waits.py')) == 1 or look.is_set())
         look.set()
 
-    platform.time = Time
+    compat.time = Time
     try:
         results = together(load, request, let_go)[:2]
     finally:
-        platform.time = time
+        compat.time = time
     assert [result.get() for result in results] == [True, True]
 
 
@@ -216,7 +216,7 @@ def threads_born_in_the_child_of_a_fork_were_taken_for_gone():
         until(lambda: runs.get('born'))
         asks = threading.Thread(target=lambda: results.append(import_module('born').complete))
         asks.start()
-        until(lambda: platform._waiting or results)
+        until(lambda: compat._waiting or results)
         harness.looked.append(True)
         plain.join()
         asks.join()

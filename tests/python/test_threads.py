@@ -180,7 +180,7 @@ def a_load_failed_while_another_thread_looked_at_its_module():
     siblings, here = sys.modules['modpython_core.siblings'], Directory(False)
     file = here.write('gives_up.py', 'import harness\nharness.inside.set()\nassert harness.seen.wait(30)\n1 / 0\n')
     here.write('asks.py', 'def ask():\n    import gives_up\n')
-    page, file_of = import_module('asks', path=[here.path]), siblings.platform.file_of
+    page, file_of = import_module('asks', path=[here.path]), siblings.compat.file_of
     harness.inside, harness.seen = threading.Event(), threading.Event()
 
     def looks(module):
@@ -195,11 +195,11 @@ def a_load_failed_while_another_thread_looked_at_its_module():
         assert harness.inside.wait(30)
         page.ask()
 
-    siblings.platform.file_of = looks
+    siblings.compat.file_of = looks
     try:
         results = together(lambda: import_module('gives_up', path=[here.path]), second)
     finally:
-        siblings.platform.file_of = file_of
+        siblings.compat.file_of = file_of
     # The second one runs the file itself, and gets the error of that run.
     assert [type(result.error) for result in results] == [ZeroDivisionError] * 2, [result.error for result in results]
 

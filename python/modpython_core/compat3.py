@@ -185,14 +185,14 @@ class _DeadlockError(_bootstrap._DeadlockError):
             core.half_made(_bootstrap._lock_unlock_module, lock.name)
 
 
-def stand_deadlocks():
+def tolerate_deadlocks():
     """Lets import statements take what is half-made instead of failing, in this interpreter; the load that they are in
     waits for it at its end."""
     _bootstrap._ModuleLockManager = _StandingDeadlocks
     _bootstrap._DeadlockError = _DeadlockError
 
 
-def blocked():
+def import_lock_edges():
     """Who waits for whom in importlib's locks: a list of (thread, owner).
 
     Threads run on while it is made, so it is made twice, and what is in both has been true in between all at once.
@@ -227,8 +227,8 @@ def is_left_behind(module):
     return is_initialising(module)
 
 
-def being_imported_here(found):
-    """importlib's own locks are looked at where it is waited; see blocked()."""
+def module_this_thread_is_importing(found):
+    """importlib's own locks are looked at where it is waited; see import_lock_edges()."""
     return None
 
 

@@ -165,11 +165,11 @@ def _give_up_import_lock():
     return held
 
 
-def stand_deadlocks():
+def tolerate_deadlocks():
     """The import statement of Python 2 raises no such error."""
 
 
-def blocked():
+def import_lock_edges():
     """Who waits for whom in imports, as far as it is known: a list of (thread, thread).
 
     Asked again whether the import is still under way: its thread may have finished it, and wait for something else by
@@ -208,7 +208,7 @@ def _all_runners(module):
     return core.runners(getattr(module, '__dict__', None), file) if file else ((), ())
 
 
-def being_imported_here(found):
+def module_this_thread_is_importing(found):
     """The module of the file, if this thread is running its code just now. Others may wait for the end of that, and so
     for the import lock that this thread holds: it must not wait for them."""
     module = sys.modules.get(found.name)
