@@ -188,7 +188,7 @@ pub fn enter(thread: &Thread, kept: Rc<OwnState<HandedOut>>, attached: bool, out
         unsafe { thread.threads.enter(kept, outer) };
     }
     // SAFETY: the GIL is held.
-    unsafe { interpreterdata::free_orphans() };
+    unsafe { with_gil(|gil| interpreterdata::free_orphans(gil)) };
 }
 
 /// Enters the state that the step before has chosen.

@@ -1,7 +1,7 @@
 //! The structure that mod_python's functions read: `interpreterdata`, by generation, and the array in the newest.
 
 use crate::{
-    python::{Interpreter, ffi},
+    python::{Interpreter, ffi, gil::Gil},
     registry::Attempt,
 };
 use std::{
@@ -79,23 +79,15 @@ impl Drop for HandedOut {
 }
 
 /// Gives the orphans up. They are ints, which all interpreters of a process allocate alike.
-///
-/// # Safety
-///
-/// The GIL is held.
 #[inline]
-pub unsafe fn free_orphans() {
+pub fn free_orphans(gil: &Gil) {
     if ORPHANS_WAIT.load(Ordering::Relaxed) {
-        // SAFETY: the caller's promise.
-        unsafe { free_waiting_orphans() };
+        free_waiting_orphans(gil);
     }
 }
 
-/// # Safety
-///
-/// As for [`free_orphans`].
 #[cold]
-unsafe fn free_waiting_orphans() {
+fn free_waiting_orphans(_: &Gil) {
     let Ok(mut orphans) = ORPHANS.try_lock() else { return };
     ORPHANS_WAIT.store(false, Ordering::Relaxed);
     let orphans = std::mem::take(&mut *orphans);

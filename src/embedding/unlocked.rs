@@ -9,6 +9,7 @@ use super::{
 use crate::{
     python::{
         Callback, Interpreter, ffi,
+        gil::{Gil, with_gil},
         threads::{Record, Request},
     },
     server::{
@@ -95,7 +96,7 @@ unsafe fn make_private(thread: &Thread, result: *mut ffi::PyObject) -> *mut ffi:
             ffi::PyErr_Clear();
             return result;
         }
-        let private = keep_value(&kept.data, value);
+        let private = with_gil(|gil| keep_value(gil, &kept.data, value));
         if private.is_null() {
             ffi::PyErr_Clear();
             return result;
@@ -107,11 +108,7 @@ unsafe fn make_private(thread: &Thread, result: *mut ffi::PyObject) -> *mut ffi:
 
 /// A new reference to this thread's int of that value, or NULL with an exception. It is kept until a handler returns
 /// another value, which is rare.
-///
-/// # Safety
-///
-/// The GIL is held.
-unsafe fn keep_value(block: &HandedOut, value: c_long) -> *mut ffi::PyObject {
+fn keep_value(_: &Gil, block: &HandedOut, value: c_long) -> *mut ffi::PyObject {
     let kept = block.result.get();
     // SAFETY: the GIL is held, and `kept` is NULL or an int of which the block owns a reference.
     unsafe {
