@@ -41,7 +41,7 @@ struct Options {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum ThreadStates {
+enum Threads {
     Worker,
     Event,
 }
@@ -65,8 +65,8 @@ fn run(options: &Options) -> Result<ExitCode> {
     let mut runs: Vec<(Soak, Outcome)> = Vec::new();
     for mpm in &options.mpm {
         let mpm = match mpm {
-            ThreadStates::Worker => Mpm::Worker,
-            ThreadStates::Event => Mpm::Event,
+            Threads::Worker => Mpm::Worker,
+            Threads::Event => Mpm::Event,
         };
         for (module, minutes) in
             [(Module::Stock, options.stock_minutes.unwrap_or(options.minutes)), (Module::Relinked, options.minutes)]
