@@ -27,11 +27,12 @@ macro_rules! with_arguments {
             args: *mut ffi::PyObject,
             keywords: *mut ffi::PyObject,
         ) -> *mut ffi::PyObject {
-            // SAFETY: called by CPython, as METH_VARARGS: with a tuple, and, for METH_KEYWORDS, a dict or NULL, which
-            // it keeps during the call.
+            // SAFETY: called by CPython, as METH_VARARGS: with a tuple, which it keeps during the call, and, only for
+            // METH_KEYWORDS, with a dict or NULL; else with nothing more.
             unsafe {
                 entered(core, |gil, state| {
-                    let given = Call::new(Object::new(args)?, Object::new(keywords));
+                    let keywords = if $flags & ffi::METH_KEYWORDS == 0 { None } else { Object::new(keywords) };
+                    let given = Call::new(Object::new(args)?, keywords);
                     let function: fn(&mut Gil, &State, &Call<'_>) -> Option<Owned> = $function;
                     function(gil, state, &given)
                 })
