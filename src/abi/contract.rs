@@ -64,31 +64,25 @@ impl<H> Registered<H> {
     }
 }
 
-/// The name in an argument.
-///
-/// # Safety
-///
-/// `name` is NULL or NUL-terminated, and lives as long as the result is used.
-unsafe fn name_of<'a>(name: *const c_char) -> &'a [u8] {
-    if name.is_null() {
-        return MAIN_INTERPRETER;
-    }
-    // SAFETY: the caller's promise.
-    unsafe { CStr::from_ptr(name) }.to_bytes()
+/// The name in an argument: NULL stands for the main interpreter, to mod_python's own functions too.
+fn named(name: *const c_char) -> *const c_char {
+    if name.is_null() { c"main_interpreter".as_ptr() } else { name }
 }
 
-/// `get_interpreter`. `make` and `callback` as for [`acquire::acquire`].
+/// `get_interpreter`. `make` and `callback` as for [`acquire::acquire`], with the name that mod_python's own function
+/// would give them, which is never NULL.
 ///
 /// # Safety
 ///
 /// As this file says. Python is initialised, or nothing happens.
 pub unsafe fn get(
     name: *const c_char,
-    make: impl FnOnce() -> Option<Made>,
-    callback: impl FnOnce() -> *mut ffi::PyObject,
+    make: impl FnOnce(*const c_char) -> Option<Made>,
+    callback: impl FnOnce(*const c_char) -> *mut ffi::PyObject,
 ) -> Option<(Rc<OwnState<HandedOut>>, Callback)> {
+    let told = named(name);
     // SAFETY: the caller's promise.
-    let name = unsafe { name_of(name) };
+    let name = unsafe { CStr::from_ptr(told) }.to_bytes();
     if !Python::is_initialized() {
         static LINES: log::Limited = log::Limited::new();
         LINES.line(b"", Message::NotInitialised, "an interpreter is asked for, but Python is not initialised");
@@ -97,7 +91,7 @@ pub unsafe fn get(
     if name == MAIN_INTERPRETER && process::registry().get(name).is_none() {
         process::registry().adopt(name, Python::main_interpreter());
     }
-    with_current_thread(|thread| acquire::acquire(thread, name, make, callback)).flatten()
+    with_current_thread(|thread| acquire::acquire(thread, name, || make(told), || callback(told))).flatten()
 }
 
 /// Passes a callback on, and says once a process where its apache.py is not the patched one. Not for generation 3.3,
@@ -159,7 +153,7 @@ pub unsafe fn release() {
 /// As this file says.
 pub unsafe fn save(name: *const c_char) -> Option<Rc<OwnState<HandedOut>>> {
     // SAFETY: the caller's promise.
-    let name = unsafe { name_of(name) };
+    let name = unsafe { CStr::from_ptr(named(name)) }.to_bytes();
     if name != MAIN_INTERPRETER || !Python::is_initialized() {
         log::line(
             Message::SavedOther,
@@ -277,8 +271,5 @@ pub fn log_active(generation: &str) {
 /// The GIL is held, and `name` is NULL or NUL-terminated.
 pub unsafe fn init_arguments(name: *const c_char) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise; the format names one string and one object, both alive.
-    unsafe {
-        let name = if name.is_null() { c"main_interpreter".as_ptr() } else { name };
-        ffi::Py_BuildValue(c"(sO)".as_ptr(), name, ffi::Py_None())
-    }
+    unsafe { ffi::Py_BuildValue(c"(sO)".as_ptr(), named(name), ffi::Py_None()) }
 }

@@ -50,11 +50,11 @@ pub unsafe extern "C" fn get_interpreter(name: *const c_char, server: *mut c_voi
         if let Some(get) = HOST.switched_off().and_then(|host| host.get_interpreter) {
             return get(name, server).cast();
         }
-        let make = || match HOST.get().and_then(|host| host.make_interpreter) {
+        let make = |name| match HOST.get().and_then(|host| host.make_interpreter) {
             Some(make) => contract::make_by(|| make(name, server)),
             None => acquire::new_interpreter(),
         };
-        let callback = || {
+        let callback = |_| {
             contract::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
                 Some(make) => make(server),
                 None => make_obcallback(server),

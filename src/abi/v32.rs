@@ -51,11 +51,11 @@ pub unsafe extern "C" fn mpc32_get_interpreter(name: *const c_char, server: *mut
         if let Some(get) = HOST.switched_off().and_then(|host| host.get_interpreter) {
             return get(name, server).cast();
         }
-        let make = || match HOST.get().and_then(|host| host.make_interpreter) {
+        let make = |name| match HOST.get().and_then(|host| host.make_interpreter) {
             Some(make) => contract::make_by(|| make(name, server)),
             None => acquire::new_interpreter(),
         };
-        let callback = || {
+        let callback = |name: *const c_char| {
             contract::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
                 Some(make) => make(name.cast_mut(), server),
                 None => mpc32_make_obcallback(name.cast_mut(), server),

@@ -51,11 +51,11 @@ pub unsafe extern "C" fn mpc33_get_interpreter(name: *const c_char) -> *mut Inte
         if let Some(get) = HOST.switched_off().and_then(|host| host.get_interpreter) {
             return get(name).cast();
         }
-        let make = || match HOST.get().and_then(|host| host.make_interpreter) {
+        let make = |name| match HOST.get().and_then(|host| host.make_interpreter) {
             Some(make) => contract::make_by(|| make(name)),
             None => acquire::new_interpreter(),
         };
-        let callback = || match HOST.get().and_then(|host| host.make_obcallback) {
+        let callback = |name: *const c_char| match HOST.get().and_then(|host| host.make_obcallback) {
             Some(make) => make(name.cast_mut()),
             None => mpc33_make_obcallback(name.cast_mut()),
         };

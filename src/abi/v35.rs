@@ -49,8 +49,8 @@ pub unsafe extern "C" fn mpc35_get_interpreter(name: *const c_char) -> *mut Inte
         if let Some(get) = HOST.switched_off().and_then(|host| host.get_interpreter) {
             return get(name).cast();
         }
-        let make = || acquire::new_interpreter();
-        let callback = || {
+        let make = |_| acquire::new_interpreter();
+        let callback = |name: *const c_char| {
             contract::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
                 Some(make) => make(name),
                 None => mpc35_make_obcallback(name),

@@ -51,17 +51,19 @@ static PyObject *callback_for(const char *name)
     PyObject *apache, *callback = NULL;
 
     callbacks_made++;
-    if (broken && name != NULL && strcmp(name, BREAKABLE) == 0)
+    /* Not even where the main interpreter was asked for by NULL: Python code relies on its name. */
+    CHECK(name != NULL);
+    if (broken && strcmp(name, BREAKABLE) == 0)
         return NULL;
     apache = PyImport_ImportModule("mod_python.apache");
     if (apache != NULL) {
 #if PY_MAJOR_VERSION >= 3
-        PyObject *text = name != NULL ? PyUnicode_DecodeFSDefault(name) : PyUnicode_FromString(MAIN_INTERPRETER);
+        PyObject *text = PyUnicode_DecodeFSDefault(name);
 
         callback = text != NULL ? PyObject_CallMethod(apache, "init", "OO", text, Py_None) : NULL;
         Py_XDECREF(text);
 #else
-        callback = PyObject_CallMethod(apache, "init", "sO", name != NULL ? name : MAIN_INTERPRETER, Py_None);
+        callback = PyObject_CallMethod(apache, "init", "sO", name, Py_None);
 #endif
         Py_DECREF(apache);
     }
@@ -192,7 +194,7 @@ static void child_31(void)
 
 static PyInterpreterState *make_interpreter_31(const char *name, void *server)
 {
-    CHECK(server == &the_server);
+    CHECK(server == &the_server && name != NULL);
     return make_31(name);
 }
 
@@ -200,7 +202,7 @@ static PyObject *make_obcallback_31(void *server)
 {
     CHECK(server == &the_server);
     /* 3.1 does not say for which interpreter; while one is broken, no other is asked for. */
-    return callback_for(broken ? BREAKABLE : NULL);
+    return callback_for(broken ? BREAKABLE : MAIN_INTERPRETER);
 }
 
 static acquired get_31(const char *name)

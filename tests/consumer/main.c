@@ -265,6 +265,8 @@ static void child(int first)
              PY_MINOR_VERSION);
     CHECK(logged(notice) == 1);
 
+    /* The first to ask for the main interpreter gives no name. */
+    request(0, 0);
     /* Twice: the states of threads that have ended are not those of the new ones. */
     run_threads(client, number);
     run_threads(client, number);

@@ -21,6 +21,7 @@ crate::live_tests! {
     several_handlers_of_a_phase_answer: HOST,
     a_handler_is_added_to_a_phase_with_directives_and_to_one_without: HOST,
     interpreters_by_directory_and_by_directive: HOST,
+    the_main_interpreter_has_its_name_though_the_first_to_ask_gives_none: HOST,
     modules_of_python_import_are_there_before_the_first_request: HOST,
     a_handler_of_connections_is_called: HOST,
 }
@@ -154,6 +155,25 @@ fn interpreters_by_directory_and_by_directive() {
             assert_eq!(answers.iter().find(wrong).map(|answer| &answer.body), None, "{by}, {wanted}");
         }
         clean_stop(server);
+    }
+}
+
+/// A directive without a directory has no name for its interpreter, which is the main one: NULL. Up to then every
+/// request was for another interpreter, as in a server whose handlers name theirs.
+fn the_main_interpreter_has_its_name_though_the_first_to_ask_gives_none() {
+    for module in [Module::Stock, Module::Relinked] {
+        let server = Setup::new(module)
+            .preload("who")
+            .directives(&site::handler_in("/named", "who", "PythonInterpreter named"))
+            .directives(&site::handler_in("/nameless", "who", "PythonInterpPerDirective On"))
+            .directives(&site::handler_in("/main", "who", "PythonInterpreter main_interpreter"))
+            .start()
+            .expect("a server");
+        for (path, name) in [("/named", "named"), ("/nameless", "main_interpreter"), ("/main", "main_interpreter")] {
+            let answer = http::get(server.port(), path).expect("an answer");
+            let body = String::from_utf8_lossy(&answer.body).into_owned();
+            assert!(answer.status == 200 && body.contains(&format!("\"{name}\"")), "{module}, {path}: {body}");
+        }
     }
 }
 
