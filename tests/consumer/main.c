@@ -266,7 +266,7 @@ static void child(int first)
     CHECK(logged(notice) == 1);
 
     /* The first to ask for the main interpreter gives no name. */
-    request(0, 0);
+    host->release_interpreter(ask(NULL).data);
     /* Twice: the states of threads that have ended are not those of the new ones. */
     run_threads(client, number);
     run_threads(client, number);
