@@ -158,14 +158,14 @@ fn interpreters_by_directory_and_by_directive() {
     }
 }
 
-/// A directive without a directory has no name for its interpreter, which is the main one: NULL. Up to then every
+/// A directive outside of all sections has no name for its interpreter, which is the main one: NULL. Up to then every
 /// request was for another interpreter, as in a server whose handlers name theirs.
 fn the_main_interpreter_has_its_name_though_the_first_to_ask_gives_none() {
     for module in [Module::Stock, Module::Relinked] {
         let server = Setup::new(module)
             .preload("who")
             .directives(&site::handler_in("/named", "who", "PythonInterpreter named"))
-            .directives(&site::handler_in("/nameless", "who", "PythonInterpPerDirective On"))
+            .directives("SetHandler mod_python\nPythonHandler who\nPythonInterpPerDirective On\n")
             .directives(&site::handler_in("/main", "who", "PythonInterpreter main_interpreter"))
             .start()
             .expect("a server");
