@@ -2,7 +2,6 @@
  * The C side of src/rebind/v31: a variadic function, and APR's functions for modules of generation 3.1.
  */
 #include "glue.h"
-#include <dlfcn.h>
 
 /* APR, as the host provides it; weak so that programs without Apache link. */
 extern void apr_table_overlap(void *table, const void *other, unsigned flags) __attribute__((weak));
@@ -23,6 +22,7 @@ void mpc_host_table_overlap_copy(void *table, const void *other, int flags)
 extern void mpc_glue_before_dispatch(const char *name, const char *format, va_list values);
 
 /* In Rust: told of every method that the module has called. Takes the result over and returns what takes its place. */
+extern void *mpc_symbol(const char *name);
 extern PyObject *mpc31_method_returned(const char *name, PyObject *result);
 
 PyObject *mpc31_rebind_PyObject_CallMethod(PyObject *object, const char *name, const char *format, ...)
@@ -103,6 +103,6 @@ extern void ap_hook_post_config(void *stock, names before, names after, int orde
 
 void mpc31_rebind_ap_hook_post_config(void *stock, names before, names after, int order)
 {
-    modpython_core_mend_module(dlsym(RTLD_DEFAULT, "python_module"), dlsym(RTLD_DEFAULT, "MpRequest_Type"));
+    modpython_core_mend_module(mpc_symbol("python_module"), mpc_symbol("MpRequest_Type"));
     ap_hook_post_config(stock, before, after, order);
 }

@@ -1,6 +1,8 @@
 //! Functions of the host (Apache, APR, the module itself), which come in through the glue in `capi`.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::LazyLock;
 
 /// The type of an APR pool cleanup; the result is an `apr_status_t`, 0 for success.
 pub type Cleanup = unsafe extern "C" fn(*mut c_void) -> c_int;
@@ -33,7 +35,22 @@ pub fn log(level: c_int, text: &CStr) {
 }
 
 /// The address of a symbol that the module or the server exports, or NULL.
+///
+/// By way of the program's own handle. A search of the default scope makes its caller depend on the file it finds the
+/// symbol in: this library stays in memory, and the module would, too, at a graceful restart that loads another file
+/// of it, whose symbols then lead to the old one's.
 pub fn symbol(name: &CStr) -> *mut c_void {
-    // SAFETY: dlsym only searches; Apache loads its modules with RTLD_GLOBAL, so the default scope holds them.
-    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+    static PROGRAM: LazyLock<usize> = LazyLock::new(|| {
+        // SAFETY: the program itself, which is never closed.
+        unsafe { libc::dlopen(ptr::null(), libc::RTLD_LAZY) as usize }
+    });
+    // SAFETY: dlsym only searches; Apache loads its modules with RTLD_GLOBAL, so the program's scope holds them.
+    unsafe { libc::dlsym(*PROGRAM as *mut c_void, name.as_ptr()) }
+}
+
+/// The same for the glue in C.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mpc_symbol(name: *const c_char) -> *mut c_void {
+    // SAFETY: the glue has a NUL-terminated name.
+    symbol(unsafe { CStr::from_ptr(name) })
 }
