@@ -29,6 +29,9 @@ extern void *apr_bucket_heap_create(const char *data, size_t length, void (*give
 #define MUTEX_NAMED "modpython-core mutex "
 #define MUTEX_AT "modpython-core mutex at %p"
 
+/* In Rust: the first thing that each release's python_init tells us of the pool of the configuration. */
+extern void mpc_configuration_read(void *pool);
+
 int modpython_core_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool)
 {
     void *server = name != NULL && modpython_core_cures("sessions") ? apr_pool_parent_get(pool) : NULL;
@@ -36,6 +39,7 @@ int modpython_core_global_mutex_create(void **mutex, const char *name, int mecha
     void *known = NULL;
     int status;
 
+    mpc_configuration_read(pool);
     if (server == NULL || snprintf(key, sizeof(key), MUTEX_NAMED "%s", name) >= (int)sizeof(key))
         return apr_global_mutex_create(mutex, name, mechanism, pool);
     apr_pool_userdata_get(&known, key, server);

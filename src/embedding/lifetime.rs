@@ -2,20 +2,20 @@
 //!
 //! httpd unloads mod_python.so at each restart, and its parent loads it anew: the file may be another one by then, the
 //! stock one among them, which needs a Python that is not initialised yet. So the library goes with the module, and
-//! libpython with both. Where libpython stays, the library has to stay too, since Python's table of built-in modules
-//! leads to it; then the parent ends Python at a restart, so that whichever module comes next starts it.
+//! libpython with both. Where libpython stays, the parent ends Python at a restart, so that whichever module comes next
+//! starts it, and the library has to stay too, since Python's table of built-in modules leads to it.
 
 use crate::{
     python::{Cpython, Python},
     server::apache::{self, Cleanup},
 };
 use std::{
-    ffi::{CStr, OsStr, c_char, c_int, c_void},
+    ffi::{CStr, CString, OsStr, c_int, c_void},
     fs,
     os::unix::ffi::OsStrExt,
     path::Path,
     process, ptr,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
 
 /// What the file of an extension module of Python has in its path.
@@ -25,14 +25,15 @@ const EXTENSION_MODULES: [&[u8]; 5] =
 /// What the names of our shared libraries begin with. Linked into mod_python.so, the code goes and stays with that.
 const LIBRARY: &[u8] = b"libmodpython-core-";
 
-/// The parent has started Python: stays if an extension module of Python is loaded, since nothing unloads those, and
+/// The parent has started Python, which stays if an extension module of Python is loaded: nothing unloads those, and
 /// they keep libpython.
 pub fn stay_if_python_stays() {
     let mut found = false;
     // SAFETY: the callback gets the pointer to `found`, and is not called afterwards.
     unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut found).cast()) };
     if found {
-        stay();
+        handle(libc::RTLD_NODELETE);
+        PYTHON_STAYS.store(true, Ordering::Relaxed);
     }
 }
 
@@ -55,32 +56,38 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// Whether [`stay`] has marked the library.
-static STAYS: AtomicBool = AtomicBool::new(false);
+/// Whether libpython stays, and this library with it.
+static PYTHON_STAYS: AtomicBool = AtomicBool::new(false);
+/// A handle that keeps the library over one restart, or NULL.
+static KEPT: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// The process that has registered [`before_unloading`].
 static PARENT: AtomicU32 = AtomicU32::new(0);
+/// Whether it has been registered in the pool of this configuration.
+static REGISTERED: AtomicBool = AtomicBool::new(false);
 
-/// At the end of the pool of a configuration, before httpd unloads the module: stays if the library's file is gone, but
-/// the module that is on disk needs it. Loading the configuration again would fail, and end the server.
+/// At the end of the pool of a configuration, before httpd unloads the module: stays for this restart if the library's
+/// file is gone, but the module that is on disk needs it. Loading the configuration again would fail, and end the
+/// server. Not for good: a stock module that comes next does not survive a restart of its own while libpython stays.
 ///
 /// The pool's end comes in the children too, when they end; there is nothing to do then.
 unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
     if PARENT.load(Ordering::Relaxed) != process::id() {
         return 0;
     }
+    REGISTERED.store(false, Ordering::Relaxed);
     let library = file_of(before_unloading as *const c_void).filter(|file| !file.exists());
     let module = library.and_then(|_| file_of(apache::symbol(c"python_decref")));
     if module.and_then(|module| fs::read(module).ok()).is_some_and(|module| contains(&module, LIBRARY)) {
-        stay();
+        KEPT.store(handle(0), Ordering::Relaxed);
     }
-    if STAYS.load(Ordering::Relaxed) {
+    if PYTHON_STAYS.load(Ordering::Relaxed) || !KEPT.load(Ordering::Relaxed).is_null() {
         end_python();
     }
     0
 }
 
-/// Ends Python in the server's parent. Stock's next Py_Initialize would do nothing, and the SaveThread after it,
-/// without a thread state, end the server.
+/// Ends Python in the server's parent. Stock's next Py_Initialize would do nothing, and what it does without a thread
+/// state end the server (3.5), or leave children that answer nothing (before).
 fn end_python() {
     if !Python::is_initialized() || Python::attached().is_some() {
         return;
@@ -98,13 +105,23 @@ fn end_python() {
     }
 }
 
-/// Has [`before_unloading`] called at the end of that pool.
+/// The server has read a configuration: has [`before_unloading`] called at the end of its pool, and gives up what has
+/// kept the library until now, as the module that has called holds it.
 ///
 /// # Safety
 ///
-/// The pool is alive.
-pub unsafe fn register(pool: *mut c_void) {
+/// The pool is the configuration's; called by the parent, as it starts.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mpc_configuration_read(pool: *mut c_void) {
+    if REGISTERED.swap(true, Ordering::Relaxed) {
+        return;
+    }
     PARENT.store(process::id(), Ordering::Relaxed);
+    let kept = KEPT.swap(ptr::null_mut(), Ordering::Relaxed);
+    if !kept.is_null() {
+        // SAFETY: a handle that dlopen gave; the module needs the library, so that it does not go with it.
+        unsafe { libc::dlclose(kept) };
+    }
     unsafe extern "C" fn nothing(_: *mut c_void) -> c_int {
         0
     }
@@ -127,17 +144,15 @@ fn file_of(address: *const c_void) -> Option<&'static Path> {
     }
 }
 
-fn stay() {
-    let Some(file) = file_of(stay as *const c_void) else { return };
+/// A handle of the library, with that mark too; NULL where the code is linked into the module.
+fn handle(mark: c_int) -> *mut c_void {
+    let Some(file) = file_of(handle as *const c_void) else { return ptr::null_mut() };
     let name = file.file_name().map_or(&b""[..], OsStrExt::as_bytes);
-    let (Ok(path), true) = (std::ffi::CString::new(file.as_os_str().as_bytes()), name.starts_with(LIBRARY)) else {
-        return;
+    let (Ok(path), true) = (CString::new(file.as_os_str().as_bytes()), name.starts_with(LIBRARY)) else {
+        return ptr::null_mut();
     };
-    // The handle is not closed: it is what keeps the library.
-    let path: *const c_char = path.as_ptr();
-    // SAFETY: a C string; the library is loaded, so that this only marks it.
-    let handle = unsafe { libc::dlopen(path, libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
-    STAYS.store(!handle.is_null(), Ordering::Relaxed);
+    // SAFETY: a C string; the library is loaded, so that its file is not looked for.
+    unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD | mark) }
 }
 
 #[cfg(test)]

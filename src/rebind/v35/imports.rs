@@ -68,8 +68,6 @@ unsafe fn make_table(pool: *mut c_void) -> *mut c_void {
     let hash = unsafe { apache::mpc_host_hash_make(pool) };
     if Start::reached() == Start::Initialized {
         startup::interpreters_are(hash);
-        // SAFETY: the pool of the configuration, in which the module has just made its table.
-        unsafe { lifetime::register(pool) };
         Start::TableMade.reach();
     }
     hash

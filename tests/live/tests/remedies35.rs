@@ -38,13 +38,19 @@ fn answer(server: &Server, path: &str) -> http::Response {
     http::get(server.port(), path).unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()))
 }
 
-/// A field whose name is much shorter than the query is called what its value is.
+/// A field whose name is much shorter than the query is called what its value is, if the value's memory is where the
+/// name's was: nearly always, but not for every length of the query.
 fn distribution_fields_of_a_query_have_their_names() {
     shows_unless_cured("queries", 1, |module, disabled| {
         let server = start(module, disabled, &site::handler_in("/fields", "remedies::fields", ""));
-        let body = answer(&server, "/fields?x=2&name=value&%C3%A4=%E2%82%AC").text();
-        println!("{module} {disabled}: {body}");
-        body != "x=2 name=value ä=€"
+        let wrong = (0..400).step_by(20).filter(|length| {
+            let more = "m".repeat(*length);
+            let body = answer(&server, &format!("/fields?x=2&name=value&%C3%A4=%E2%82%AC&more=1{more}")).text();
+            body != format!("x=2 name=value ä=€ more=1{more}")
+        });
+        let wrong = wrong.count();
+        println!("{module} {disabled}: {wrong} of 20 queries are wrong");
+        wrong > 0
     });
 }
 
