@@ -8,7 +8,10 @@
  * the request; when the module looks for what the directives say of a phase, they are part of the answer. Its own table
  * stays empty.
  *
- * The method holds the GIL. The look-ups do not, but run in the thread of the request.
+ * From 3.3 on the module has cured these, but its table still has the text of the caller's string as its key: where
+ * nobody keeps that string, as with one put together, the handler does not run. The method keeps one of each phase.
+ *
+ * The methods hold the GIL. The look-ups do not, but run in the thread of the request.
  */
 #include "glue.h"
 #include <stdio.h>
@@ -66,17 +69,17 @@ static int is_phase(const char *name)
     return 0;
 }
 
+#if PY_MAJOR_VERSION >= 3
+#define PyString_Check PyUnicode_Check
+#define PyString_AsString PyUnicode_AsUTF8
+#define PyString_FromString PyUnicode_FromString
+#endif
+
 /* A text of this request, in its pool; NULL if the object is none. Takes the reference over. */
 static const char *kept_text(PyObject *object, void *pool)
 {
-    const char *text = NULL;
+    const char *text = object != NULL && PyString_Check(object) ? PyString_AsString(object) : NULL;
 
-    if (object != NULL)
-#if PY_MAJOR_VERSION >= 3
-        text = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : NULL;
-#else
-        text = PyString_Check(object) ? PyString_AsString(object) : NULL;
-#endif
     if (text != NULL)
         text = apr_pstrdup(pool, text);
     PyErr_Clear();
@@ -167,20 +170,64 @@ static PyObject *add_handler(PyObject *self, PyObject *args)
     return result;
 }
 
+/* Of each phase that the module has accepted the string that it was called with. The process keeps them. */
+static PyObject *kept_phases;
+
+/* As add_handler of 3.3 and later, with a string that is kept. Its errors are the module's. */
+static PyObject *add_handler_to_kept_phase(PyObject *self, PyObject *args)
+{
+    PyObject *given = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
+    const char *text = given != NULL && PyString_Check(given) ? PyString_AsString(given) : NULL;
+    PyObject *phase = NULL, *kept, *complete = NULL, *result = NULL;
+
+    PyErr_Clear();
+    if (text == NULL || !modpython_core_cures(REMEDY))
+        return stock_method(self, args);
+    if (kept_phases == NULL)
+        kept_phases = PyDict_New();
+    if (kept_phases != NULL)
+        phase = PyString_FromString(text);
+    if (phase != NULL)
+        complete = PySequence_List(args);
+    if (complete != NULL) {
+        kept = PyDict_GetItem(kept_phases, phase);
+        Py_INCREF(kept == NULL ? phase : kept);
+        PyList_SetItem(complete, 0, kept == NULL ? phase : kept);
+        args = PyList_AsTuple(complete);
+        Py_DECREF(complete);
+        if (args != NULL) {
+            result = stock_method(self, args);
+            Py_DECREF(args);
+        }
+        if (result != NULL && kept == NULL && PyDict_SetItem(kept_phases, phase, phase) != 0)
+            Py_CLEAR(result);
+    }
+    Py_XDECREF(phase);
+    return result;
+}
+
 /* In the type's own table, from which Python makes the type: before Python starts, each time the module is loaded. */
-void mpc_glue_mend_request_type(PyTypeObject *type)
+static void mend_add_handler(PyTypeObject *type, PyCFunction mended)
 {
     PyMethodDef *method = type == NULL ? NULL : type->tp_methods;
 
-    if (type != NULL && type->tp_basicsize < (Py_ssize_t)sizeof(struct request_object))
-        return;
     for (; method != NULL && method->ml_name != NULL; method++)
         if (strcmp(method->ml_name, "add_handler") == 0 && method->ml_flags == METH_VARARGS &&
-            method->ml_meth != add_handler) {
+            method->ml_meth != mended) {
             stock_method = method->ml_meth;
-            method->ml_meth = add_handler;
+            method->ml_meth = mended;
         }
 }
+
+/* Of 3.0 to 3.2. */
+void mpc_glue_mend_request_type(PyTypeObject *type)
+{
+    if (type != NULL && type->tp_basicsize >= (Py_ssize_t)sizeof(struct request_object))
+        mend_add_handler(type, add_handler);
+}
+
+/* Of 3.3 and later. */
+void modpython_core_keep_phases(PyTypeObject *type) { mend_add_handler(type, add_handler_to_kept_phase); }
 
 /* The request for which this thread has got an answer with what is added, until it asks the request's own table. */
 static __thread void *answered;

@@ -38,13 +38,21 @@ extern void mpc31_rebind_PyThreadState_Delete(PyThreadState *state);
 extern void mpc31_rebind_PyEval_AcquireThread(PyThreadState *state);
 extern void mpc31_rebind_PyEval_ReleaseThread(PyThreadState *state);
 extern PyObject *mpc31_rebind_PyImport_ImportModule(const char *name);
+extern void *mpc_symbol(const char *name);
+/* In addedhandlers.c. */
+extern void modpython_core_keep_phases(PyTypeObject *type);
 /* In remedies.c. */
 extern int modpython_core_global_mutex_create(void **mutex, const char *name, int mechanism, void *pool);
 extern int modpython_core_global_mutex_destroy(void *mutex);
 extern long modpython_core_get_client_block(void *request, char *buffer, size_t length);
 
 #define REBIND(prefix, minor)                                                                                         \
-    void prefix##Py_Initialize(void) { mpc33_initialize(minor); }                                                     \
+    void prefix##Py_Initialize(void)                                                                                  \
+    {                                                                                                                 \
+        if (minor >= 3)                                                                                               \
+            modpython_core_keep_phases(mpc_symbol("MpRequest_Type"));                                                 \
+        mpc33_initialize(minor);                                                                                      \
+    }                                                                                                                 \
     PyObject *prefix##PyDict_New(void) { return mpc31_rebind_PyDict_New(); }                                          \
     void prefix##PyOS_AfterFork(void) { mpc33_rebound_after_fork(); }                                                 \
     void prefix##PyEval_AcquireLock(void) { mpc31_rebind_PyEval_AcquireLock(); }                                      \

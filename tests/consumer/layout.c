@@ -110,6 +110,7 @@ FUNCTION(mpc35_host, make_obcallback, 3);
     F(int, modpython_core_global_mutex_destroy, (void *))                                                   \
     F(void *, modpython_core_hash_get, (void *, const void *, Py_ssize_t, void *))                          \
     F(void, modpython_core_initialize, (void))                                                              \
+    F(void, modpython_core_keep_phases, (PyTypeObject *))                                                   \
     F(int, modpython_core_list_append, (PyObject *, PyObject *, int))                                       \
     F(void, modpython_core_mend_module, (void *, PyTypeObject *))                                           \
     F(void, modpython_core_release_lock, (void))                                                            \

@@ -224,6 +224,9 @@ static void __attribute__((constructor)) mpc_mend_module(void)
 {
     modpython_core_mend_module(&python_module, &MpRequest_Type);
 }
+#else
+/* Before Python makes the type of it: req.add_handler keeps the phases that it is called with. */
+static void __attribute__((constructor)) mpc_keep_phases(void) { modpython_core_keep_phases(&MpRequest_Type); }
 #endif
 
 #if MODPYTHON_CORE_GENERATION == 301 || MODPYTHON_CORE_GENERATION == 302

@@ -51,6 +51,12 @@ extern void *modpython_core_hash_get(void *hash, const void *key, Py_ssize_t len
 extern void modpython_core_mend_module(void *module, PyTypeObject *request_type);
 
 /*
+ Mends the type of the requests of a module of generation 3.3 or later before Python starts: req.add_handler keeps the
+ phases that it is called with.
+ */
+extern void modpython_core_keep_phases(PyTypeObject *request_type);
+
+/*
  The functions of a host of generation 3.1. Each may be NULL. The structure is the host's, and lives as long as it is
  loaded.
  */

@@ -30,12 +30,20 @@ use std::{
 
 const GENERATION: &str = "3.5";
 
+unsafe extern "C" {
+    // In capi/addedhandlers.c.
+    fn modpython_core_keep_phases(request_type: *mut c_void);
+}
+
 /// `Py_Initialize`. After a graceful restart the module has been loaded anew while Python went on: the stock module
 /// would go on without a thread state, which ends the server. So the state it had given up is taken back.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_Py_Initialize() {
-    // SAFETY: as the module called it.
-    unsafe { start::initialize(global::state()) };
+    // SAFETY: the module's type of requests, before Python makes it, or NULL; and as the module called it.
+    unsafe {
+        modpython_core_keep_phases(apache::symbol(c"MpRequest_Type"));
+        start::initialize(global::state());
+    }
     startup::begin(GENERATION);
     Start::Initialized.reach();
 }

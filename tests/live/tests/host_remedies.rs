@@ -9,7 +9,7 @@ use modpython_live::expect::{all_good, clean_stop, shows_unless_cured};
 use modpython_live::http;
 use modpython_live::load::Load;
 use modpython_live::observe;
-use modpython_live::places::{HOST, UNTIL_3_2};
+use modpython_live::places::{EVERYWHERE, HOST, UNTIL_3_2};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, site, subject};
 
@@ -22,6 +22,7 @@ crate::live_tests! {
     handlers_of_patterns_are_in_the_directory_of_the_file: HOST.shaped(&["3.1", "3.2.8", "3.2.10", "3.5"]),
     handlers_of_files_are_in_the_directory_around_them: HOST.shaped(UNTIL_3_2),
     an_added_handler_has_a_directory: HOST.shaped(UNTIL_3_2),
+    an_added_handler_runs_though_nobody_keeps_its_phase: EVERYWHERE,
     an_unknown_remedy_is_complained_of: HOST,
 }
 
@@ -285,6 +286,35 @@ fn adds_without_a_directory(module: Module, disabled: &str) -> bool {
 
 fn an_added_handler_has_a_directory() {
     shows_unless_cured("added-handlers", 1, adds_without_a_directory);
+}
+
+/// Whether a handler does not run that is added to a phase whose name nobody keeps.
+fn forgets_a_phase(module: Module, disabled: &str) -> bool {
+    const PAGE: &str = "from mod_python import apache\n\n\
+        def adds(req):\n    phase = ''.join(['Python', 'Fixup', 'Handler'])\n    \
+        req.add_handler(phase, 'page::step', req.hlist.directory)\n    del phase\n    \
+        # Something else stands there.\n    \
+        req.others = [''.join(['Another', '%011d' % n]) for n in range(1000)]\n    return apache.OK\n\n\
+        def nothing(req):\n    return apache.OK\n\n\
+        def step(req):\n    req.added = 'ran'\n    return apache.OK\n\n\
+        def handler(req):\n    req.write(getattr(req, 'added', 'did not run'))\n    return apache.OK\n";
+    let server = Setup::new(module)
+        .environment("MODPYTHON_CORE_DISABLE", disabled)
+        .file("keeps/page.py", PAGE)
+        .directives(
+            "<Directory \"${HTDOCS}/keeps\">\nSetHandler mod_python\nPythonHandler page\n\
+             PythonAccessHandler page::adds\nPythonFixupHandler page::nothing\n</Directory>\n",
+        )
+        .start()
+        .expect("a server");
+    let bodies = (0..3).map(|_| http::get(server.port(), "/keeps/x").expect("an answer").text());
+    let bodies: Vec<_> = bodies.collect();
+    println!("{module} {disabled}: {bodies:?}");
+    bodies.iter().any(|body| body != "ran")
+}
+
+fn an_added_handler_runs_though_nobody_keeps_its_phase() {
+    shows_unless_cured("added-handlers", 1, forgets_a_phase);
 }
 
 /// A name that is none of a remedy's is said in the log, once a child, and changes nothing.

@@ -212,7 +212,8 @@ static PyObject *req_add_handler(PyObject *self, PyObject *args)
     list = apr_hash_get(own->dynhls, phase, APR_HASH_KEY_STRING);
     if (list == NULL) {
         list = hlist_new(pool, handler, directory, 0);
-        apr_hash_set(own->dynhls, apr_pstrdup(pool, phase), APR_HASH_KEY_STRING, list);
+        /* The defect: the text of the caller's string, which may be gone when the phase comes. */
+        apr_hash_set(own->dynhls, phase, APR_HASH_KEY_STRING, list);
     } else {
         hlist_append(pool, list, handler, directory, 0);
     }
