@@ -352,6 +352,7 @@ install:
 	$(INSTALL) -m 644 packaging/completions/modpython-relink.fish $(DESTDIR)$(word 3,$(COMPLETED))
 	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/modpython-core
 	sed -e 's|@LIBDIR@|$(LIBDIR)|;s|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@PYVER@|$(PYVER)|g;s|@VERSION@|$(VERSION)|' \
+	  -e "s|@PYNUMBER@|$$(echo '$(PYVER)' | awk -F. '{ print $$1 * 100 + $$2 }')|" \
 	  -e 's|@RPATH@|$(if $(filter /usr/lib /usr/lib/% /usr/lib64,$(LIBDIR)),, -Wl,-rpath,$(LIBDIR))|' \
 	  capi/modpython-core.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core-py$(PYVER).pc
 	ln -sf modpython-core-py$(PYVER).pc $(DESTDIR)$(LIBDIR)/pkgconfig/modpython-core.pc

@@ -73,6 +73,19 @@ fn a_generation_that_is_named_is_the_one() {
     assert!(text.contains("301 save_interpreter"), "{text}");
 }
 
+#[test]
+fn a_library_for_another_python_is_refused() {
+    let python = "#define PY_MAJOR_VERSION 2\n#define PY_MINOR_VERSION 7\n";
+    let source = format!("{python}{}{BEFORE}", mod_python("3"));
+    for flags in [&["-DMODPYTHON_CORE_PYTHON=207"][..], &[]] {
+        preprocess(&source, flags).expect("it passes");
+    }
+    for other in ["-DMODPYTHON_CORE_PYTHON=206", "-DMODPYTHON_CORE_PYTHON=311"] {
+        let refused = preprocess(&source, &[other]).expect_err(other);
+        assert!(refused.contains("for another Python than this mod_python's"), "{refused}");
+    }
+}
+
 /// 3.2.0 to 3.2.8 do not save the main interpreter.
 #[test]
 fn the_patch_level_says_whether_3_2_saves_the_main_interpreter() {

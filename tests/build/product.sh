@@ -67,6 +67,9 @@ passed 'no path of this machine is in the files'
 # A module that is built by pkg-config finds the library in a prefix of its own when it is loaded.
 grep -q -- '-Wl,-rpath,/usr/local/lib' "$root/usr/local/lib/pkgconfig/modpython-core-py$minor.pc" || fail 'the .pc file has no rpath'
 passed 'the .pc file names the folder of the library to the loader'
+grep -q -- "-DMODPYTHON_CORE_PYTHON=$(echo "$minor" | awk -F. '{ print $1 * 100 + $2 }')\$" "$root/usr/local/lib/pkgconfig/modpython-core-py$minor.pc" ||
+    fail 'the .pc file does not tell its Python to the headers'
+passed 'the .pc file tells its Python to the headers'
 
 # Each option of the command, and each of its subcommands, by the completion that bash uses.
 offered() {

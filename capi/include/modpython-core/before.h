@@ -13,6 +13,11 @@
 #error "modpython-core/before.h belongs directly after the line that includes mod_python.h in src/mod_python.c"
 #endif
 
+/* What pkg-config names: of a library for another Python nothing else would tell until it has crashed. */
+#if defined(MODPYTHON_CORE_PYTHON) && MODPYTHON_CORE_PYTHON != PY_MAJOR_VERSION * 100 + PY_MINOR_VERSION
+#error "pkg-config names a modpython-core for another Python than this mod_python's: make install PYTHON=... of the right one"
+#endif
+
 /*
  * The generation of the interpreter path: 301 (3.0 and 3.1), 302, 303 (3.3 and 3.4) or 305. May be given by
  * -DMODPYTHON_CORE_GENERATION=...
