@@ -29,7 +29,9 @@ export PYO3_PYTHON := $(PYTHON)
 # folder may come in.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-ask = $(shell $(PYTHON) -c 'import sys, sysconfig; print($(1))' 2>/dev/null)
+# sysconfig was a part of distutils before 2.7.
+ASK = import sys; sysconfig = __import__(sys.version_info >= (2, 7) and "sysconfig" or "distutils.sysconfig", {}, {}, "*")
+ask = $(shell $(PYTHON) -c '$(ASK); print($(1))' 2>/dev/null)
 PYVER = $(call ask,"%d.%d" % sys.version_info[:2])
 PYLIBDIR = $(call ask,sysconfig.get_config_var("LIBDIR"))
 PYLIB = $(call ask,sysconfig.get_config_var("INSTSONAME") or "")

@@ -12,9 +12,12 @@ fn python() -> String {
     })
 }
 
-/// Asks the Python of this build for an expression over `sys` and `sysconfig`, in words that 2.7 understands too.
+/// What asks `sys` and `sysconfig`, which was a part of distutils before 2.7.
+const ASK: &str = "import sys; sysconfig = __import__(sys.version_info >= (2, 7) and 'sysconfig' or 'distutils.sysconfig', {}, {}, '*')";
+
+/// Asks the Python of this build for an expression over `sys` and `sysconfig`, in words that 2.4 understands too.
 fn ask(python: &str, expression: &str) -> String {
-    let script = format!("import sys, sysconfig; sys.stdout.write(str({expression}))");
+    let script = format!("{ASK}; sys.stdout.write(str({expression}))");
     let output = Command::new(python)
         .args(["-E", "-s", "-c", &script])
         .output()
@@ -64,7 +67,7 @@ fn main() {
         "{python} is Python {version}: build for Python 3 with the default features, for Python 2.7 without \
          (cargo build --no-default-features); `make PYTHON={python}` does what is right"
     );
-    let headers = ask(&python, "sysconfig.get_paths()['include']");
+    let headers = ask(&python, "sysconfig.get_config_var('INCLUDEPY')");
     let libpython = ask(&python, "sysconfig.get_config_var('INSTSONAME') or ''");
     println!("cargo:rustc-env=MODPYTHON_CORE_PYTHON={version}");
     // For tests, which have make build with the same one.
@@ -86,7 +89,9 @@ fn main() {
     } else {
         glue.files(["capi/glue31.c", "capi/glue33.c", "capi/handlerlists.c"]);
     }
-    glue.include(&headers)
+    // 2.6's are not without warnings.
+    glue.flag("-isystem")
+        .flag(&headers)
         .warnings(true)
         .warnings_into_errors(true)
         .flag("-fno-strict-aliasing")

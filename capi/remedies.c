@@ -113,7 +113,8 @@ int modpython_core_list_append(PyObject *list, PyObject *item, int kept)
     int status = PyList_Append(list, item);
 
     /* One reference is the list's, and the other nobody's. */
-    if (status == 0 && kept && PyTuple_CheckExact(item) && Py_REFCNT(item) == 2 && modpython_core_cures("parse-qsl"))
+    if (status == 0 && kept && PyTuple_CheckExact(item) && Py_REFCNT(item) == 2 && modpython_core_cures("parse-qsl")) {
         Py_DECREF(item);
+    }
     return status;
 }

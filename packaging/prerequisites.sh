@@ -52,15 +52,20 @@ has_certificates() {
     return 1
 }
 
+# What asks sysconfig, which was a part of distutils before 2.7.
+ask='import os, sys
+sysconfig = __import__(sys.version_info >= (2, 7) and "sysconfig" or "distutils.sysconfig", {}, {}, "*")'
+
 has_headers() {
-    "$python" -c 'import os, sysconfig; assert os.path.exists(sysconfig.get_paths()["include"] + "/Python.h")'
+    "$python" -c "$ask
+assert os.path.exists(sysconfig.get_config_var('INCLUDEPY') + '/Python.h')"
 }
 
 has_libpython() {
-    "$python" -c 'import os, sysconfig
+    "$python" -c "$ask"'
 folder, name = map(sysconfig.get_config_var, ("LIBDIR", "INSTSONAME"))
 folders = [folder, os.path.join(folder, sysconfig.get_config_var("MULTIARCH") or "")]
-assert name.startswith("libpython") and any(os.path.exists(os.path.join(f, name)) for f in folders)'
+assert name.startswith("libpython") and [f for f in folders if os.path.exists(os.path.join(f, name))]'
 }
 
 # Of the system's Python, whichever one is built for.

@@ -191,7 +191,8 @@ link() {
     command -v "${cc%% *}" >/dev/null 2>&1 || cc=$CC
     libraries="$(variable LDFLAGS) $(variable LIBS) $(variable LDLIBS)"
     if [ ! -f "$makefile" ]; then
-        libraries=$("$PYTHON" -E -s -c 'import sysconfig
+        libraries=$("$PYTHON" -E -s -c 'import sys
+sysconfig = __import__(sys.version_info >= (2, 7) and "sysconfig" or "distutils.sysconfig", {}, {}, "*")
 get = sysconfig.get_config_var
 print("-L%s -l:%s" % (get("LIBDIR"), get("INSTSONAME")))')
     fi

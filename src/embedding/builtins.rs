@@ -13,20 +13,31 @@ use std::{
 /// The function by which a module of Python comes into being. It returns nothing in Python 2.
 pub type InitFunction = unsafe extern "C" fn() -> *mut c_void;
 
+/// An entry of Python's table of built-in modules, the last of which has no name.
+#[repr(C)]
+struct Builtin {
+    name: *const c_char,
+    init: Option<InitFunction>,
+}
+
 unsafe extern "C" {
     fn PyImport_AppendInittab(name: *const c_char, init: Option<InitFunction>) -> c_int;
+    static mut PyImport_Inittab: *mut Builtin;
 }
+
+/// The name in our entry, which is known by its address.
+static NAME: &CStr = c"_apache";
+/// The function that the newest load of the module has passed; NULL while there is no entry.
+static NEWEST: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// `PyImport_AppendInittab` of `_apache`, which newer builds call before each Py_Initialize. After initialisation it
 /// would be fatal from 3.12 on, and before that leave a pointer into the unloaded module in front: so the name is
-/// registered once, with a function that calls the newest load's. Where libpython outlives the module this library does
-/// too ([`super::lifetime`]).
+/// registered once, with a function that calls the newest load's.
 ///
 /// # Safety
 ///
-/// As for `PyImport_AppendInittab`; this library is not unloaded after it has returned.
+/// As for `PyImport_AppendInittab`; before this library is unloaded, [`take_back`] is called.
 pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
-    static NEWEST: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
     unsafe extern "C" fn call_newest() -> *mut c_void {
         // The stock module, where it has taken the relinked one's place, is not told apart by any call to us.
         let exported = apache::symbol(if cfg!(feature = "python3") { c"PyInit_apache" } else { c"init_apache" });
@@ -35,7 +46,7 @@ pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
         unsafe { std::mem::transmute::<*mut c_void, InitFunction>(newest)() }
     }
     // SAFETY: the module passes a NUL-terminated name.
-    let ours = init.filter(|_| unsafe { CStr::from_ptr(name) } == c"_apache");
+    let ours = init.filter(|_| unsafe { CStr::from_ptr(name) } == NAME);
     let Some(init) = ours else {
         // SAFETY: as the module called it.
         return unsafe { PyImport_AppendInittab(name, init) };
@@ -43,7 +54,26 @@ pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
     let first = NEWEST.swap(init as *mut c_void, Ordering::Relaxed).is_null();
     if first && !Python::is_initialized() {
         // SAFETY: before initialisation, with a name that lives as long as this library.
-        return unsafe { PyImport_AppendInittab(c"_apache".as_ptr(), Some(call_newest)) };
+        return unsafe { PyImport_AppendInittab(NAME.as_ptr(), Some(call_newest)) };
     }
     0
+}
+
+/// Takes our entry out again, if there is one. Python has ended, or has never started.
+pub fn take_back() {
+    if NEWEST.swap(ptr::null_mut(), Ordering::Relaxed).is_null() {
+        return;
+    }
+    // SAFETY: the table ends with an entry without a name, and stays where it is while Python does not run; the thread
+    // that has ended Python is the only one that could change it.
+    unsafe {
+        let mut entry = PyImport_Inittab;
+        while !(*entry).name.is_null() && (*entry).name != NAME.as_ptr() {
+            entry = entry.add(1);
+        }
+        while !(*entry).name.is_null() {
+            entry.write(entry.add(1).read());
+            entry = entry.add(1);
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! How long this library stays in memory.
 //!
 //! httpd unloads mod_python.so at each restart, and its parent loads it anew: the file may be another one by then, the
-//! stock one among them, which needs a Python that is not initialised yet. So the library goes with the module, and
-//! libpython with both. Where libpython stays, the parent ends Python at a restart, so that whichever module comes next
-//! starts it, and the library has to stay too, since Python's table of built-in modules leads to it.
+//! stock one among them, which needs a Python that is not initialised yet. So the parent ends Python at a restart, and
+//! nothing of Python leads to this library any more, which goes with the module: libpython may stay, since extension
+//! modules hold it. (Without an end all that Python had would be left, 2 MB a restart.)
 
 use crate::{
+    embedding::builtins,
     python::{Cpython, Python},
     server::apache::{self, Cleanup},
 };
@@ -18,46 +19,9 @@ use std::{
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
 
-/// What the file of an extension module of Python has in its path.
-const EXTENSION_MODULES: [&[u8]; 5] =
-    [b"/lib-dynload/", b"/site-packages/", b"/dist-packages/", b".cpython-", b".abi3.so"];
-
 /// What the names of our shared libraries begin with. Linked into mod_python.so, the code goes and stays with that.
 const LIBRARY: &[u8] = b"libmodpython-core-";
 
-/// The parent has started Python, which stays if an extension module of Python is loaded: nothing unloads those, and
-/// they keep libpython.
-pub fn stay_if_python_stays() {
-    let mut found = false;
-    // SAFETY: the callback gets the pointer to `found`, and is not called afterwards.
-    unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut found).cast()) };
-    if found {
-        handle(libc::RTLD_NODELETE);
-        PYTHON_STAYS.store(true, Ordering::Relaxed);
-    }
-}
-
-unsafe extern "C" fn look_at(info: *mut libc::dl_phdr_info, _size: usize, found: *mut c_void) -> c_int {
-    // SAFETY: the loader passes a structure whose name is a C string or NULL, and what dl_iterate_phdr was given.
-    unsafe {
-        let name = (*info).dlpi_name;
-        if !name.is_null() && is_extension_module(CStr::from_ptr(name).to_bytes()) {
-            *found.cast::<bool>() = true;
-        }
-    }
-    0
-}
-
-fn is_extension_module(path: &[u8]) -> bool {
-    EXTENSION_MODULES.iter().any(|part| contains(path, part))
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
-}
-
-/// Whether libpython stays, and this library with it.
-static PYTHON_STAYS: AtomicBool = AtomicBool::new(false);
 /// A handle that keeps the library over one restart, or NULL.
 static KEPT: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// The process that has registered [`before_unloading`].
@@ -77,32 +41,40 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
     REGISTERED.store(false, Ordering::Relaxed);
     let library = file_of(before_unloading as *const c_void).filter(|file| !file.exists());
     let module = library.and_then(|_| file_of(apache::symbol(c"python_decref")));
-    if module.and_then(|module| fs::read(module).ok()).is_some_and(|module| contains(&module, LIBRARY)) {
+    let needs_it = |module: Vec<u8>| module.windows(LIBRARY.len()).any(|window| window == LIBRARY);
+    if module.and_then(|module| fs::read(module).ok()).is_some_and(needs_it) {
         KEPT.store(handle(0), Ordering::Relaxed);
     }
-    if PYTHON_STAYS.load(Ordering::Relaxed) || !KEPT.load(Ordering::Relaxed).is_null() {
-        end_python();
+    if end_python() {
+        builtins::take_back();
+    } else {
+        // It goes on, and its table of built-in modules leads here.
+        handle(libc::RTLD_NODELETE);
     }
     0
 }
 
 /// Ends Python in the server's parent. Stock's next Py_Initialize would do nothing, and what it does without a thread
-/// state end the server (3.5), or leave children that answer nothing (before).
-fn end_python() {
-    if !Python::is_initialized() || Python::attached().is_some() {
-        return;
+/// state end the server (3.5), or leave children that answer nothing (before). False if Python goes on.
+fn end_python() -> bool {
+    if !Python::is_initialized() {
+        return true;
+    }
+    if Python::attached().is_some() {
+        return false;
     }
     // The thread that started Python.
-    let Some(state) = Python::gil_state() else { return };
+    let Some(state) = Python::gil_state() else { return false };
     // SAFETY: a state that this living thread has as its own, which does not hold the GIL. Only the thread itself makes
     // states in the parent, and where another one has, Python is left alone: its end would wait for that thread.
     unsafe {
         if Python::has_other_states(state) {
-            return;
+            return false;
         }
         Python::attach(state);
         Python::finalize();
     }
+    true
 }
 
 /// The server has read a configuration: has [`before_unloading`] called at the end of its pool, and gives up what has
@@ -153,23 +125,4 @@ fn handle(mark: c_int) -> *mut c_void {
     };
     // SAFETY: a C string; the library is loaded, so that its file is not looked for.
     unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD | mark) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn extension_modules_are_told_by_their_paths() {
-        for path in [
-            &b"/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so"[..],
-            b"/usr/lib/python2.7/lib-dynload/_json.so",
-            b"/usr/lib/python3/dist-packages/agent/_native.abi3.so",
-        ] {
-            assert!(is_extension_module(path));
-        }
-        for path in [&b"/usr/lib/apache2/modules/mod_python.so"[..], b"/lib/libpython3.11.so.1.0", b""] {
-            assert!(!is_extension_module(path));
-        }
-    }
 }

@@ -2,7 +2,6 @@
 
 use super::{
     interpreterdata::HandedOut,
-    lifetime,
     process::{self, MAIN_INTERPRETER},
 };
 use crate::{
@@ -45,7 +44,6 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
         unsafe { with_gil(|gil| import_module::prepare(gil)) };
     }
     guard_forks();
-    lifetime::stay_if_python_stays();
 }
 
 fn guard_forks() {

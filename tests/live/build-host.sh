@@ -78,7 +78,10 @@ esac
 echo "$way" >"$out/way"
 echo "$shape" >"$out/shape"
 ask() {
-    "$python" -c "import sys, sysconfig; print($1)"
+    # sysconfig was a part of distutils before 2.7.
+    "$python" -c "import sys
+sysconfig = __import__(sys.version_info >= (2, 7) and 'sysconfig' or 'distutils.sysconfig', {}, {}, '*')
+print($1)"
 }
 version=$(ask '"%d.%d" % sys.version_info[:2]')
 echo "$version" >"$out/python"

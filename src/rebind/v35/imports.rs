@@ -9,7 +9,7 @@ use crate::{
         acquire::{self, Choice},
         builtins::{self, InitFunction},
         interpreterdata::HandedOut,
-        lifetime, process, start,
+        process, start,
         thread::{Progress, Start, Thread, with_current_thread},
         unlocked,
     },
@@ -93,7 +93,6 @@ pub unsafe extern "C" fn mpc35_rebind_PyEval_SaveThread() -> *mut c_void {
     match start {
         Start::TableMade => {
             global::is(state);
-            lifetime::stay_if_python_stays();
         }
         Start::ChildEntered | Start::MainEntered if global::state() == Some(state) => {
             if settings::of_process().off {

@@ -127,6 +127,12 @@ impl Server {
     }
 
     /// Sends a graceful restart and waits until httpd says that it serves again.
+    /// The process that starts the others.
+    #[must_use]
+    pub fn parent(&self) -> u32 {
+        self.process.id()
+    }
+
     pub fn graceful(&mut self) -> Result<()> {
         self.restart(libc::SIGUSR1)
     }
@@ -187,7 +193,7 @@ impl Server {
 
     /// Replaces the server's own library, or removes it.
     pub fn put_own_library(&self, there: bool) -> Result<()> {
-        for library in libraries_beside(&crate::prerequisites::relinked()?)? {
+        for library in libraries_beside(&Module::Relinked.path()?)? {
             let own = self.root.join(OWN).join(library.file_name().unwrap_or_default());
             if there {
                 replace(&library, &own)?;

@@ -11,12 +11,15 @@ use std::time::Duration;
 use modpython_live::expect::clean_stop;
 use modpython_live::http::Client;
 use modpython_live::load::Load;
+use modpython_live::observe;
 use modpython_live::places::EVERYWHERE;
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, site};
 
 crate::live_tests! {
     the_stock_module_takes_over_at_a_graceful_restart: EVERYWHERE,
+    a_new_library_is_there_after_the_next_restart: EVERYWHERE,
+    restarts_leave_little_behind_in_the_parent: EVERYWHERE,
     the_package_is_upgraded_and_the_log_rotated: EVERYWHERE.shaped(&["3.3"]),
     the_library_is_missing_over_one_restart: EVERYWHERE.shaped(&["3.3"]),
     no_order_of_replacements_and_restarts_ends_the_server: EVERYWHERE.shaped(&["3.3"]),
@@ -159,6 +162,41 @@ fn the_stock_module_takes_over_at_a_graceful_restart() {
     for extension in [false, true] {
         survives(extension, [(Nothing, false), (StockModule, false)].into_iter());
         survives(extension, [(StockModule, true)].into_iter());
+    }
+}
+
+/// Where an extension module kept libpython in memory, it kept the old library, too.
+fn a_new_library_is_there_after_the_next_restart() {
+    for extension in [false, true] {
+        let mut server = start(extension);
+        Files { server: &mut server, relinked: true, library: true }.change(NewLibrary);
+        restart(&mut server, false, "a new library");
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.parent())).expect("the parent's maps");
+        let of_library = |line: &&str| line.contains("libmodpython-core-");
+        let old = maps.lines().filter(of_library).filter(|line| line.ends_with("(deleted)")).count();
+        println!(
+            "extension {extension}: {} lines of libraries, {old} of the old one",
+            maps.lines().filter(of_library).count()
+        );
+        assert_eq!(old, 0, "{maps}");
+        clean_stop(server);
+    }
+}
+
+/// Python's own memory of the parent, which httpd unloads, was left behind: 2.7 MB a restart; stock leaves 2.1.
+fn restarts_leave_little_behind_in_the_parent() {
+    const RESTARTS: u64 = 10;
+    for extension in [false, true] {
+        let mut server = start(extension);
+        let mut restarts = |times: u64| {
+            (0..times).for_each(|_| restart(&mut server, false, "nothing"));
+            observe::private_memory(server.parent()).expect("the parent")
+        };
+        let before = restarts(3);
+        let grown = restarts(RESTARTS).saturating_sub(before) / RESTARTS;
+        println!("extension {extension}: {} KiB a restart", grown >> 10);
+        assert!(grown < 200 << 10, "the parent grows by {grown} bytes at each restart");
+        clean_stop(server);
     }
 }
 
