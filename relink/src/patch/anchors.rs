@@ -52,7 +52,7 @@ impl Target {
         match self {
             Target::ModPython => b"<modpython-core/",
             Target::Apache => b"_modpython_core",
-            Target::Makefile => b"pkg-config --cflags modpython-core",
+            Target::Makefile => b" modpython-core`",
         }
     }
 
@@ -246,5 +246,16 @@ mod tests {
         let text = "INCLUDES=@INCLUDES@\nLIBS=@LIBS@";
         assert!(find(Target::Makefile, text).unwrap_err().contains("newline"));
         assert_eq!(find(Target::Makefile, &format!("{text}\n#")), Ok(vec![1, 2]));
+    }
+
+    /// A makefile with one of the two lines was patched again, which added the other one twice.
+    #[test]
+    fn each_line_that_is_added_has_the_mark_of_a_patched_file() {
+        for (target, shim) in [(Target::ModPython, 0), (Target::Makefile, 0), (Target::Apache, 1)] {
+            for group in target.groups() {
+                let mark = std::str::from_utf8(target.mark()).expect("a mark is text");
+                assert!(group[shim].contains(mark), "{}", group[shim]);
+            }
+        }
     }
 }
