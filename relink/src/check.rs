@@ -48,10 +48,13 @@ fn stock(module: &Module, facts: &ElfFile<'_>) -> Report {
     }
     if let Some(backup) = &backup {
         // What an administrator meets after the package was upgraded over a module relinked in place.
-        lines.push_str(&format!(
-            "it was relinked in place before ({} is still there): run modpython-relink --in-place again\n",
-            backup.display()
-        ));
+        let kept = module.kept_beside().ok().flatten();
+        let words = if kept.as_ref().is_some_and(Module::is_stock) {
+            "is still there): run modpython-relink --in-place again"
+        } else {
+            "is there, but is no stock mod_python): move that away, then run modpython-relink --in-place"
+        };
+        lines.push_str(&format!("it was relinked in place before ({} {words}\n", backup.display()));
     }
     let json = json!({
         "module": text::path(&module.path),

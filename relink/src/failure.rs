@@ -29,7 +29,7 @@ pub enum Failure {
     StaticPython { path: PathBuf },
     #[error("{}: needs the free-threaded {libpython}, which modpython-core does not support: use a mod_python built for the ordinary Python", .path.display())]
     FreeThreaded { path: PathBuf, libpython: String },
-    #[error("{}: already relinked by modpython-core {version}: give the stock file, or take this one back with --restore first", .path.display())]
+    #[error("{}: already relinked by modpython-core {version}, and no stock file is beside it: give the stock file, or install mod_python again", .path.display())]
     AlreadyRelinked { path: PathBuf, version: String },
     #[error("{}: cannot be rewritten safely ({detail}): nothing was written; please report this build of mod_python", .path.display())]
     Layout { path: PathBuf, detail: String },

@@ -34,6 +34,11 @@ impl Module {
         }
     }
 
+    /// Whether it is a module that has not been relinked.
+    pub fn is_stock(&self) -> bool {
+        self.facts().is_ok_and(|facts| relinked_by(&facts).is_none())
+    }
+
     fn of(path: PathBuf, original: std::io::Result<Original>) -> Result<Module, Failure> {
         match original {
             Ok(original) => Ok(Module { path, original }),

@@ -33,7 +33,7 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     }
     // A module that was relinked in place is made anew from the stock file beside it.
     let kept = match relinked_by(&module.facts()?) {
-        Some(_) => module.kept_beside().ok().flatten().filter(is_stock),
+        Some(_) => module.kept_beside().ok().flatten().filter(Module::is_stock),
         None => None,
     };
     let source = kept.as_ref().unwrap_or(&module);
@@ -86,6 +86,14 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     let mut report = done.report();
     report.warnings.extend(exposed.warnings());
     report.warnings.extend(unresolved);
+    let links = module.original.metadata.nlink();
+    if cli.in_place && !current && links > 1 {
+        let others = links - 1;
+        report.warnings.push(format!(
+            "the module has {others} more name{} (hard links), which lead to the stock file as before",
+            if others == 1 { "" } else { "s" }
+        ));
+    }
     report.json["changed"] = json!(!current && !cli.dry_run);
     if cli.in_place {
         let backup = files::backup_of(&module.path);
@@ -123,10 +131,6 @@ fn resolve(plan: &Plan, library: &Library, target: &Path) -> Option<String> {
         Ok(other) => Some(format!("{} will be found by the loader, and does not fit", other.path.display())),
         Err(failure) => Some(failure.to_string()),
     }
-}
-
-fn is_stock(module: &Module) -> bool {
-    module.facts().is_ok_and(|facts| relinked_by(&facts).is_none())
 }
 
 /// Everything a module must be to be relinked, in the order in which a refusal helps most.
@@ -203,6 +207,12 @@ fn output_entry(output: Option<&Path>, module: &Module, source: &Module) -> Resu
     // Beside the stock file it is as safe as that, wherever the caller happens to stand.
     let beside = module.original.entry.beside(DEFAULT_OUTPUT.into()).path();
     let output = output.unwrap_or(&beside);
+    if output.as_os_str().as_encoded_bytes().ends_with(files::BACKUP_SUFFIX.as_bytes()) {
+        return Err(Failure::unwritable(
+            output,
+            "that is the name of a stock file which --in-place keeps: choose another",
+        ));
+    }
     let found = files::find(output).map_err(|error| Failure::unwritable(output, error))?;
     let Some(state) = &found.state else {
         return Ok(found.entry);
@@ -229,7 +239,7 @@ fn output_entry(output: Option<&Path>, module: &Module, source: &Module) -> Resu
 /// An earlier backup is replaced only by being one: a stock module that an upgrade has left behind.
 fn ensure_replaceable(module: &Module) -> Result<(), Failure> {
     match module.kept_beside()? {
-        Some(old) if !is_stock(&old) => Err(Failure::unwritable(
+        Some(old) if !old.is_stock() => Err(Failure::unwritable(
             &old.path,
             "a file that is not a stock mod_python is in the backup's place: move it away",
         )),

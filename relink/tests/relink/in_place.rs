@@ -217,3 +217,41 @@ fn restore_refuses_what_it_cannot_do_right() {
     place.write("mod_python.so", b"not ELF at all");
     place.run(&["--restore", "mod_python.so"]).assert_exit(21);
 }
+
+#[test]
+fn the_backups_name_is_for_stock_files() {
+    let place = Place::new();
+    let ran = place.run(&["--output", BACKUP, "mod_python.so"]);
+    ran.assert_exit(31);
+    assert!(ran.stderr.contains("choose another"), "{}", ran.stderr);
+    assert_eq!(place.names(), ["mod_python.so"]);
+
+    place.write(BACKUP, b"junk");
+    let said = place.run(&["--check", "mod_python.so"]);
+    said.assert_exit(10);
+    assert!(said.stdout.contains("is no stock mod_python): move that away"), "{}", said.stdout);
+    place.run(&["--in-place", "mod_python.so"]).assert_exit(31);
+}
+
+#[test]
+fn a_relinked_module_without_its_backup_is_told_the_way_out() {
+    let place = Place::new();
+    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    fs::remove_file(place.path(BACKUP)).unwrap();
+    for arguments in [&["--in-place", "mod_python.so"][..], &["--output", "other.so", "mod_python.so"]] {
+        let ran = place.run(arguments);
+        ran.assert_exit(28);
+        assert!(ran.stderr.contains("install mod_python again"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn another_name_of_the_file_stays_stock_and_that_is_said() {
+    let place = Place::new();
+    let content = place.read("mod_python.so");
+    fs::hard_link(place.path("mod_python.so"), place.path("other.so")).unwrap();
+    let ran = place.run(&["--in-place", "mod_python.so"]);
+    ran.assert_exit(0);
+    assert!(ran.stderr.contains("1 more name (hard links)"), "{}", ran.stderr);
+    assert_eq!(place.read("other.so"), content);
+}

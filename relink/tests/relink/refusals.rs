@@ -139,7 +139,7 @@ fn a_module_that_is_relinked_already() {
     let place = Place::new();
     place.run(&["--output", "relinked.so", "mod_python.so"]).assert_exit(0);
     assert_refused(&place, &["relinked.so"], "already-relinked", 28, env!("CARGO_PKG_VERSION"));
-    assert_refused(&place, &["--in-place", "relinked.so"], "already-relinked", 28, "--restore");
+    assert_refused(&place, &["--in-place", "relinked.so"], "already-relinked", 28, "install mod_python again");
     // Without its note it is still known by its imports.
     let relinked = place.path("relinked.so");
     let removed = Command::new("objcopy").args(["--remove-section", ".note.modpython-core"]).arg(&relinked).status();
