@@ -149,6 +149,15 @@ if [ "$target" = rust ]; then
     exit
 fi
 
+# A Python that is not served is told so, whatever else it has.
+version=$("$python" -c 'import sys; sys.stdout.write("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+case $version in
+'' | 2.[67] | 3.9 | 3.[1-9][0-9]) ;;
+*)
+    say "$python is Python $version: the library is for 2.6, 2.7 and 3.9 to 3.14. Choose another by PYTHON=."
+    exit 1 ;;
+esac
+
 look
 [ -n "$missing" ] || exit 0
 

@@ -1,6 +1,7 @@
 //! The built-in module `_apache` of generation 3.5, in Python's table of built-in modules.
 
 use crate::{
+    embedding::start,
     python::{Cpython, Python},
     server::apache,
 };
@@ -52,6 +53,12 @@ pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
         return unsafe { PyImport_AppendInittab(name, init) };
     };
     let first = NEWEST.swap(init as *mut c_void, Ordering::Relaxed).is_null();
+    let ours = Builtin { name: NAME.as_ptr(), init: Some(call_newest) };
+    // SAFETY: the parent starts, and no other thread uses the table; `init` is in the module that calls.
+    if first && Python::is_initialized() && unsafe { replace_stale(init, &ours) } && start::end_python() {
+        // SAFETY: Python has ended.
+        unsafe { remove_ours() };
+    }
     if first && !Python::is_initialized() {
         // SAFETY: before initialisation, with a name that lives as long as this library.
         return unsafe { PyImport_AppendInittab(NAME.as_ptr(), Some(call_newest)) };
@@ -59,21 +66,57 @@ pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
     0
 }
 
-/// Takes our entry out again, if there is one. Python has ended, or has never started.
-pub fn take_back() {
-    if NEWEST.swap(ptr::null_mut(), Ordering::Relaxed).is_null() {
-        return;
-    }
-    // SAFETY: the table ends with an entry without a name, and stays where it is while Python does not run; the thread
-    // that has ended Python is the only one that could change it.
+/// Puts our entry in the place of those that a module has left whose file is not there any more: a stock mod_python that
+/// ran before this one, of whose end nobody told Python. Whether there were any.
+///
+/// # Safety
+///
+/// No other thread uses the table; `init` is a function of the module that has taken the other one's place.
+unsafe fn replace_stale(init: InitFunction, ours: &Builtin) -> bool {
+    let module = apache::file_of(init as usize);
+    let mut found = false;
+    // SAFETY: the table ends with an entry without a name; dladdr looks at an address without reading there.
     unsafe {
         let mut entry = PyImport_Inittab;
-        while !(*entry).name.is_null() && (*entry).name != NAME.as_ptr() {
+        while !(*entry).name.is_null() {
+            // What the module that is there now passes goes through here, so that no entry leads into it.
+            let file = (*entry).init.map(|init| apache::file_of(init as usize));
+            if file.is_some_and(|file| file.is_none() || file == module) {
+                entry.write(Builtin { name: ours.name, init: ours.init });
+                found = true;
+            }
             entry = entry.add(1);
         }
-        while !(*entry).name.is_null() {
-            entry.write(entry.add(1).read());
-            entry = entry.add(1);
+    }
+    found
+}
+
+/// Takes our entry out again, if there is one. Python has ended, or has never started.
+pub fn take_back() {
+    if !NEWEST.swap(ptr::null_mut(), Ordering::Relaxed).is_null() {
+        // SAFETY: says the caller.
+        unsafe { remove_ours() };
+    }
+}
+
+/// # Safety
+///
+/// Python does not run: the table stays where it is then, and the thread that has ended Python is the only one that
+/// could change it.
+unsafe fn remove_ours() {
+    // SAFETY: the table ends with an entry without a name.
+    unsafe {
+        let (mut from, mut to) = (PyImport_Inittab, PyImport_Inittab);
+        loop {
+            let name = (*from).name;
+            if name != NAME.as_ptr() {
+                to.write(from.read());
+                to = to.add(1);
+            }
+            if name.is_null() {
+                return;
+            }
+            from = from.add(1);
         }
     }
 }

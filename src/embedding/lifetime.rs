@@ -3,18 +3,17 @@
 //! httpd unloads mod_python.so at each restart, and its parent loads it anew: the file may be another one by then, the
 //! stock one among them, which needs a Python that is not initialised yet. So the parent ends Python at a restart, and
 //! nothing of Python leads to this library any more, which goes with the module: libpython may stay, since extension
-//! modules hold it. (Without an end all that Python had would be left, 2 MB a restart.)
+//! modules hold it.
 
 use crate::{
-    embedding::builtins,
-    python::{Cpython, Python},
+    embedding::{builtins, start},
+    import_module,
     server::apache::{self, Cleanup},
 };
 use std::{
-    ffi::{CStr, CString, OsStr, c_int, c_void},
+    ffi::{CString, c_int, c_void},
     fs,
     os::unix::ffi::OsStrExt,
-    path::Path,
     process, ptr,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
@@ -39,42 +38,20 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
         return 0;
     }
     REGISTERED.store(false, Ordering::Relaxed);
-    let library = file_of(before_unloading as *const c_void).filter(|file| !file.exists());
-    let module = library.and_then(|_| file_of(apache::symbol(c"python_decref")));
+    let library = apache::file_of(before_unloading as *const () as usize).filter(|file| !file.exists());
+    let module = library.and_then(|_| apache::file_of(apache::symbol(c"python_decref") as usize));
     let needs_it = |module: Vec<u8>| module.windows(LIBRARY.len()).any(|window| window == LIBRARY);
     if module.and_then(|module| fs::read(module).ok()).is_some_and(needs_it) {
         KEPT.store(handle(0), Ordering::Relaxed);
     }
-    if end_python() {
+    if start::end_python() {
         builtins::take_back();
+        import_module::give_up();
     } else {
         // It goes on, and its table of built-in modules leads here.
         handle(libc::RTLD_NODELETE);
     }
     0
-}
-
-/// Ends Python in the server's parent. Stock's next Py_Initialize would do nothing, and what it does without a thread
-/// state end the server (3.5), or leave children that answer nothing (before). False if Python goes on.
-fn end_python() -> bool {
-    if !Python::is_initialized() {
-        return true;
-    }
-    if Python::attached().is_some() {
-        return false;
-    }
-    // The thread that started Python.
-    let Some(state) = Python::gil_state() else { return false };
-    // SAFETY: a state that this living thread has as its own, which does not hold the GIL. Only the thread itself makes
-    // states in the parent, and where another one has, Python is left alone: its end would wait for that thread.
-    unsafe {
-        if Python::has_other_states(state) {
-            return false;
-        }
-        Python::attach(state);
-        Python::finalize();
-    }
-    true
 }
 
 /// The server has read a configuration: has [`before_unloading`] called at the end of its pool, and gives up what has
@@ -104,21 +81,9 @@ unsafe extern "C" fn mpc_configuration_read(pool: *mut c_void) {
     unsafe { apache::mpc_host_pool_cleanup_register(pool, ptr::null(), Some(plain), Some(child)) }
 }
 
-/// The file that holds the code at `address`.
-fn file_of(address: *const c_void) -> Option<&'static Path> {
-    // SAFETY: dladdr fills the structure in, or says that it has not.
-    unsafe {
-        let mut info: libc::Dl_info = std::mem::zeroed();
-        if address.is_null() || libc::dladdr(address, &mut info) == 0 || info.dli_fname.is_null() {
-            return None;
-        }
-        Some(Path::new(OsStr::from_bytes(CStr::from_ptr(info.dli_fname).to_bytes())))
-    }
-}
-
 /// A handle of the library, with that mark too; NULL where the code is linked into the module.
 fn handle(mark: c_int) -> *mut c_void {
-    let Some(file) = file_of(handle as *const c_void) else { return ptr::null_mut() };
+    let Some(file) = apache::file_of(handle as *const () as usize) else { return ptr::null_mut() };
     let name = file.file_name().map_or(&b""[..], OsStrExt::as_bytes);
     let (Ok(path), true) = (CString::new(file.as_os_str().as_bytes()), name.starts_with(LIBRARY)) else {
         return ptr::null_mut();

@@ -46,6 +46,29 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
     guard_forks();
 }
 
+/// Ends Python in the server's parent. Stock's next Py_Initialize would do nothing, and what it does without a thread
+/// state end the server (3.5), or leave children that answer nothing (before). False if Python goes on.
+pub fn end_python() -> bool {
+    if !Python::is_initialized() {
+        return true;
+    }
+    if Python::attached().is_some() {
+        return false;
+    }
+    // The thread that started Python.
+    let Some(state) = Python::gil_state() else { return false };
+    // SAFETY: a state that this living thread has as its own, which does not hold the GIL. Only the thread itself makes
+    // states in the parent, and where another one has, Python is left alone: its end would wait for that thread.
+    unsafe {
+        if Python::has_other_states(state) {
+            return false;
+        }
+        Python::attach(state);
+        Python::finalize();
+    }
+    true
+}
+
 fn guard_forks() {
     if let Err(error) = process::guard_forks() {
         let error = std::io::Error::from_raw_os_error(error);

@@ -12,7 +12,7 @@ use crate::python::gil::Gil;
 #[cfg(feature = "python3")]
 use std::ffi::c_char;
 use std::ffi::{CStr, CString, c_int};
-use std::sync::OnceLock;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 #[cfg(not(feature = "python3"))]
 use ffi::{PyMarshal_ReadObjectFromString, PyMarshal_WriteObjectToString};
@@ -27,18 +27,27 @@ unsafe extern "C" {
 /// The version of marshal's format that all of 3.9 to 3.14 write and read, and the one of 2.7.
 const FORMAT: c_int = if cfg!(feature = "python3") { 4 } else { 2 };
 
-/// Code per source of [`SHIM`], as marshal writes it.
-static CODE: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+/// Code per source of [`SHIM`], as marshal writes it; nothing if it has not been prepared.
+static CODE: RwLock<Vec<Vec<u8>>> = RwLock::new(Vec::new());
 
 /// Compiles the shim for the interpreters to come. Without it, or if it fails, each compiles for itself. No exception
 /// is pending before, nor after.
 pub fn prepare(gil: &Gil) {
-    if CODE.get().is_none() {
+    if code_of_shim().is_empty() {
         match SHIM.iter().map(|(name, source)| compiled(gil, name, source)).collect() {
-            Some(code) => drop(CODE.set(code)),
+            Some(code) => *CODE.write().unwrap_or_else(PoisonError::into_inner) = code,
             None => exceptions::clear(gil),
         }
     }
+}
+
+fn code_of_shim() -> RwLockReadGuard<'static, Vec<Vec<u8>>> {
+    CODE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives up what has been prepared: this code may be unloaded next, which would leave it behind for good.
+pub fn give_up() {
+    *CODE.write().unwrap_or_else(PoisonError::into_inner) = Vec::new();
 }
 
 /// None, with an exception set if there is no code.
@@ -61,7 +70,8 @@ pub(super) fn compile(gil: &Gil, source: &CStr, file: &CStr) -> Option<Owned> {
 /// The code of the source at `index`, or Python's None if it has not been prepared. None with an exception set on
 /// failure.
 pub(super) fn code(gil: &Gil, index: usize) -> Option<Owned> {
-    let Some(data) = CODE.get().and_then(|code| code.get(index)) else { return Some(none(gil)) };
+    let code = code_of_shim();
+    let Some(data) = code.get(index) else { return Some(none(gil)) };
     let (start, size) = (data.as_ptr().cast(), data.len() as ffi::Py_ssize_t);
     // SAFETY: data that marshal of this Python has written, alive for the call; a new reference or NULL.
     unsafe { Owned::from_new(gil, PyMarshal_ReadObjectFromString(start, size)) }

@@ -82,7 +82,7 @@ mod writing;
 use crate::python::ffi;
 use crate::python::gil::{Gil, with_gil};
 use crate::server::{log, messages::Message};
-pub use compiled::prepare;
+pub use compiled::{give_up, prepare};
 use errors::take_error;
 use object::{Object, Owned, none};
 use state::State;

@@ -1,6 +1,8 @@
 //! Functions of the host (Apache, APR, the module itself), which come in through the glue in `capi`.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 use std::sync::LazyLock;
 
@@ -46,6 +48,18 @@ pub fn symbol(name: &CStr) -> *mut c_void {
     });
     // SAFETY: dlsym only searches; Apache loads its modules with RTLD_GLOBAL, so the program's scope holds them.
     unsafe { libc::dlsym(*PROGRAM as *mut c_void, name.as_ptr()) }
+}
+
+/// The file that holds the code at `address`.
+pub fn file_of(address: usize) -> Option<&'static Path> {
+    // SAFETY: dladdr does not read there; it fills the structure in, or says that it has not.
+    unsafe {
+        let mut info: libc::Dl_info = std::mem::zeroed();
+        if address == 0 || libc::dladdr(address as *const c_void, &mut info) == 0 || info.dli_fname.is_null() {
+            return None;
+        }
+        Some(Path::new(OsStr::from_bytes(CStr::from_ptr(info.dli_fname).to_bytes())))
+    }
 }
 
 /// The same for the glue in C.

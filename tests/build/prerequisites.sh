@@ -57,6 +57,17 @@ says() {
     passed=$((passed + 1))
 }
 
+machine 'a Python that is not served'
+for version in 2.4 2.5 3.8; do
+    program python3 "printf $version"
+    run 1
+    says "is Python $version: the library is for 2.6, 2.7 and 3.9 to 3.14"
+done
+for version in 2.6 2.7 3.9 3.14; do
+    program python3 "printf $version"
+    run 0
+done
+
 machine 'nothing is missing'
 run 0
 [ ! -s "$work/said" ] || fail 'says something'

@@ -16,10 +16,13 @@ mkdir -p "$out/pycache"
 out=$(cd "$out" && pwd)
 
 ask() {
-    "$PYTHON" -E -s -c "import sys, sysconfig; print($1)"
+    # sysconfig was a part of distutils before 2.7.
+    "$PYTHON" -E -s -c "import sys
+sysconfig = __import__(sys.version_info >= (2, 7) and 'sysconfig' or 'distutils.sysconfig', {}, {}, '*')
+print($1)"
 }
 version=$(ask '"%d.%d" % sys.version_info[:2]')
-include=$(ask 'sysconfig.get_paths()["include"]')
+include=$(ask 'sysconfig.get_config_var("INCLUDEPY")')
 libdir=$(ask 'sysconfig.get_config_var("LIBDIR")')
 libpython=$(ask 'sysconfig.get_config_var("INSTSONAME")')
 home=$(ask 'getattr(sys, "base_prefix", sys.prefix)')

@@ -132,6 +132,14 @@ pub fn last_first_answer(answers: &[Answer]) -> u64 {
     first.into_values().max().unwrap_or(0)
 }
 
+/// Memory of a process that is of no file, in bytes: what it shares with its children counts, too.
+pub fn anonymous_memory(process: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| Error::other("no RssAnon"))
+}
+
 /// Memory that a process shares with no other, in bytes.
 pub fn private_memory(process: u32) -> Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
