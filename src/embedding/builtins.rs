@@ -54,7 +54,7 @@ pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
     };
     let first = NEWEST.swap(init as *mut c_void, Ordering::Relaxed).is_null();
     let ours = Builtin { name: NAME.as_ptr(), init: Some(call_newest) };
-    // SAFETY: the parent starts, and no other thread uses the table; `init` is in the module that calls.
+    // SAFETY: the parent starts: no other thread uses the table; `init` is in the module that calls.
     if first && Python::is_initialized() && unsafe { replace_stale(init, &ours) } && start::end_python() {
         // SAFETY: Python has ended.
         unsafe { remove_ours() };
@@ -66,8 +66,8 @@ pub unsafe fn append(name: *const c_char, init: Option<InitFunction>) -> c_int {
     0
 }
 
-/// Puts our entry in the place of those that a module has left whose file is not there any more: a stock mod_python that
-/// ran before this one, of whose end nobody told Python. Whether there were any.
+/// Puts our entry in the place of those that a module has left whose file is not there any more: a stock mod_python
+/// that ran before this one, of whose end nobody told Python. Whether there were any.
 ///
 /// # Safety
 ///
