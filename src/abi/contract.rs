@@ -53,7 +53,7 @@ impl<H> Registered<H> {
         unsafe { self.0.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The same if the switch is off, so that the host's own functions do the work.
+    /// The registered host, but only while MODPYTHON_CORE=off: its own functions are then called instead of ours.
     ///
     /// # Safety
     ///

@@ -90,13 +90,13 @@ pub unsafe extern "C" fn modpython_core_cleanup_register(
     unsafe { unlocked::register(pool, data, plain, child, unlocked != 0 && settings::of_process().cures("filters")) }
 }
 
-/// Writes up to `room` counters of this process to `counters` and returns how many there are; their order is that of
-/// the `counters!` list in src/server/stats.rs.
+/// Writes up to `capacity` counters of this process to `counters` and returns how many there are; their order is that
+/// of the `counters!` list in src/server/stats.rs.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn modpython_core_stats(counters: *mut u64, room: usize) -> usize {
+pub unsafe extern "C" fn modpython_core_stats(counters: *mut u64, capacity: usize) -> usize {
     let mut number = 0;
     for value in crate::server::stats::STATS.read() {
-        if number < room && !counters.is_null() {
+        if number < capacity && !counters.is_null() {
             // SAFETY: the caller says that there is room for that many.
             unsafe { counters.add(number).write(value) };
         }

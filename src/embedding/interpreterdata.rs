@@ -119,8 +119,8 @@ impl HandedOut {
         }
     }
 
-    /// The structure for a host of generation 3.1 to 3.3, with this callback; NULL has the host make one. The block
-    /// must not move afterwards.
+    /// The structure for a host of generation 3.1 to 3.3, with this callback. A NULL callback tells mod_python to
+    /// create it. The block must not move afterwards.
     pub fn hand_out31(&self, callback: *mut c_void) -> *mut InterpreterData31 {
         let data = self.data31.get();
         // SAFETY: only this thread touches the block, and no reference to the structure exists on our side.

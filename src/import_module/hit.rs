@@ -68,7 +68,8 @@ pub(super) fn entry_for(gil: &Gil, state: &State, from: &Where, name: Object<'_>
     Some(EntryId::from_number(as_number(gil, &number)))
 }
 
-/// The module for `name` if it is at hand and fresh. None, with no exception set, if it takes more than a look.
+/// The module for `name` if it is loaded and fresh. None without an exception if it has to be loaded, reloaded or
+/// waited for.
 #[inline]
 pub(super) fn hit(gil: &mut Gil, state: &State, from: &Where, name: Object<'_>, autoreload: bool) -> Option<Owned> {
     let id = entry_for(gil, state, from, name)?;

@@ -222,15 +222,15 @@ unsafe extern "C" fn import_module(
 /// `module` is this extension's module, alive for `'m`, and the GIL is held.
 #[inline]
 unsafe fn of<'m>(module: *mut ffi::PyObject) -> Option<&'m State> {
-    // SAFETY: CPython gives the zeroed room of `m_size` bytes, in which `execute` puts a Box; zero is None. Before
-    // it has made the room, a collection gets NULL.
+    // SAFETY: CPython gives the zeroed memory of `m_size` bytes, in which `execute` puts a Box; zero is None. Before
+    // it has made that memory, a collection gets NULL.
     unsafe { ffi::PyModule_GetState(module).cast::<Slot>().as_ref()?.as_deref() }
 }
 
-/// What CPython keeps room for in the module object. A Box, so that zeroed memory is None.
+/// What CPython keeps memory for in the module object. A Box, so that zeroed memory is None.
 type Slot = Option<Box<State>>;
 
-/// The size of that room.
+/// The size of that memory, in bytes.
 const SIZE: ffi::Py_ssize_t = size_of::<Slot>() as ffi::Py_ssize_t;
 
 /// Py_mod_exec: makes the state.
@@ -238,7 +238,7 @@ const SIZE: ffi::Py_ssize_t = size_of::<Slot>() as ffi::Py_ssize_t;
 /// # Safety
 /// Called by CPython.
 unsafe extern "C" fn execute(module: *mut ffi::PyObject) -> c_int {
-    // SAFETY: CPython holds the GIL; the room is ours alone while the module is being made.
+    // SAFETY: CPython holds the GIL; the memory is ours alone while the module is being made.
     unsafe {
         let Some(state) = with_gil(|gil| State::new(gil, operations::perform)) else { return -1 };
         *ffi::PyModule_GetState(module).cast::<Slot>() = Some(Box::new(state));
@@ -308,7 +308,7 @@ unsafe extern "C" fn clear(module: *mut ffi::PyObject) -> c_int {
 /// # Safety
 /// Called by CPython.
 unsafe extern "C" fn free(module: *mut c_void) {
-    // SAFETY: the room is still there if it ever was, and nobody comes for it any more.
+    // SAFETY: the memory is still there if it ever was, and nobody uses it any more.
     if let Some(slot) = unsafe { ffi::PyModule_GetState(module.cast()).cast::<Slot>().as_mut() } {
         drop(slot.take());
     }

@@ -47,9 +47,9 @@ mod tests {
     struct Dripping<'t>(&'t [u8]);
 
     impl Read for Dripping<'_> {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-            let few = room.len().min(1000);
-            self.0.read(&mut room[..few])
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let few = buffer.len().min(1000);
+            self.0.read(&mut buffer[..few])
         }
     }
 

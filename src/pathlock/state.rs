@@ -55,7 +55,7 @@ pub(super) struct State<O> {
 }
 
 impl<O: Clone> State<O> {
-    /// Every edge of the graph. A wait that has its answer is none: its thread is about to run.
+    /// Every edge of the graph. A wait that already has its answer is not an edge; its thread is about to run.
     pub(super) fn edges(&self) -> Vec<Edge> {
         let blocked = self.waits.values().filter(|wait| wait.answer.is_none());
         blocked.filter_map(|wait| Some((wait.thread, self.locks.get(&wait.key)?.owner))).collect()

@@ -1,4 +1,4 @@
-//! Forks of this process, counted and announced (R8).
+//! Forks of this process: they are counted, and handlers run around them (R8).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -70,7 +70,7 @@ macro_rules! pointer {
 pub struct Luggage([MaybeUninit<*mut c_void>; 8]);
 
 impl Luggage {
-    const fn room() -> Self {
+    const fn empty() -> Self {
         Self([MaybeUninit::uninit(); 8])
     }
 }

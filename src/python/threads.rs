@@ -25,8 +25,8 @@ use std::{
     sync::atomic::{Ordering, compiler_fence},
 };
 
-/// States of one thread that are kept while nothing runs on them. A thread that has served more interpreters than that
-/// gives the one it has not used for longest back; 64 states of 32 threads take some 35 MB.
+/// Maximum number of idle states kept per thread; beyond it, the least recently used one is destroyed. 64 states of 32
+/// threads take some 35 MB.
 pub(super) const KEPT_AT_MOST: usize = 64;
 
 /// Whose a state is.

@@ -105,7 +105,7 @@ fn racing() {
 }
 
 unsafe extern "C" {
-    fn modpython_core_stats(counters: *mut u64, room: usize) -> usize;
+    fn modpython_core_stats(counters: *mut u64, capacity: usize) -> usize;
 }
 
 fn slow_start() {

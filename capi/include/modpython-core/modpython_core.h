@@ -514,9 +514,9 @@ void modpython_core_cleanup_register(void *pool,
                                      int unlocked);
 
 /*
- Writes up to `room` counters of this process to `counters` and returns how many there are; their order is that of
- the `counters!` list in src/server/stats.rs.
+ Writes up to `capacity` counters of this process to `counters` and returns how many there are; their order is that
+ of the `counters!` list in src/server/stats.rs.
  */
-size_t modpython_core_stats(uint64_t *counters, size_t room);
+size_t modpython_core_stats(uint64_t *counters, size_t capacity);
 
 #endif  /* MODPYTHON_CORE_H */
