@@ -11,12 +11,16 @@ use crate::{
     server::apache::{self, Cleanup},
 };
 use std::{
-    ffi::{CString, c_int, c_void},
+    ffi::{CStr, CString, c_int, c_void},
     fs,
     os::unix::ffi::OsStrExt,
     process, ptr,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
+
+/// What the file of an extension module of Python has in its path. Nothing unloads those, and they keep libpython.
+const EXTENSION_MODULES: [&[u8]; 5] =
+    [b"/lib-dynload/", b"/site-packages/", b"/dist-packages/", b".cpython-", b".abi3.so"];
 
 /// What the names of our shared libraries begin with. Linked into mod_python.so, the code goes and stays with that.
 const LIBRARY: &[u8] = b"libmodpython-core-";
@@ -28,9 +32,10 @@ static PARENT: AtomicU32 = AtomicU32::new(0);
 /// Whether it has been registered in the pool of this configuration.
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 
-/// At the end of the pool of a configuration, before httpd unloads the module: stays for this restart if the library's
-/// file is gone, but the module that is on disk needs it. Loading the configuration again would fail, and end the
-/// server. Not for good: a stock module that comes next does not survive a restart of its own while libpython stays.
+/// At the end of the pool of a configuration, before httpd unloads the module: ends Python. Where that cannot be, or
+/// the library's file is gone, but the module on disk needs the library, it stays for this restart: to load the
+/// configuration again would fail, and end the server. Not for good: a stock module that comes next does not survive a
+/// restart while libpython stays.
 ///
 /// The pool's end comes in the children too, when they end; there is nothing to do then.
 unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
@@ -38,20 +43,51 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
         return 0;
     }
     REGISTERED.store(false, Ordering::Relaxed);
-    let library = apache::file_of(before_unloading as *const () as usize).filter(|file| !file.exists());
-    let module = library.and_then(|_| apache::file_of(apache::symbol(c"python_decref") as usize));
-    let needs_it = |module: Vec<u8>| module.windows(LIBRARY.len()).any(|window| window == LIBRARY);
-    if module.and_then(|module| fs::read(module).ok()).is_some_and(needs_it) {
-        KEPT.store(handle(0), Ordering::Relaxed);
-    }
-    if start::end_python() {
+    let is_ended = start::end_python();
+    if is_ended {
         builtins::take_back();
         import_module::give_up();
-    } else {
+    } else if is_libpython_kept() {
         // It goes on, and its table of built-in modules leads here.
         handle(libc::RTLD_NODELETE);
     }
+    let is_gone = apache::file_of(before_unloading as *const () as usize).is_some_and(|file| !file.exists());
+    if (is_gone || !is_ended) && module_on_disk_needs_library() {
+        KEPT.store(handle(0), Ordering::Relaxed);
+    }
     0
+}
+
+fn module_on_disk_needs_library() -> bool {
+    let module = apache::file_of(apache::symbol(c"python_decref") as usize);
+    module.and_then(|module| fs::read(module).ok()).is_some_and(|module| contains(&module, LIBRARY))
+}
+
+/// Whether an extension module keeps libpython in memory.
+fn is_libpython_kept() -> bool {
+    let mut found = false;
+    // SAFETY: the callback gets the pointer to `found`, and is not called afterwards.
+    unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut found).cast()) };
+    found
+}
+
+unsafe extern "C" fn look_at(info: *mut libc::dl_phdr_info, _size: usize, found: *mut c_void) -> c_int {
+    // SAFETY: the loader passes a structure whose name is a C string or NULL, and what dl_iterate_phdr was given.
+    unsafe {
+        let name = (*info).dlpi_name;
+        if !name.is_null() && is_extension_module(CStr::from_ptr(name).to_bytes()) {
+            *found.cast::<bool>() = true;
+        }
+    }
+    0
+}
+
+fn is_extension_module(path: &[u8]) -> bool {
+    EXTENSION_MODULES.iter().any(|part| contains(path, part))
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 /// The server has read a configuration: has [`before_unloading`] called at the end of its pool, and gives up what has
@@ -90,4 +126,23 @@ fn handle(mark: c_int) -> *mut c_void {
     };
     // SAFETY: a C string; the library is loaded, so that its file is not looked for.
     unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD | mark) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extension_modules_are_told_by_their_paths() {
+        for path in [
+            &b"/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so"[..],
+            b"/usr/lib/python2.7/lib-dynload/_json.so",
+            b"/usr/lib/python3/dist-packages/agent/_native.abi3.so",
+        ] {
+            assert!(is_extension_module(path));
+        }
+        for path in [&b"/usr/lib/apache2/modules/mod_python.so"[..], b"/lib/libpython3.11.so.1.0", b""] {
+            assert!(!is_extension_module(path));
+        }
+    }
 }

@@ -2,14 +2,16 @@
 
 use super::{Cpython, Interpreter, Luggage, ThreadState};
 use pyo3_ffi as ffi;
-use std::ffi::{c_int, c_ulong};
+use std::ffi::{c_char, c_int, c_ulong, c_void};
 #[cfg(not(Py_3_12))]
-use std::{ffi::c_void, mem::MaybeUninit};
+use std::mem::MaybeUninit;
+use std::ptr;
 
 /// CPython 3, of the minor version this library was built for.
 pub struct Cpython3;
 
 unsafe extern "C" {
+    fn PyRun_SimpleStringFlags(code: *const c_char, flags: *mut c_void) -> c_int;
     /// 1 while Python shuts down; the function's name differs between versions.
     fn mpc_glue_is_finalizing() -> c_int;
     /// `PyThreadState_GetUnchecked`, under its name in this version.
@@ -193,8 +195,12 @@ unsafe impl Cpython for Cpython3 {
     }
 
     unsafe fn finalize() {
+        let forget = c"import sys\nif 'atexit' in sys.modules: sys.modules['atexit']._clear()\n";
         // SAFETY: the caller's promise is this function's.
-        unsafe { ffi::Py_FinalizeEx() };
+        unsafe {
+            PyRun_SimpleStringFlags(forget.as_ptr(), ptr::null_mut());
+            ffi::Py_FinalizeEx();
+        }
     }
 
     unsafe fn new_interpreter() -> Option<ThreadState> {

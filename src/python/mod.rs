@@ -233,7 +233,8 @@ pub unsafe trait Cpython: 'static {
     /// The state must be alive, and no other thread may be ending.
     unsafe fn has_other_states(state: ThreadState) -> bool;
 
-    /// Ends Python.
+    /// Ends Python. What has been registered for its end (`atexit`) is not run: a stock parent never ends Python, and
+    /// what was never run before might hang the server, or end it.
     ///
     /// # Safety
     /// This thread must hold the GIL with the state that started Python.

@@ -12,7 +12,7 @@ use modpython_live::expect::clean_stop;
 use modpython_live::http::Client;
 use modpython_live::load::Load;
 use modpython_live::observe;
-use modpython_live::places::EVERYWHERE;
+use modpython_live::places::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, site, subject};
 
@@ -20,7 +20,9 @@ crate::live_tests! {
     the_stock_module_takes_over_at_a_graceful_restart: EVERYWHERE,
     a_new_library_is_there_after_the_next_restart: EVERYWHERE,
     restarts_leave_no_more_behind_in_the_parent_than_stock: EVERYWHERE.shaped(&["3.3"]),
-    the_relinked_module_takes_over_from_stock_at_a_restart: EVERYWHERE,
+    the_relinked_module_takes_over_from_stock_at_a_restart: EVERYWHERE.shaped(&["3.3", "3.5"]),
+    what_is_registered_for_pythons_end_does_not_run_in_the_parent: EVERYWHERE.shaped(&["3.3", "3.5"]),
+    the_stock_module_takes_over_from_a_parent_with_a_thread: PACKAGE,
     the_package_is_upgraded_and_the_log_rotated: EVERYWHERE.shaped(&["3.3"]),
     the_library_is_missing_over_one_restart: EVERYWHERE.shaped(&["3.3"]),
     no_order_of_replacements_and_restarts_ends_the_server: EVERYWHERE.shaped(&["3.3"]),
@@ -99,24 +101,30 @@ fn restart(server: &mut Server, hard: bool, after: &str) {
     .unwrap_or_else(|error| panic!("after {after}: {error}\n{}", server.error_log()));
 }
 
-fn start_of(module: Module, extension: bool) -> Server {
+/// A server whose interpreters import that, the parent's among them.
+fn start_of(module: Module, import: Option<&str>) -> Server {
     let mut setup =
         Setup::new(module).mpm(Mpm::Worker, 32).two_processes().preload("who").directives(&site::handler("who"));
-    if extension {
-        setup = setup.environment(site::EXTENSION_VARIABLE, "_json");
+    if let Some(import) = import {
+        setup = setup.environment(site::EXTENSION_VARIABLE, import);
     }
     setup.start().expect("a server")
 }
 
-fn start(extension: bool) -> Server {
-    let mut server = start_of(Module::Relinked, extension);
+/// An extension module, where one is wanted.
+fn json(extension: bool) -> Option<&'static str> {
+    extension.then_some("_json")
+}
+
+fn start(import: Option<&str>) -> Server {
+    let mut server = start_of(Module::Relinked, import);
     server.own_module().expect("a module of its own");
     restart(&mut server, false, "the move to a module of its own");
     server
 }
 
-fn survives(extension: bool, changes: impl Iterator<Item = (Change, bool)>) {
-    let mut server = start(extension);
+fn survives(import: Option<&str>, changes: impl Iterator<Item = (Change, bool)>) {
+    let mut server = start(import);
     // Requests are under way at each restart. Some fail: a hard restart ends their connections, and stock loses its
     // races.
     let (load, over) = (Load::new(server.port(), 4).closing(), AtomicBool::new(false));
@@ -162,15 +170,15 @@ fn change_and_restart(server: &mut Server, changes: impl Iterator<Item = (Change
 /// that is stock's own: 3.1 and 3.5 do not survive such a restart by themselves.
 fn the_stock_module_takes_over_at_a_graceful_restart() {
     for extension in [false, true] {
-        survives(extension, [(Nothing, false), (StockModule, false)].into_iter());
-        survives(extension, [(StockModule, true)].into_iter());
+        survives(json(extension), [(Nothing, false), (StockModule, false)].into_iter());
+        survives(json(extension), [(StockModule, true)].into_iter());
     }
 }
 
 /// Where an extension module kept libpython in memory, it kept the old library, too.
 fn a_new_library_is_there_after_the_next_restart() {
     for extension in [false, true] {
-        let mut server = start(extension);
+        let mut server = start(json(extension));
         Files { server: &mut server, relinked: true, library: true }.change(NewLibrary);
         restart(&mut server, false, "a new library");
         let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.parent())).expect("the parent's maps");
@@ -190,7 +198,7 @@ fn a_new_library_is_there_after_the_next_restart() {
 fn restarts_leave_no_more_behind_in_the_parent_than_stock() {
     const RESTARTS: u64 = 6;
     let grown = |module: Module, extension: bool| {
-        let mut server = start_of(module, extension);
+        let mut server = start_of(module, json(extension));
         let mut after = |times: u64| {
             (0..times).for_each(|_| restart(&mut server, false, "nothing"));
             observe::anonymous_memory(server.parent()).expect("the parent")
@@ -212,7 +220,7 @@ fn restarts_leave_no_more_behind_in_the_parent_than_stock() {
 /// answer was a 500, for good, or children aborted.
 fn the_relinked_module_takes_over_from_stock_at_a_restart() {
     for (extension, hard) in [(false, false), (true, false), (true, true)] {
-        let mut server = start_of(Module::Stock, extension);
+        let mut server = start_of(Module::Stock, json(extension));
         server.own_module().expect("a module of its own");
         for after in ["stock", "stock, nothing"] {
             restart(&mut server, hard, after);
@@ -225,17 +233,31 @@ fn the_relinked_module_takes_over_from_stock_at_a_restart() {
     }
 }
 
+/// Stock never ends its parent's Python, nor did ours: a handler of atexit that ends the process ended the server.
+fn what_is_registered_for_pythons_end_does_not_run_in_the_parent() {
+    let mut server = start_of(Module::Relinked, Some("at_exit"));
+    for hard in [false, true, false] {
+        restart(&mut server, hard, "nothing");
+    }
+    clean_stop(server);
+}
+
+/// While there are threads Python cannot be ended; libpython goes nevertheless, as with stock alone.
+fn the_stock_module_takes_over_from_a_parent_with_a_thread() {
+    survives(Some("sleeper"), [(Nothing, false), (NewLibrary, false), (StockModule, false)].into_iter());
+}
+
 fn the_package_is_upgraded_and_the_log_rotated() {
-    survives(false, [(StockModule, false), (Nothing, false), (RelinkedModule, false), (Nothing, false)].into_iter());
+    survives(None, [(StockModule, false), (Nothing, false), (RelinkedModule, false), (Nothing, false)].into_iter());
     // With an extension module in the parent stock does not survive the restart after that one, all by itself.
-    survives(true, [(Nothing, false), (NewLibrary, false), (StockModule, false)].into_iter());
+    survives(json(true), [(Nothing, false), (NewLibrary, false), (StockModule, false)].into_iter());
 }
 
 /// It stayed for good then, and libpython with it, which ended the server at the stock module's second restart.
 fn the_library_is_missing_over_one_restart() {
     let back = [NewLibrary, RelinkedModule, StockModule];
     for (change, hard) in back.into_iter().zip([false, true, false]) {
-        survives(false, [LibraryGone, change, StockModule, Nothing].into_iter().map(|change| (change, hard)));
+        survives(None, [LibraryGone, change, StockModule, Nothing].into_iter().map(|change| (change, hard)));
     }
 }
 
@@ -247,5 +269,5 @@ fn no_order_of_replacements_and_restarts_ends_the_server() {
         (seed >> 16) as usize % below
     };
     let changes: Vec<_> = (0..20).map(|_| (CHANGES[next(CHANGES.len())], next(2) == 1)).collect();
-    survives(false, changes.into_iter());
+    survives(None, changes.into_iter());
 }
