@@ -130,8 +130,15 @@ impl Setup {
             };
             fs::write(root.join("httpd.conf"), config.text()?)?;
             let process = self.spawn(&httpd, root)?;
-            let mut server =
-                Server { directory: None, root: root.to_owned(), port, process, stopped: false, counted: self.counted };
+            let mut server = Server {
+                directory: None,
+                root: root.to_owned(),
+                port,
+                process,
+                stopped: false,
+                counted: self.counted,
+                is_stock: self.module == Module::Stock,
+            };
             match server.wait_serving() {
                 Ok(()) => {
                     server.directory = Some(directory);

@@ -19,13 +19,13 @@ const LIMIT: u64 = 1 << 20;
 
 fn keeps_no_memory(site: &str, requests: usize, path: fn(usize) -> String) {
     let ground = Ground::new().expect("the applications");
+    let limit = LIMIT * requests as u64 / LONG as u64;
     let measure = |module| -> Growth {
-        let growth = growth(&ground, module, requests, path).unwrap_or_else(|error| panic!("{module}: {error}"));
+        let growth = growth(&ground, module, requests, limit, path).unwrap_or_else(|error| panic!("{module}: {error}"));
         println!("{site}: {growth}");
         growth
     };
     let ours = measure(Module::Relinked);
-    let limit = LIMIT * requests as u64 / LONG as u64;
     if ours.bytes() >= limit {
         // Not so little as it should be, but it may be the application's own.
         let stock = measure(Module::Stock);
