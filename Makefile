@@ -79,7 +79,7 @@ help:
 	@echo 'make header               the C header out of the Rust sources'
 	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]   for the Python that make was for; make uninstall with the same'
 	@echo 'make clean'
-	@echo 'PYTHON=/path/to/python    the Python that the module was built for, 2.6, 2.7 or 3.9 to 3.14 (default $(PYTHON))'
+	@echo 'PYTHON=/path/to/python    the Python that the module was built for, 2.5 to 2.7 or 3.9 to 3.14 (default $(PYTHON))'
 
 # A static pattern: make does not look for pattern rules of phony targets. Under make -j the goal's own, which are the
 # most, come first.

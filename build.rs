@@ -15,11 +15,15 @@ fn python() -> String {
 /// What asks `sys` and `sysconfig`, which was a part of distutils before 2.7.
 const ASK: &str = "import sys; sysconfig = __import__(sys.version_info >= (2, 7) and 'sysconfig' or 'distutils.sysconfig', {}, {}, '*')";
 
-/// Asks the Python of this build for an expression over `sys` and `sysconfig`, in words that 2.4 understands too.
+/// Asks the Python of this build for an expression over `sys` and `sysconfig`, in words that 2.5 understands too.
 fn ask(python: &str, expression: &str) -> String {
     let script = format!("{ASK}; sys.stdout.write(str({expression}))");
+    // As -E and -s would, but that 2.5 has no -s.
     let output = Command::new(python)
-        .args(["-E", "-s", "-c", &script])
+        .args(["-c", &script])
+        .env_remove("PYTHONHOME")
+        .env_remove("PYTHONPATH")
+        .env("PYTHONNOUSERSITE", "1")
         .output()
         .unwrap_or_else(|error| panic!("cannot run {python}: {error}; name a Python by PYTHON="));
     assert!(output.status.success(), "{python} does not say {expression}");

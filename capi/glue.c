@@ -74,6 +74,34 @@ PyObject *mpc_glue_private_int(long value)
 #endif
 }
 
+#if PY_VERSION_HEX < 0x02060000
+/* The import lock, which C code could not have before 2.6, by way of the module imp; compat2.py has imported that. */
+static int is_done_by_imp(char *name)
+{
+    PyObject *kind, *value, *traceback, *imp, *result = NULL;
+
+    PyErr_Fetch(&kind, &value, &traceback);
+    imp = PyDict_GetItemString(PyImport_GetModuleDict(), "imp");
+    if (imp != NULL)
+        result = PyObject_CallMethod(imp, name, NULL);
+    Py_XDECREF(result);
+    PyErr_Restore(kind, value, traceback);
+    return result != NULL;
+}
+
+/* Waits for it without the GIL. */
+void _PyImport_AcquireLock(void)
+{
+    is_done_by_imp("acquire_lock");
+}
+
+/* 1 if it was this thread's, -1 if not. */
+int _PyImport_ReleaseLock(void)
+{
+    return is_done_by_imp("release_lock") ? 1 : -1;
+}
+#endif
+
 /* In Rust: told of a method of the module's callback before it is called, and of its first argument. */
 extern void mpc_method_is_dispatched(const char *name, PyObject *first);
 

@@ -8,6 +8,12 @@
 #include <Python.h>
 #include <stdarg.h>
 
+/* Before Python 2.6 these had no names. */
+#ifndef Py_TYPE
+#define Py_TYPE(object) (((PyObject *)(object))->ob_type)
+#define Py_REFCNT(object) (((PyObject *)(object))->ob_refcnt)
+#endif
+
 /* PyObject_CallMethod with its values in a list. */
 PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *format, va_list values);
 

@@ -54,7 +54,7 @@ machine() {
 }
 
 version_of() {
-    "$1" -E -s -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+    "$1" -E -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
 }
 
 check() {
@@ -191,7 +191,7 @@ link() {
     command -v "${cc%% *}" >/dev/null 2>&1 || cc=$CC
     libraries="$(variable LDFLAGS) $(variable LIBS) $(variable LDLIBS)"
     if [ ! -f "$makefile" ]; then
-        libraries=$("$PYTHON" -E -s -c 'import sys
+        libraries=$("$PYTHON" -E -c 'import sys
 sysconfig = __import__(sys.version_info >= (2, 7) and "sysconfig" or "distutils.sysconfig", {}, {}, "*")
 get = sysconfig.get_config_var
 print("-L%s -l:%s" % (get("LIBDIR"), get("INSTSONAME")))')

@@ -28,3 +28,8 @@ def of(thing, name):
     if own is not None and name in own:
         return own[name]
     return of_class
+
+
+def code(function):
+    """The code of a function in Python; None of what is none. Before 2.6 it had another name."""
+    return getattr(function, '__code__', None) or getattr(function, 'func_code', None)

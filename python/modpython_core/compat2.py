@@ -6,7 +6,7 @@ hold it, so that they run side by side. An import statement of another thread ma
 where it would else have waited; import_module never hands one out but where waiting would close a cycle.
 """
 
-from __future__ import absolute_import
+from __future__ import absolute_import, with_statement
 
 import codecs
 import imp
@@ -52,7 +52,7 @@ def audit_import(name):
     """Python 2 has nobody who watches."""
 
 
-path_bytes = path_text = str
+path_bytes = letters_of_path = path_of_letters = str
 
 
 def path_entry(entry):

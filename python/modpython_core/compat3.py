@@ -65,7 +65,17 @@ def native(text):
     return text
 
 
-path_bytes, path_text = os.fsencode, os.fsdecode
+path_bytes = os.fsencode
+
+
+def letters_of_path(path):
+    """A letter for each byte."""
+    return os.fsencode(path).decode('latin-1')
+
+
+def path_of_letters(letters):
+    """The path with those bytes."""
+    return os.fsdecode(letters.encode('latin-1'))
 
 
 def path_entry(entry):

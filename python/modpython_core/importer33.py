@@ -11,8 +11,9 @@ has the importer decide again. What the importer decides, loads and keeps stays 
 from __future__ import absolute_import
 
 import os
+import sys
 
-from modpython_core import compat, loading
+from modpython_core import attributes, compat, loading
 from modpython_core.failures import Failure
 
 # What is relied on: functions of the class of the cache with their arguments, and names of an entry.
@@ -61,11 +62,11 @@ def guard(importer, core):
 
 def _check(importer, cache):
     for name, arguments in _FUNCTIONS.items():
-        code = getattr(getattr(cache.__class__, name), '__code__')
+        code = attributes.code(getattr(cache.__class__, name))
         if code.co_varnames[:code.co_argcount] != arguments:
             raise TypeError('%s() takes other arguments than those that are known' % name)
     for name in ('_reload_required', 'lock'):
-        if name not in cache.__class__.import_module.__code__.co_names:
+        if name not in attributes.code(cache.__class__.import_module).co_names:
             raise TypeError('import_module() makes no use of %s' % name)
     for holder, names in (cache, _CACHE), (importer._CacheInfo('', '', 0), _ENTRY):
         for name in names:
@@ -132,8 +133,8 @@ def _guarded(cache, core):
         # By itself, so that the code of the module does not find our exception in sys.exc_info().
         try:
             return stock.import_module(look, *arguments)
-        except Due as due:
-            return due
+        except Due:
+            return sys.exc_info()[1]
 
     def at_best(label):
         """What there is of a module whose thread waits for this one: the version before, or as much as has run."""

@@ -5,7 +5,7 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import compat, finding, first_use, importer33, loading, names, others, pickles, private
+from modpython_core import attributes, compat, finding, first_use, importer33, loading, names, others, pickles, private
 from modpython_core import python_path, queries, running, search, sessions, siblings, ssi
 from modpython_core import wsgi as mended_wsgi
 from modpython_core.remedies import cures
@@ -67,7 +67,7 @@ def _ways_of_stock(apache):
     3.1 looks at each call. By importlib, as the later releases of 3.5 do: then `path=` does not say where to find anything,
     and nothing is run again. Up to 3.3, and in 3.5.0 as it first was, a module is found in `path` alone.
     """
-    code = getattr(getattr(apache, 'import_module', None), '__code__', None)
+    code = attributes.code(getattr(apache, 'import_module', None))
     if code is not None:
         # Otherwise it is ours already.
         _stock[:] = ['__mtime_check__' in code.co_consts, 'importlib' in code.co_names]

@@ -7,6 +7,7 @@ live under private names made from their paths.
 
 from __future__ import absolute_import
 
+import re
 import sys
 
 from modpython_core import compat, finding, siblings
@@ -17,6 +18,7 @@ PREFIX = '_mp_'
 
 _ESCAPES = {'_': '__', '/': '_s', '.': '_d', '-': '_h'}
 _LETTERS = dict((escape[1], letter) for letter, escape in _ESCAPES.items())
+_ESCAPE = re.compile('_(x..|.?)', re.DOTALL)
 
 
 def claim(found):
@@ -49,12 +51,11 @@ def private(found):
 def encode(path):
     """Letters and digits stay; every other byte is an escape that begins with an underscore."""
     letters = []
-    for byte in bytearray(compat.path_bytes(path)):
-        letter = chr(byte)
-        if byte < 128 and letter.isalnum():
+    for letter in compat.letters_of_path(path):
+        if letter < '\x80' and letter.isalnum():
             letters.append(letter)
         else:
-            letters.append(_ESCAPES.get(letter) or '_x%02x' % byte)
+            letters.append(_ESCAPES.get(letter) or '_x%02x' % ord(letter))
     return ''.join(letters)
 
 
@@ -62,20 +63,15 @@ def decode(name):
     """The path in a private name; None if it is none."""
     if not name.startswith(PREFIX):
         return None
-    path, rest = bytearray(), iter(name[len(PREFIX):])
     try:
-        for letter in rest:
-            if letter == '_':
-                letter = next(rest)
-                if letter == 'x':
-                    path.append(int(next(rest) + next(rest), 16))
-                else:
-                    path.append(ord(_LETTERS[letter]))
-            else:
-                path.append(ord(letter))
-    except (StopIteration, KeyError, ValueError):
+        return compat.path_of_letters(_ESCAPE.sub(_letter, name[len(PREFIX):]))
+    except (KeyError, ValueError):
         return None
-    return compat.path_text(bytes(path))
+
+
+def _letter(escape):
+    kind = escape.group(1)
+    return chr(int(kind[1:], 16)) if len(kind) == 3 else _LETTERS[kind]
 
 
 def make_room(found, sys_name):

@@ -1,7 +1,7 @@
 """Making the module of a file, running it, and telling whether the file has changed since, for Python 2: as its own import
 does, side by side."""
 
-from __future__ import absolute_import
+from __future__ import absolute_import, with_statement
 
 import errno
 import imp
@@ -57,11 +57,16 @@ def run(found, module, again):
     if code is None:
         source, version = read(found.file)
         _check_encoding(source, found.file)
-        code = yield compile, source, found.file, 'exec', 0, True
+        code = yield compile, _as_text(source), found.file, 'exec', 0, True
         if not again:
             _write_bytecode(found.file, code, version)
     yield 'execute', code, module.__dict__
     yield None, version
+
+
+def _as_text(source):
+    """Before 2.7 compile() takes no other ends of lines than Unix's, and wants one at the end."""
+    return source if sys.version_info >= (2, 7) else '\n'.join(source.splitlines()) + '\n'
 
 
 def _load_dynamic(found, module):
@@ -83,6 +88,12 @@ def _load_dynamic(found, module):
 
 
 _BYTECODE = 'c' if __debug__ else 'o'
+# Whoever may read or write the source may do so with its bytecode.
+_MODE = int('666', 8)
+
+
+def _writes_bytecode():
+    return not getattr(sys, 'dont_write_bytecode', False)
 
 
 def _from_bytecode(file, version):
@@ -103,11 +114,11 @@ def _from_bytecode(file, version):
 
 
 def _write_bytecode(file, code, version):
-    if sys.dont_write_bytecode or version is None:
+    if not _writes_bytecode() or version is None:
         return
     part = '%s%s.%d.%d' % (file, _BYTECODE, os.getpid(), thread.get_ident())
     try:
-        opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, os.stat(file).st_mode & 0o666)
+        opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, os.stat(file).st_mode & _MODE)
         with os.fdopen(opened, 'wb') as out:
             out.write(imp.get_magic() + _stamp(version) + marshal.dumps(code))
         os.rename(part, file + _BYTECODE)
@@ -187,7 +198,7 @@ def version_at_import(found, module):
         return noted
     if version is None or not found.is_source:
         return None
-    if sys.dont_write_bytecode or not os.access(os.path.dirname(found.file) or '.', os.W_OK):
+    if not _writes_bytecode() or not os.access(os.path.dirname(found.file) or '.', os.W_OK):
         return version
     try:
         with open(found.file + _BYTECODE, 'rb') as file:

@@ -51,8 +51,11 @@ def watch():
     """From now on imports are looked at. Other threads may be in here, too."""
     if hasattr(finding, 'OneModule') and not any(isinstance(finder, finding.OneModule) for finder in sys.meta_path):
         finding.before_path_finder(finding.OneModule(core))
-    # A pickle of it is read where we are not.
-    getattr(core, '__import__').__module__ = builtins.__name__
+    try:
+        # A pickle of it is read where we are not.
+        getattr(core, '__import__').__module__ = builtins.__name__
+    except TypeError:
+        pass  # Python 2.5 lets nobody say so.
     owner, name = compat.by_name()
     core.watch_imports(builtins, owner, name, sibling, named, compat.say_bare_name)
 

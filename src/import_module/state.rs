@@ -55,7 +55,12 @@ pub(super) struct Names {
     /// What the shim's generators are driven by.
     pub(super) send: Owned,
     pub(super) throw: Owned,
+    #[cfg(feature = "python3")]
     pub(super) gi_code: Owned,
+    #[cfg(not(feature = "python3"))]
+    pub(super) gi_frame: Owned,
+    #[cfg(not(feature = "python3"))]
+    pub(super) f_code: Owned,
     pub(super) co_filename: Owned,
 }
 
@@ -127,7 +132,12 @@ impl State {
                 dunder_name: interned(gil, c"__name__")?,
                 send: interned(gil, c"send")?,
                 throw: interned(gil, c"throw")?,
+                #[cfg(feature = "python3")]
                 gi_code: interned(gil, c"gi_code")?,
+                #[cfg(not(feature = "python3"))]
+                gi_frame: interned(gil, c"gi_frame")?,
+                #[cfg(not(feature = "python3"))]
+                f_code: interned(gil, c"f_code")?,
                 co_filename: interned(gil, c"co_filename")?,
             },
             plain: dict::new(gil)?,

@@ -38,9 +38,24 @@ fn is_driven(gil: &Gil, state: &State, answer: &Owned) -> Option<bool> {
     if !answer.object().is_exactly(&raw mut ffi::PyGen_Type) {
         return Some(false);
     }
-    let code = calls::attribute(gil, answer, &state.names.gi_code)?;
+    let code = code_of(gil, state, answer)?;
+    if code.is_none() {
+        return Some(false);
+    }
     let file = calls::attribute(gil, &code, &state.names.co_filename)?;
     Some(text::encoded(gil, &file)?.starts_with(b"modpython_core/"))
+}
+
+#[cfg(feature = "python3")]
+fn code_of(gil: &Gil, state: &State, generator: &Owned) -> Option<Owned> {
+    calls::attribute(gil, generator, &state.names.gi_code)
+}
+
+/// By its frame, for 2.5 knows no other way; Python's None for one that has come to its end, which is none of the shim.
+#[cfg(not(feature = "python3"))]
+fn code_of(gil: &Gil, state: &State, generator: &Owned) -> Option<Owned> {
+    let frame = calls::attribute(gil, generator, &state.names.gi_frame)?;
+    if frame.is_none() { Some(frame) } else { calls::attribute(gil, &frame, &state.names.f_code) }
 }
 
 /// Drives a generator of the shim to its end.

@@ -3,6 +3,14 @@
 
 /* Python's headers come first: they choose what libc's declare. */
 #include <Python.h>
+#if PY_VERSION_HEX < 0x02060000
+#define Py_TYPE(object) (((PyObject *)(object))->ob_type)
+#define PyVarObject_HEAD_INIT(type, size) PyObject_HEAD_INIT(type) size,
+#define PyBytes_Check PyString_Check
+#define PyBytes_AS_STRING PyString_AS_STRING
+#define PyBytes_GET_SIZE PyString_GET_SIZE
+#define PyBytes_FromStringAndSize PyString_FromStringAndSize
+#endif
 #include <structmember.h>
 
 #include "httpd.h"

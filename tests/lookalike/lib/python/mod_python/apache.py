@@ -93,7 +93,7 @@ class CallBack(object):
         except SERVER_RETURN:
             result = self.early_return(sys.exc_info()[1], req)
         except BaseException:
-            result = self.ReportError(*sys.exc_info(), req=req, phase=req.phase, hname=hlist.handler, debug=debug)
+            result = self.report(dict(req=req, phase=req.phase, hname=hlist.handler, debug=debug))
         return result
 
     def FilterDispatch(self, filter):
@@ -115,8 +115,7 @@ class CallBack(object):
             self.early_return(sys.exc_info()[1], req)
         except BaseException:
             filter.disable()
-            self.ReportError(*sys.exc_info(), req=req, filter=filter, phase="Filter: " + filter.name,
-                             hname=filter.handler, debug=debug)
+            self.report(dict(req=req, filter=filter, phase="Filter: " + filter.name, hname=filter.handler, debug=debug))
         return OK
 
     def ConnectionDispatch(self, conn):
@@ -132,8 +131,7 @@ class CallBack(object):
             if type(result) is not int:
                 raise AssertionError("handler '%s' returned %r, which is no status" % (handler, result))
         except BaseException:
-            result = self.ReportError(*sys.exc_info(), srv=conn.base_server, phase="ConnectionHandler",
-                                      hname=handler, debug=debug)
+            result = self.report(dict(srv=conn.base_server, phase="ConnectionHandler", hname=handler, debug=debug))
         return result
 
     def ImportDispatch(self, name):
@@ -149,6 +147,9 @@ class CallBack(object):
             log_error("SERVER_RETURN carries %r, which is no status" % (result,), APLOG_ERR, req.server)
             return HTTP_INTERNAL_SERVER_ERROR
         return result
+
+    def report(self, where):
+        return self.ReportError(*sys.exc_info(), **where)
 
     def ReportError(self, etype, evalue, etb, req=None, filter=None, srv=None, phase="N/A", hname="N/A", debug=0):
         """Logs an exception; under PythonDebug the client sees it too."""

@@ -7,6 +7,8 @@ comes during a load loads once more, and who comes before it is given None. Modu
 two threads, wait for each other for ever.
 """
 
+from __future__ import with_statement
+
 import hashlib
 import os
 import sys
