@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `start`, `builtins` | the start of Python in the server, and of a child; the table of built-in modules |
 //! | `process` | the one registry of a process, and its forks |
+//! | `parent` | the forks of the server's parent, beside threads of Python |
 //! | `acquire` | an acquisition and its release: what the registry says, carried out |
 //! | `thread` | what is kept per thread |
 //! | `interpreterdata` | mod_python's structure, by generation, and what else is kept beside a thread's state |
@@ -14,6 +15,7 @@ pub mod acquire;
 pub mod builtins;
 pub mod interpreterdata;
 pub mod lifetime;
+pub mod parent;
 pub mod process;
 pub mod start;
 pub mod thread;

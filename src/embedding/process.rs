@@ -1,8 +1,9 @@
 //! What there is one of in a process: the registry, its limit, and its safety when the process forks (R8).
 
+use super::parent;
 use crate::{
     python::{
-        Callback, Interpreter, Luggage, fork,
+        Callback, Interpreter, Luggage, ThreadState, fork,
         threads::{Requests, Table},
     },
     registry::{Registry, Slow, ThreadKey},
@@ -42,7 +43,8 @@ thread_local! {
     static FROZEN: Cell<ManuallyDrop<Frozen>> = const { Cell::new(ManuallyDrop::new(None)) };
 }
 
-type Frozen = Option<(MutexGuard<'static, Slow<Interpreter>>, MutexGuard<'static, Table<Luggage>>)>;
+type Frozen =
+    Option<(Option<ThreadState>, MutexGuard<'static, Slow<Interpreter>>, MutexGuard<'static, Table<Luggage>>)>;
 
 fn exchange_frozen(new: Frozen) -> Frozen {
     FROZEN.with(|frozen| ManuallyDrop::into_inner(frozen.replace(ManuallyDrop::new(new))))
@@ -54,16 +56,23 @@ pub fn this_thread() -> ThreadKey {
 }
 
 extern "C" fn before_fork() {
-    exchange_frozen(Some((registry().freeze(), requests().freeze())));
+    // The GIL first: nobody waits for it who has one of these locks.
+    let taken = parent::before_fork();
+    exchange_frozen(Some((taken, registry().freeze(), requests().freeze())));
 }
 
 extern "C" fn after_fork_in_parent() {
-    drop(exchange_frozen(None));
+    if let Some((taken, registered, requests)) = exchange_frozen(None) {
+        drop((registered, requests));
+        parent::after_fork(taken);
+    }
 }
 
 extern "C" fn after_fork_in_child() {
-    if let Some((registered, _)) = exchange_frozen(None) {
+    if let Some((taken, registered, requests)) = exchange_frozen(None) {
+        drop(requests);
         registry().after_fork_in_child(registered, this_thread());
+        parent::after_fork_in_child(taken);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     interpreterdata::HandedOut,
+    parent,
     process::{self, MAIN_INTERPRETER},
 };
 use crate::{
@@ -40,6 +41,7 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
         unsafe { crate::python::ffi::Py_Initialize() };
     }
     if !settings::of_process().off {
+        parent::begins();
         // SAFETY: the GIL is held since Python's start, or has been taken back above.
         unsafe { with_gil(|gil| import_module::prepare(gil)) };
     }
@@ -103,6 +105,7 @@ pub unsafe fn after_fork() {
 /// Says at the start of a child what runs, and takes the main interpreter in.
 pub fn log_active(generation: &str, (message, state): (Message, &str)) {
     guard_forks();
+    parent::child_begins();
     process::registry().adopt(MAIN_INTERPRETER, Python::main_interpreter());
     for (message, complaint) in &settings::of_process().complaints {
         log::line(*message, complaint);

@@ -150,6 +150,16 @@ unsafe impl Cpython for Cpython2 {
         unsafe { ffi::PyEval_ReleaseLock() }
     }
 
+    unsafe fn before_fork() {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::_PyImport_AcquireLock() }
+    }
+
+    unsafe fn after_fork_in_parent() {
+        // SAFETY: the caller's promise is this function's.
+        unsafe { ffi::_PyImport_ReleaseLock() };
+    }
+
     unsafe fn after_fork() {
         // SAFETY: the caller's promise is this function's.
         unsafe { ffi::PyOS_AfterFork() }

@@ -141,6 +141,10 @@ impl Setup {
             };
             match server.wait_serving() {
                 Ok(()) => {
+                    let said = server.console() + &server.error_log();
+                    if site::FAILED.iter().any(|failed| said.contains(failed)) {
+                        return Err(Error::other(format!("the instrumentation does not work:\n{said}")));
+                    }
                     server.directory = Some(directory);
                     return Ok(server);
                 }

@@ -13,6 +13,8 @@ pub const EVENTS: &str = "events";
 pub const EXTENSION_VARIABLE: &str = "MODPYTHON_LIVE_EXTENSION";
 /// Names handlers that the instrumentation imports in every interpreter before it is used.
 pub const PRELOAD_VARIABLE: &str = "MODPYTHON_LIVE_PRELOAD";
+/// What Python 3 and 2 say of instrumentation that has failed.
+pub(crate) const FAILED: [&str; 2] = ["Error in sitecustomize", "'import sitecustomize' failed"];
 /// While this flag exists, `mod_python.apache` cannot be imported.
 pub const BREAK_PACKAGE: &str = "break-package";
 /// The next interpreter that starts takes this flag away and sleeps for two seconds.
@@ -27,7 +29,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 18] = python![
+const MODULES: [(&str, &str); 21] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -46,6 +48,9 @@ const MODULES: [(&str, &str); 18] = python![
     "remedies.py",
     "journey.py",
     "mix.py",
+    "at_exit.py",
+    "sleeper.py",
+    "spinner.py",
 ];
 
 /// Directives that let `module` answer below `/module/`, in the interpreter that httpd chooses by default.
