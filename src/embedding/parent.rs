@@ -1,8 +1,8 @@
 //! The forks of the server's parent, while a thread of Python runs in it: one of a log handler, or of an agent.
 //!
-//! A child has the GIL as it was at its fork. If that thread held it, nobody gives it up in the child, which waits for it
-//! at its start, for ever; so it is with stock. Here the thread that forks has the GIL then, as in `os.fork`, and what has
-//! been registered for forks is called. A parent that has no such thread forks as ever.
+//! A child has the GIL as it was at its fork. If that thread held it, nobody gives it up in the child, which waits for
+//! it at its start, for ever; so it is with stock. Here the thread that forks has the GIL then, as in `os.fork`, and
+//! what has been registered for forks is called. A parent that has no such thread forks as ever.
 
 use crate::python::{Cpython, Python, ThreadState};
 use std::sync::atomic::{AtomicBool, Ordering};
