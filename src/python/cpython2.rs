@@ -150,15 +150,11 @@ unsafe impl Cpython for Cpython2 {
         unsafe { ffi::PyEval_ReleaseLock() }
     }
 
-    unsafe fn before_fork() {
-        // SAFETY: the caller's promise is this function's.
-        unsafe { ffi::_PyImport_AcquireLock() }
-    }
+    /// The import lock is not taken: a thread may be inside an import for all its life, and would keep the parent from
+    /// forking. The child makes it anew.
+    unsafe fn before_fork() {}
 
-    unsafe fn after_fork_in_parent() {
-        // SAFETY: the caller's promise is this function's.
-        unsafe { ffi::_PyImport_ReleaseLock() };
-    }
+    unsafe fn after_fork_in_parent() {}
 
     unsafe fn after_fork() {
         // SAFETY: the caller's promise is this function's.

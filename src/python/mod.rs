@@ -221,7 +221,7 @@ pub unsafe trait Cpython: 'static {
     /// This thread must hold the GIL.
     unsafe fn release_lock();
 
-    /// Gets Python ready for a fork: runs what `os.register_at_fork` has, and takes the import lock.
+    /// Gets Python 3 ready for a fork: runs what `os.register_at_fork` has, and takes the import lock.
     ///
     /// # Safety
     /// This thread must hold the GIL, with a state that is current, and call one of the next two after the fork.
