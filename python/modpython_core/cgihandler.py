@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 
+from modpython_core import compat
 from modpython_core.remedies import cures
 
 # One for all scripts, since the working directory and sys.stdout are the process's and the interpreter's. Reentrant: a
@@ -32,11 +33,34 @@ class _Kept(object):
         return name not in _helpers or name in _handlers
 
 
+NAME = 'mod_python.cgihandler'
+
+
 def loaded(name, sys_name, module):
     """Told of each load by import_module, before anybody gets the module."""
     _handlers.add(sys_name)
-    if name == 'mod_python.cgihandler' and cures('cgihandler'):
+    if name == NAME and cures('cgihandler'):
         _mend(module)
+
+
+class Finder(object):
+    """For mod_python 3.3, whose importer leaves it to an import statement: mended under the lock of all imports."""
+
+    def find_module(self, name, path=None):
+        return self if name == NAME else None
+
+    def load_module(self, name):
+        module = compat.load_part('cgihandler')
+        _mend(module)
+        return module
+
+
+def mend_when_imported():
+    if not cures('cgihandler') or any(isinstance(finder, Finder) for finder in sys.meta_path):
+        return
+    if NAME in sys.modules:
+        _mend(sys.modules[NAME])
+    sys.meta_path.append(Finder())
 
 
 def _mend(module):

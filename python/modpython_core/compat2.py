@@ -71,6 +71,16 @@ def import_plainly(name):
     return sys.modules[native(name)]
 
 
+def load_part(name):
+    """That module of mod_python, loaded as an import statement would do it."""
+    opened, file, kind = imp.find_module(name, sys.modules['mod_python'].__path__)
+    try:
+        return imp.load_module('mod_python.' + name, opened, file, kind)
+    finally:
+        if opened is not None:
+            opened.close()
+
+
 def import_without_file(name, spec):
     """The same, of one that has been found just now."""
     yield None, import_plainly(name)

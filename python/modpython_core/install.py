@@ -5,8 +5,8 @@ from __future__ import absolute_import
 import os
 import sys
 
-from modpython_core import attributes, compat, finding, first_use, importer33, loading, names, others, pickles, private
-from modpython_core import python_path, queries, running, search, sessions, siblings, ssi
+from modpython_core import attributes, cgihandler, compat, finding, first_use, importer33, loading, names, others
+from modpython_core import pickles, private, python_path, queries, running, search, sessions, siblings, ssi
 from modpython_core import wsgi as mended_wsgi
 from modpython_core.remedies import cures
 
@@ -48,6 +48,7 @@ def install(apache, core):
 
 def guard_importer(core):
     """For mod_python 3.3, once its init() has brought the importer that imports modules there."""
+    cgihandler.mend_when_imported()
     if cures('importer'):
         loading.apache = sys.modules['mod_python.apache']
         importer33.guard(sys.modules['mod_python.importer'], core)

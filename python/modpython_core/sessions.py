@@ -6,6 +6,7 @@ from __future__ import absolute_import
 
 import sys
 
+from modpython_core import compat
 from modpython_core.remedies import cures
 
 NAME = 'mod_python.Session'
@@ -32,13 +33,7 @@ def mend_when_imported():
 
 def load():
     """mod_python.Session, for Python 2: mended under the lock of all imports, before anybody gets it."""
-    import imp
-    opened, file, kind = imp.find_module('Session', sys.modules['mod_python'].__path__)
-    try:
-        module = imp.load_module(NAME, opened, file, kind)
-    finally:
-        if opened is not None:
-            opened.close()
+    module = compat.load_part('Session')
     mend(module)
     return module
 

@@ -37,7 +37,6 @@ pub(crate) struct Parts {
     pub psp: bool,
     /// Handlers of one name in several directories, and files that change.
     pub importer: bool,
-    pub scripts: bool,
     /// A phase of authentication.
     pub authentication: bool,
     /// Sections whose directory is a pattern.
@@ -52,7 +51,6 @@ impl Parts {
             publisher: !ours,
             psp: !ours,
             importer,
-            scripts: importer,
             authentication: !ours,
             // What finds the directory is our import_module.
             wild: importer,
@@ -67,7 +65,6 @@ pub fn left_out() -> Vec<&'static str> {
         (parts.publisher, "publisher: the test host has none"),
         (parts.psp, "psp: the test host has none"),
         (parts.importer, "equal names and changing files: 3.3 keeps its own importer, and the races of that"),
-        (parts.scripts, "cgihandler: in 3.3 it ruins the handlers beside it"),
         (parts.authentication, "PythonAuthenHandler: the test host has none; an access handler reads the header"),
         (
             parts.wild,
@@ -137,12 +134,10 @@ fn files(setup: Setup, parts: Parts) -> Setup {
     if parts.psp {
         setup = setup.file("psp/page.psp", PSP);
     }
-    if parts.scripts {
-        for number in 0..SCRIPTS {
-            setup = setup
-                .file(format!("scripts/script{number}.py"), &SCRIPT.replace("_helper", &format!("_helper{number}")))
-                .file(format!("scripts/script_helper{number}.py"), &format!("ANSWER = {number}\n"));
-        }
+    for number in 0..SCRIPTS {
+        setup = setup
+            .file(format!("scripts/script{number}.py"), &SCRIPT.replace("_helper", &format!("_helper{number}")))
+            .file(format!("scripts/script_helper{number}.py"), &format!("ANSWER = {number}\n"));
     }
     setup
 }
@@ -205,9 +200,7 @@ fn sections(parts: Parts) -> String {
     if parts.psp {
         text.push_str(&directory("psp", "mod_python.psp", ""));
     }
-    if parts.scripts {
-        text.push_str(&directory("scripts", "mod_python.cgihandler", ""));
-    }
+    text.push_str(&directory("scripts", "mod_python.cgihandler", ""));
     text
 }
 

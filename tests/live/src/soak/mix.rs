@@ -29,7 +29,7 @@ pub(crate) fn kinds(parts: Parts, only: Option<&str>) -> Vec<Kind> {
         (parts.wild, 4, "wildcard section", wild),
         (parts.publisher, 10, "publisher", form),
         (parts.psp, 6, "psp", psp),
-        (parts.scripts, 3, "cgihandler", script),
+        (true, 3, "cgihandler", script),
         (true, 6, "computed status", status),
         (true, 4, "SERVER_RETURN", raises),
         (true, 1, "exception", fails),
