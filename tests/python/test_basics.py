@@ -195,6 +195,18 @@ def names_and_paths_that_are_not_utf8():
 
 
 @case
+def windows_ends_of_lines_were_an_error_before_27():
+    here = Directory(on_path=False)
+    for text in ('value = """1\r\n2"""\r\nif value:\r\n    found = 1', 'found = 1 # and no end', 'found = 1\r'):
+        with open(here.file('edited.py'), 'wb') as out:
+            out.write(text.encode('ascii'))
+        module = import_module('edited', path=[here.path])
+        assert module.found == 1 and getattr(module, 'value', '1\n2') == '1\n2'
+        del sys.modules['edited']
+        os.unlink(here.file('edited.py'))
+
+
+@case
 def a_module_that_replaces_itself():
     here = Directory()
     here.write('swapped.py', 'import sys\nclass Other(object):\n  pass\nsys.modules[__name__] = Other()\n')
