@@ -22,6 +22,10 @@ use std::{
 const EXTENSION_MODULES: [&[u8]; 5] =
     [b"/lib-dynload/", b"/site-packages/", b"/dist-packages/", b".cpython-", b".abi3.so"];
 
+/// What those of Python itself have, which may be initialised again. Others (numpy, lxml, those of PyO3) are not made
+/// for that: some raise, and numpy crashes.
+const OF_PYTHON: &[u8] = b"/lib-dynload/";
+
 /// What the names of our shared libraries begin with. Linked into mod_python.so, the code goes and stays with that.
 const LIBRARY: &[u8] = b"libmodpython-core-";
 
@@ -32,10 +36,10 @@ static PARENT: AtomicU32 = AtomicU32::new(0);
 /// Whether it has been registered in the pool of this configuration.
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 
-/// At the end of the pool of a configuration, before httpd unloads the module: ends Python. Where that cannot be, or
-/// the library's file is gone, but the module on disk needs the library, it stays for this restart: to load the
-/// configuration again would fail, and end the server. Not for good: a stock module that comes next does not survive a
-/// restart while libpython stays.
+/// At the end of the pool of a configuration, before httpd unloads the module: ends Python, unless it has loaded what
+/// does not stand that and goes on with us. Where it is not ended, or the library's file is gone, but the module on disk
+/// needs the library, it stays for this restart: to load the configuration again would fail, and end the server. Not for
+/// good: a stock module that comes next does not survive a restart while libpython stays.
 ///
 /// The pool's end comes in the children too, when they end; there is nothing to do then.
 unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
@@ -43,16 +47,17 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
         return 0;
     }
     REGISTERED.store(false, Ordering::Relaxed);
-    let is_ended = start::end_python();
+    let goes_on = module_on_disk_needs_library();
+    let is_ended = !(goes_on && is_loaded(is_made_for_one_start)) && start::end_python();
     if is_ended {
         builtins::take_back();
         import_module::give_up();
-    } else if is_libpython_kept() {
+    } else if is_loaded(is_extension_module) {
         // It goes on, and its table of built-in modules leads here.
         handle(libc::RTLD_NODELETE);
     }
     let is_gone = apache::file_of(before_unloading as *const () as usize).is_some_and(|file| !file.exists());
-    if (is_gone || !is_ended) && module_on_disk_needs_library() {
+    if (is_gone || !is_ended) && goes_on {
         KEPT.store(handle(0), Ordering::Relaxed);
     }
     0
@@ -63,27 +68,36 @@ fn module_on_disk_needs_library() -> bool {
     module.and_then(|module| fs::read(module).ok()).is_some_and(|module| contains(&module, LIBRARY))
 }
 
-/// Whether an extension module keeps libpython in memory.
-fn is_libpython_kept() -> bool {
-    let mut found = false;
-    // SAFETY: the callback gets the pointer to `found`, and is not called afterwards.
-    unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut found).cast()) };
-    found
+/// What is asked of each path, and whether one of them was it.
+struct Question {
+    is_wanted: fn(&[u8]) -> bool,
+    found: bool,
 }
 
-unsafe extern "C" fn look_at(info: *mut libc::dl_phdr_info, _size: usize, found: *mut c_void) -> c_int {
+/// Whether a file of such a path is in memory.
+fn is_loaded(is_wanted: fn(&[u8]) -> bool) -> bool {
+    let mut question = Question { is_wanted, found: false };
+    // SAFETY: the callback gets the pointer to the question, and is not called afterwards.
+    unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut question).cast()) };
+    question.found
+}
+
+unsafe extern "C" fn look_at(info: *mut libc::dl_phdr_info, _size: usize, question: *mut c_void) -> c_int {
     // SAFETY: the loader passes a structure whose name is a C string or NULL, and what dl_iterate_phdr was given.
     unsafe {
-        let name = (*info).dlpi_name;
-        if !name.is_null() && is_extension_module(CStr::from_ptr(name).to_bytes()) {
-            *found.cast::<bool>() = true;
-        }
+        let (name, question) = ((*info).dlpi_name, &mut *question.cast::<Question>());
+        question.found |= !name.is_null() && (question.is_wanted)(CStr::from_ptr(name).to_bytes());
     }
     0
 }
 
 fn is_extension_module(path: &[u8]) -> bool {
     EXTENSION_MODULES.iter().any(|part| contains(path, part))
+}
+
+/// One that keeps libpython, too.
+fn is_made_for_one_start(path: &[u8]) -> bool {
+    is_extension_module(path) && !contains(path, OF_PYTHON)
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -144,5 +158,7 @@ mod tests {
         for path in [&b"/usr/lib/apache2/modules/mod_python.so"[..], b"/lib/libpython3.11.so.1.0", b""] {
             assert!(!is_extension_module(path));
         }
+        assert!(is_made_for_one_start(b"/usr/lib/python3/dist-packages/agent/_native.abi3.so"));
+        assert!(!is_made_for_one_start(b"/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so"));
     }
 }

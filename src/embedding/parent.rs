@@ -1,30 +1,41 @@
 //! The forks of the server's parent, while a thread of Python runs in it: one of a log handler, or of an agent.
 //!
 //! A child has the GIL as it was at its fork. If that thread held it, nobody gives it up in the child, which waits for
-//! it at its start, for ever; so it is with stock. Here the thread that forks has the GIL then, as in `os.fork`, and
-//! what has been registered for forks is called. A parent that has no such thread forks as ever.
+//! it at its start, for ever; so it is with stock. Here the thread that forks has the GIL then. Nothing else is waited
+//! for, and nothing that is registered for `os.fork` runs in the parent: a lock or a hook there may last for ever, and
+//! with it the parent, which could not even be stopped. A parent that has no other thread forks as ever.
 
-use crate::python::{Cpython, Python, ThreadState};
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::{
+    python::{Cpython, Python, ThreadState},
+    server::apache,
+};
+use std::{
+    ffi::{c_int, c_void},
+    fs,
+    mem::MaybeUninit,
+    ptr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-/// Whether this process starts the server, and has served nothing yet.
-static IS_PARENT: AtomicBool = AtomicBool::new(false);
+/// How long the parent waits for the GIL before a fork, in seconds. After that it forks as stock does.
+const PATIENCE: libc::time_t = 2;
+
+/// Whether this process starts the server, has served nothing yet, and has always got the GIL in time.
+static TAKES_GIL: AtomicBool = AtomicBool::new(false);
 
 /// Python has been started in the parent, or goes on there after a restart.
 pub fn begins() {
-    IS_PARENT.store(true, Ordering::Relaxed);
+    TAKES_GIL.store(true, Ordering::Relaxed);
 }
 
 /// This process serves requests from now on.
 pub fn child_begins() {
-    IS_PARENT.store(false, Ordering::Relaxed);
+    TAKES_GIL.store(false, Ordering::Relaxed);
 }
 
 /// Takes the GIL, in the parent, if others may have it. The state that has it until after the fork.
-///
-/// Who holds it for good keeps the parent from forking. Its children would not serve, either.
 pub fn before_fork() -> Option<ThreadState> {
-    if !IS_PARENT.load(Ordering::Relaxed) || !Python::is_initialized() {
+    if !TAKES_GIL.load(Ordering::Relaxed) || is_alone() || !Python::is_initialized() {
         return None;
     }
     let state = Python::gil_state()?;
@@ -32,12 +43,15 @@ pub fn before_fork() -> Option<ThreadState> {
     if Python::attached() == Some(state) {
         return None;
     }
+    if !can_be_had() {
+        TAKES_GIL.store(false, Ordering::Relaxed);
+        return None;
+    }
     // SAFETY: a state that this living thread has as its own, which does not hold the GIL. With the GIL held no other
     // thread's state goes.
     unsafe {
         Python::attach(state);
         if Python::has_other_states(state) {
-            Python::before_fork();
             return Some(state);
         }
         Python::detach();
@@ -45,12 +59,56 @@ pub fn before_fork() -> Option<ThreadState> {
     None
 }
 
+/// Whether the process has one thread.
+fn is_alone() -> bool {
+    fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
+}
+
+unsafe extern "C" {
+    // pthread.h of the GNU C library.
+    fn pthread_timedjoin_np(thread: libc::pthread_t, result: *mut *mut c_void, end: *const libc::timespec) -> c_int;
+}
+
+/// Whether a thread can get the GIL in time. It is another one that tries: nothing ends a wait for the GIL.
+fn can_be_had() -> bool {
+    let mut thread = MaybeUninit::uninit();
+    let mut end = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // Not by std::thread: what it leaves in this thread would keep a mod_python.so with the library inside in memory.
+    // SAFETY: structures of our own; the thread is joined, or detached, once. What it runs stays in memory if it does.
+    unsafe {
+        if libc::pthread_create(thread.as_mut_ptr(), ptr::null(), take_and_give_up, ptr::null_mut()) != 0 {
+            return false;
+        }
+        let thread = thread.assume_init();
+        libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut end);
+        end.tv_sec += PATIENCE;
+        if pthread_timedjoin_np(thread, ptr::null_mut(), &raw const end) == 0 {
+            return true;
+        }
+        apache::stay_loaded(take_and_give_up as *const () as usize);
+        libc::pthread_detach(thread);
+    }
+    false
+}
+
+extern "C" fn take_and_give_up(_: *mut c_void) -> *mut c_void {
+    // SAFETY: Python is initialised, and does not end while it has the state of another thread than its own. The state
+    // is this thread's alone.
+    unsafe {
+        if let Some(state) = Python::new_state(Python::main_interpreter()) {
+            Python::attach(state);
+            Python::detach();
+            Python::delete_at_end(&[state]);
+        }
+    }
+    ptr::null_mut()
+}
+
 /// What was taken before the fork is given back, in the parent.
 pub fn after_fork(taken: Option<ThreadState>) {
     if taken.is_some() {
         // SAFETY: this thread holds the GIL since it has taken it.
         unsafe {
-            Python::after_fork_in_parent();
             Python::detach();
         }
     }

@@ -150,12 +150,6 @@ unsafe impl Cpython for Cpython2 {
         unsafe { ffi::PyEval_ReleaseLock() }
     }
 
-    /// The import lock is not taken: a thread may be inside an import for all its life, and would keep the parent from
-    /// forking. The child makes it anew.
-    unsafe fn before_fork() {}
-
-    unsafe fn after_fork_in_parent() {}
-
     unsafe fn after_fork() {
         // SAFETY: the caller's promise is this function's.
         unsafe { ffi::PyOS_AfterFork() }

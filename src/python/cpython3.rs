@@ -181,16 +181,6 @@ unsafe impl Cpython for Cpython3 {
         }
     }
 
-    unsafe fn before_fork() {
-        // SAFETY: the caller's promise is this function's.
-        unsafe { ffi::PyOS_BeforeFork() }
-    }
-
-    unsafe fn after_fork_in_parent() {
-        // SAFETY: the caller's promise is this function's.
-        unsafe { ffi::PyOS_AfterFork_Parent() }
-    }
-
     unsafe fn after_fork() {
         // SAFETY: the caller's promise is this function's.
         unsafe { ffi::PyOS_AfterFork_Child() }

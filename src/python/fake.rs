@@ -240,12 +240,6 @@ unsafe impl<const FOLLOWS: bool, const MUTANT: u8> Cpython for Fake<FOLLOWS, MUT
     unsafe fn release_lock() {
         unreachable!("threads.rs has a state whenever it has the GIL")
     }
-    unsafe fn before_fork() {
-        unreachable!("no fork here")
-    }
-    unsafe fn after_fork_in_parent() {
-        unreachable!("no fork here")
-    }
     unsafe fn after_fork() {
         unreachable!("no fork here")
     }

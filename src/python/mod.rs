@@ -221,18 +221,6 @@ pub unsafe trait Cpython: 'static {
     /// This thread must hold the GIL.
     unsafe fn release_lock();
 
-    /// Gets Python 3 ready for a fork: runs what `os.register_at_fork` has, and takes the import lock.
-    ///
-    /// # Safety
-    /// This thread must hold the GIL, with a state that is current, and call one of the next two after the fork.
-    unsafe fn before_fork();
-
-    /// Takes back in the parent what [`before_fork`](Self::before_fork) has done.
-    ///
-    /// # Safety
-    /// This thread must hold the GIL since.
-    unsafe fn after_fork_in_parent();
-
     /// Tells Python, in the child of a fork, that its other threads are gone.
     ///
     /// # Safety

@@ -1,6 +1,6 @@
 //! Functions of the host (Apache, APR, the module itself), which come in through the glue in `capi`.
 
-use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
@@ -59,6 +59,15 @@ pub fn file_of(address: usize) -> Option<&'static Path> {
             return None;
         }
         Some(Path::new(OsStr::from_bytes(CStr::from_ptr(info.dli_fname).to_bytes())))
+    }
+}
+
+/// Has the file that holds the code at `address` stay in memory until the process ends.
+pub fn stay_loaded(address: usize) {
+    let path = file_of(address).and_then(|file| CString::new(file.as_os_str().as_bytes()).ok());
+    if let Some(path) = path {
+        // SAFETY: a C string; the file is loaded, so that it is not looked for.
+        unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
     }
 }
 

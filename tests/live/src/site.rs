@@ -29,7 +29,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 21] = python![
+const MODULES: [(&str, &str); 23] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -48,7 +48,9 @@ const MODULES: [(&str, &str); 21] = python![
     "remedies.py",
     "journey.py",
     "mix.py",
+    "agent.py",
     "at_exit.py",
+    "hog.py",
     "sleeper.py",
     "spinner.py",
 ];

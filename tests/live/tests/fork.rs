@@ -13,12 +13,14 @@ use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::http::Client;
 use modpython_live::load::Load;
 use modpython_live::observe::{self, field};
-use modpython_live::places::EVERYWHERE;
-use modpython_live::{Module, Mpm, Setup, site};
+use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::wait::wait_until;
+use modpython_live::{Module, Mpm, Server, Setup, site};
 
 crate::live_tests! {
     the_child_of_a_request_that_forks_gets_interpreters: EVERYWHERE.shaped(&["3.1"]),
     children_start_while_a_thread_of_python_runs_in_the_parent: EVERYWHERE.shaped(&["3.1", "3.3"]),
+    a_parent_whose_lock_is_never_given_up_can_be_stopped: PACKAGE,
     stocks_children_hang_where_a_thread_of_python_runs_in_the_parent: EVERYWHERE.shaped(&["3.1", "3.3"]),
 }
 
@@ -61,16 +63,20 @@ fn the_child_of_a_request_that_forks_gets_interpreters() {
     clean_stop(server);
 }
 
-/// How many children one after the other answered, of so many, while a thread of Python ran in the parent all the time.
-fn children_beside_a_thread(module: Module, wanted: usize) -> usize {
-    let server = Setup::new(module)
+/// A server whose parent runs a thread of that module, and starts a child for each connection.
+fn start_beside(module: Module, thread: &str) -> std::io::Result<Server> {
+    Setup::new(module)
         .mpm(Mpm::Prefork, 4)
-        .environment(site::EXTENSION_VARIABLE, "spinner")
+        .environment(site::EXTENSION_VARIABLE, thread)
         .preload("who")
         .directives(&site::handler("who"))
         .directives("MaxConnectionsPerChild 1")
-        .start();
-    let mut server = match server {
+        .start()
+}
+
+/// How many children one after the other answered, of so many, while a thread of Python ran in the parent all the time.
+fn children_beside_a_thread(module: Module, wanted: usize) -> usize {
+    let mut server = match start_beside(module, "spinner") {
         Ok(server) => server,
         // In the shape of 3.3 its parent aborts now and then, before it has a child.
         Err(error) if module == Module::Stock && error.to_string().contains("Fatal Python error") => return 0,
@@ -101,4 +107,20 @@ fn children_start_while_a_thread_of_python_runs_in_the_parent() {
 
 fn stocks_children_hang_where_a_thread_of_python_runs_in_the_parent() {
     shown("a child that never answers", || children_beside_a_thread(Module::Stock, CHILDREN) < CHILDREN);
+}
+
+/// Its children hang, with stock as well; but the parent waited for the lock, too, and only SIGKILL ended it.
+fn a_parent_whose_lock_is_never_given_up_can_be_stopped() {
+    let mut server = start_beside(Module::Relinked, "hog").expect("a server");
+    wait_until("the thread to take the lock", PATIENCE, || {
+        Ok(observe::events(&server.notes())?.iter().any(|event| event.kind == "hogs").then_some(()))
+    })
+    .expect("a thread");
+    // Whoever answers was there before, and ends then: the parent has to start others.
+    for _ in 0..8 {
+        let _ = Client::new(server.port(), false, Duration::from_secs(1)).get("/who");
+    }
+    let stop = server.stop().expect("a stop");
+    // httpd itself kills children that hang after ten seconds.
+    assert!(stop.took < Duration::from_secs(20), "{stop:?}\n{}", server.error_log());
 }

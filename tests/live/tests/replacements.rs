@@ -23,6 +23,7 @@ crate::live_tests! {
     the_relinked_module_takes_over_from_stock_at_a_restart: EVERYWHERE.shaped(&["3.3", "3.5"]),
     what_is_registered_for_pythons_end_does_not_run_in_the_parent: EVERYWHERE.shaped(&["3.3", "3.5"]),
     the_stock_module_takes_over_from_a_parent_with_a_thread: PACKAGE,
+    python_goes_on_where_a_module_is_made_for_one_start: EVERYWHERE.shaped(&["3.3", "3.5"]),
     the_package_is_upgraded_and_the_log_rotated: EVERYWHERE.shaped(&["3.3"]),
     the_library_is_missing_over_one_restart: EVERYWHERE.shaped(&["3.3"]),
     no_order_of_replacements_and_restarts_ends_the_server: PACKAGE,
@@ -244,6 +245,25 @@ fn what_is_registered_for_pythons_end_does_not_run_in_the_parent() {
 /// While there are threads Python cannot be ended; libpython goes nevertheless, as with stock alone.
 fn the_stock_module_takes_over_from_a_parent_with_a_thread() {
     survives(Some("sleeper"), [(Nothing, false), (NewLibrary, false), (StockModule, false)].into_iter());
+}
+
+/// numpy crashed when the parent's Python was started again, and modules of PyO3 raised.
+fn python_goes_on_where_a_module_is_made_for_one_start() {
+    let mut server = start(Some("agent"));
+    let starts = |server: &Server| {
+        let events = observe::events(&server.notes()).expect("the notes");
+        events.iter().filter(|event| event.kind == "start" && event.pid == u64::from(server.parent())).count()
+    };
+    let before = starts(&server);
+    for (change, hard) in [(Nothing, false), (NewLibrary, false), (Nothing, true), (RelinkedModule, false)] {
+        Files { server: &mut server, relinked: true, library: true }.change(change);
+        restart(&mut server, hard, "a restart of Python that goes on");
+    }
+    assert_eq!(starts(&server), before, "Python has been started again");
+    server.put_own_module(Module::Stock).expect("the module is replaced");
+    restart(&mut server, false, "stock");
+    assert_eq!(starts(&server), before + 1, "stock has found a Python of ours");
+    clean_stop(server);
 }
 
 fn the_package_is_upgraded_and_the_log_rotated() {
