@@ -37,9 +37,9 @@ static PARENT: AtomicU32 = AtomicU32::new(0);
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 
 /// At the end of the pool of a configuration, before httpd unloads the module: ends Python, unless it has loaded what
-/// does not stand that and goes on with us. Where it is not ended, or the library's file is gone, but the module on disk
-/// needs the library, it stays for this restart: to load the configuration again would fail, and end the server. Not for
-/// good: a stock module that comes next does not survive a restart while libpython stays.
+/// does not stand that and goes on with us. Where it is not ended, or the library's file is gone, but the module on
+/// disk needs the library, it stays for this restart: to load the configuration again would fail, and end the server.
+/// Not for good: a stock module that comes next does not survive a restart while libpython stays.
 ///
 /// The pool's end comes in the children too, when they end; there is nothing to do then.
 unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
