@@ -49,9 +49,9 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
     REGISTERED.store(false, Ordering::Relaxed);
     let goes_on = module_on_disk_needs_library();
     let is_ended = !(goes_on && is_loaded(is_made_for_one_start)) && start::end_python();
+    import_module::give_up();
     if is_ended {
         builtins::take_back();
-        import_module::give_up();
     } else if is_loaded(is_extension_module) {
         // It goes on, and its table of built-in modules leads here.
         handle(libc::RTLD_NODELETE);
