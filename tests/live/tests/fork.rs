@@ -21,7 +21,8 @@ crate::live_tests! {
     the_child_of_a_request_that_forks_gets_interpreters: EVERYWHERE.shaped(&["3.1"]),
     children_start_while_a_thread_of_python_runs_in_the_parent: EVERYWHERE.shaped(&["3.1", "3.3"]),
     a_parent_whose_lock_is_never_given_up_can_be_stopped: PACKAGE,
-    stocks_children_hang_where_a_thread_of_python_runs_in_the_parent: EVERYWHERE.shaped(&["3.1", "3.3"]),
+    stocks_children_hang_where_a_thread_of_python_runs_in_the_parent:
+        EVERYWHERE.shaped(&["3.1", "3.3"]).from_source(),
 }
 
 const DURATION: Duration = Duration::from_secs(3);
