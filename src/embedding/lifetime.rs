@@ -11,7 +11,8 @@ use crate::{
     server::apache::{self, Cleanup},
 };
 use std::{
-    ffi::{CStr, CString, c_int, c_void},
+    cell::LazyCell,
+    ffi::{CStr, c_int, c_void},
     fs,
     os::unix::ffi::OsStrExt,
     process, ptr,
@@ -47,8 +48,8 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
         return 0;
     }
     REGISTERED.store(false, Ordering::Relaxed);
-    let goes_on = module_on_disk_needs_library();
-    let is_ended = !(goes_on && is_loaded(is_made_for_one_start)) && start::end_python();
+    let goes_on = LazyCell::new(module_on_disk_needs_library);
+    let is_ended = !(is_loaded(is_made_for_one_start) && *goes_on) && start::end_python();
     import_module::give_up();
     if is_ended {
         builtins::take_back();
@@ -57,7 +58,7 @@ unsafe extern "C" fn before_unloading(_: *mut c_void) -> c_int {
         handle(libc::RTLD_NODELETE);
     }
     let is_gone = apache::file_of(before_unloading as *const () as usize).is_some_and(|file| !file.exists());
-    if (is_gone || !is_ended) && goes_on {
+    if (is_gone || !is_ended) && *goes_on {
         KEPT.store(handle(0), Ordering::Relaxed);
     }
     0
@@ -135,11 +136,7 @@ unsafe extern "C" fn mpc_configuration_read(pool: *mut c_void) {
 fn handle(mark: c_int) -> *mut c_void {
     let Some(file) = apache::file_of(handle as *const () as usize) else { return ptr::null_mut() };
     let name = file.file_name().map_or(&b""[..], OsStrExt::as_bytes);
-    let (Ok(path), true) = (CString::new(file.as_os_str().as_bytes()), name.starts_with(LIBRARY)) else {
-        return ptr::null_mut();
-    };
-    // SAFETY: a C string; the library is loaded, so that its file is not looked for.
-    unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD | mark) }
+    if name.starts_with(LIBRARY) { apache::handle(file, mark) } else { ptr::null_mut() }
 }
 
 #[cfg(test)]

@@ -85,7 +85,9 @@ fn can_be_had() -> bool {
         if pthread_timedjoin_np(thread, ptr::null_mut(), &raw const end) == 0 {
             return true;
         }
-        apache::stay_loaded(take_and_give_up as *const () as usize);
+        if let Some(file) = apache::file_of(take_and_give_up as *const () as usize) {
+            apache::handle(file, libc::RTLD_NODELETE);
+        }
         libc::pthread_detach(thread);
     }
     false

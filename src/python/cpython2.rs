@@ -2,16 +2,14 @@
 
 use super::{Cpython, Interpreter, Luggage, ThreadState, ffi2 as ffi};
 use std::{
-    ffi::{c_char, c_int, c_ulong, c_void},
+    ffi::{c_int, c_ulong, c_void},
     mem::MaybeUninit,
-    ptr,
 };
 
 /// CPython 2.
 pub struct Cpython2;
 
 unsafe extern "C" {
-    fn PyRun_SimpleStringFlags(code: *const c_char, flags: *mut c_void) -> c_int;
     /// The state that is current, or NULL; see `capi/glue.c`.
     fn mpc_glue_attached_state() -> *mut ffi::PyThreadState;
     // See `capi/states.c` and `capi/aside.c`.
@@ -167,7 +165,7 @@ unsafe impl Cpython for Cpython2 {
         let forget = c"import sys\nsys.exitfunc = lambda: None\n";
         // SAFETY: the caller's promise is this function's.
         unsafe {
-            PyRun_SimpleStringFlags(forget.as_ptr(), ptr::null_mut());
+            ffi::PyRun_SimpleString(forget.as_ptr());
             ffi::Py_Finalize();
         }
     }

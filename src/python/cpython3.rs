@@ -2,16 +2,14 @@
 
 use super::{Cpython, Interpreter, Luggage, ThreadState};
 use pyo3_ffi as ffi;
-use std::ffi::{c_char, c_int, c_ulong, c_void};
+use std::ffi::{c_int, c_ulong};
 #[cfg(not(Py_3_12))]
-use std::mem::MaybeUninit;
-use std::ptr;
+use std::{ffi::c_void, mem::MaybeUninit};
 
 /// CPython 3, of the minor version this library was built for.
 pub struct Cpython3;
 
 unsafe extern "C" {
-    fn PyRun_SimpleStringFlags(code: *const c_char, flags: *mut c_void) -> c_int;
     /// 1 while Python shuts down; the function's name differs between versions.
     fn mpc_glue_is_finalizing() -> c_int;
     /// `PyThreadState_GetUnchecked`, under its name in this version.
@@ -198,7 +196,7 @@ unsafe impl Cpython for Cpython3 {
         let forget = c"import sys\nif 'atexit' in sys.modules: sys.modules['atexit']._clear()\n";
         // SAFETY: the caller's promise is this function's.
         unsafe {
-            PyRun_SimpleStringFlags(forget.as_ptr(), ptr::null_mut());
+            ffi::PyRun_SimpleString(forget.as_ptr());
             ffi::Py_FinalizeEx();
         }
     }

@@ -62,13 +62,12 @@ pub fn file_of(address: usize) -> Option<&'static Path> {
     }
 }
 
-/// Has the file that holds the code at `address` stay in memory until the process ends.
-pub fn stay_loaded(address: usize) {
-    let path = file_of(address).and_then(|file| CString::new(file.as_os_str().as_bytes()).ok());
-    if let Some(path) = path {
-        // SAFETY: a C string; the file is loaded, so that it is not looked for.
-        unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
-    }
+/// A handle of a file that is loaded, with that mark too (`RTLD_NODELETE`: it stays until the process ends). NULL if it
+/// is not loaded.
+pub fn handle(file: &Path, mark: c_int) -> *mut c_void {
+    let Ok(path) = CString::new(file.as_os_str().as_bytes()) else { return ptr::null_mut() };
+    // SAFETY: a C string that outlives the call; what is not loaded is not looked for.
+    unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD | mark) }
 }
 
 /// The same for the glue in C.
