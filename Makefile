@@ -50,7 +50,7 @@ BUILT = PYTHON=$(PYTHON) LIBDIR=$(LIBDIR)
 FEATURES = $(if $(filter 2.%,$(PYVER)),--no-default-features)
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build compile link relink header demo test lint check check-long check-fuzz check-suites check-build check-pythons check-python2 check-consumer check-host \
+.PHONY: all help build compile link relink header demo test lint check check-long check-fuzz check-suites check-build check-product check-ways check-pythons check-library check-python2 check-library2 check-consumer check-host \
   soak bench bench-pair install uninstall clean $(PREREQUISITES)
 
 all: build
@@ -63,14 +63,14 @@ help:
 	@echo 'make demo                 stock and relinked module side by side in a real Apache (under 2 minutes)'
 	@echo 'make test                 the tests that need no Apache, and the lints; "cargo test NAME" runs one'
 	@echo 'make lint                 the lints: Rust, its documentation, Python, shell'
-	@echo 'make check                all tests, in about half an hour'
+	@echo 'make check                all tests, in about 40 minutes'
 	@echo 'make check-suites         Debian bookworm, bullseye and sid in debootstrap folders, as root (SUITES="...")'
-	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: those of pyenv)'
+	@echo 'make check-pythons        the interpreter path in each Python of PYTHONS="..." (default: the oldest and the newest of pyenv)'
 	@echo 'make check-python2        the same in Python 2.7 (PYTHON2=, on PATH, or of pyenv); part of make check'
 	@echo 'make check-long [LONG=1800]  real applications under load, and random trees of modules against a reference for so many seconds'
 	@echo 'make check-fuzz [FUZZ="-max_total_time=60"]  inputs of any bytes for the command and the settings; part of make check-long'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
-	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check'
+	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check (WAY_TESTS= for all)'
 	@echo 'make check-build          the build and the installation, with two Pythons; part of make check'
 	@echo 'make check-shapes         those for the shapes of 3.1 to 3.5; make check has them for SHAPES=3.3, and for 3.5 with Python 3'
 	@echo 'make soak [MINUTES=10]    a mixed site under load with restarts, stock and relinked in turn (SOAK="--mpm event ...")'
@@ -180,8 +180,7 @@ check: prerequisites-check relink lint
 	  random schedules: shuttle needs Rust 1.87,\
 	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/shuttle \
 	  --test model_pathlock_shuttle)
-	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS)
-	@$(MAKE) --no-print-directory check-consumer
+	@$(BOTH) check-library check-consumer
 	$(CARGO) test --profile model $(CARGO_FLAGS) --test rebind35 -- signal_handler
 	$(LIVE)
 	$(CARGO) run --profile model $(CARGO_FLAGS) -p modpython-live --bin soak -- --minutes 1 --stock-minutes 0 --mpm event
@@ -190,12 +189,23 @@ check: prerequisites-check relink lint
 	@$(MAKE) --no-print-directory check-shapes SHAPES=3.3
 	@$(MAKE) --no-print-directory check-build
 
+# Two at once that wait much, and measure no time; each one's lines come together.
+BOTH = $(MAKE) --no-print-directory -j2 --output-sync=target
+
+check-library: build
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS)
+
 # The build and the installation themselves. Two Pythons: the second is any other that there is.
 OTHER ?= $(firstword $(filter-out $(wildcard $(dir $(PYTHON))python$(PYVER)) %/python$(PYVER),\
   $(wildcard $(foreach minor,9 10 11 12 13 14,/usr/bin/python3.$(minor) $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3.$(minor)))))
 check-build: build
 	sh tests/build/prerequisites.sh
+	@$(BOTH) check-product check-ways
+
+check-product:
 	sh tests/build/product.sh $(PYTHON)
+
+check-ways:
 ifeq ($(OTHER),)
 	@echo 'NOT RUN: two Pythons in one folder (no second Python 3 with a shared libpython; one can be named by OTHER=)'
 	@test -z "$$CI"
@@ -218,7 +228,9 @@ check-long: prerequisites-check relink
 ifneq ($(strip $(PYTHON2)),)
 	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle
 endif
-	@$(MAKE) --no-print-directory check-shapes
+	@$(MAKE) --no-print-directory check-host WAY_TESTS=
+	@$(MAKE) --no-print-directory check-shapes WAY_TESTS=
+	@$(MAKE) --no-print-directory check-pythons PYTHONS='$(ALL_PYTHONS)'
 	@$(MAKE) --no-print-directory check-fuzz
 
 # Inputs that are new go below target/, beside those of the repository.
@@ -237,10 +249,53 @@ else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
 	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy $(CARGO_FLAGS) \
 	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module --bench pair -- -D warnings)
+	@$(BOTH) check-library2 check-consumer PYTHON=$(PYTHON2) PYTHON2=$(PYTHON2)
+endif
+
+check-library2:
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/py2.7/libmodpython-core-py2.7.so.0 $(CARGO2) test $(CARGO_FLAGS) \
 	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
-	@$(MAKE) --no-print-directory check-consumer PYTHON=$(PYTHON2)
+# Real applications, for as long as it takes to see what is rare: stock's figures beside ours in every MPM.
+check-long: prerequisites-check relink
+	MODPYTHON_LIVE_LONG=1 $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live -- apps:: apps_memory::
+	$(CARGO) test $(CARGO_FLAGS) --test rebind35 --no-run
+	sh tests/rebind/valgrind.sh "$$(ls -t target/debug/deps/rebind35-* | grep -v '\.d$$' | head -1)"
+	$(ORACLE) $(CARGO) test $(CARGO_FLAGS) --test import_module -- oracle
+ifneq ($(strip $(PYTHON2)),)
+	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle
 endif
+	@$(MAKE) --no-print-directory check-host WAY_TESTS=
+	@$(MAKE) --no-print-directory check-shapes WAY_TESTS=
+	@$(MAKE) --no-print-directory check-pythons PYTHONS='$(ALL_PYTHONS)'
+	@$(MAKE) --no-print-directory check-fuzz
+
+# Inputs that are new go below target/, beside those of the repository.
+FUZZ ?= -max_total_time=60
+check-fuzz:
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { echo 'check-fuzz: it needs a nightly compiler and cargo-fuzz: rustup toolchain install nightly; cargo install cargo-fuzz' >&2; exit 1; }
+	set -e; for target in elf anchors names settings; do mkdir -p target/fuzz/$$target; \
+	  $(CARGO) +nightly fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- $(FUZZ); \
+	done
+
+check-python2: prerequisites-check
+ifeq ($(strip $(PYTHON2)),)
+	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
+	@test -z "$$CI"
+else
+	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
+	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy $(CARGO_FLAGS) \
+	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module --bench pair -- -D warnings)
+	@$(BOTH) check-library2 check-consumer PYTHON=$(PYTHON2) PYTHON2=$(PYTHON2)
+endif
+
+# What takes the ways that lowering changes; LOWERED_TESTS= for all.
+LOWERED_TESTS ?= test_basics test_cycles test_failures test_frames test_plain_imports
+check-library2:
+	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/py2.7/libmodpython-core-py2.7.so.0 $(CARGO2) test $(CARGO_FLAGS) \
+	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
+	@echo 'The shim in its form for Python 2.4:'
+	$(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --features lowered-shim --test import_module \
+	  -- $(LOWERED_TESTS)
 
 # The oracle of import_module, which `make check` runs for some seconds, for hours: 64 threads, trees not seen before,
 # LONG seconds for each of the main interpreter and a sub-interpreter.
@@ -251,25 +306,31 @@ ORACLE = MODPYTHON_CORE_ORACLE_SECONDS=$(LONG) MODPYTHON_CORE_ORACLE_THREADS=64 
 check-consumer: prerequisites-check build
 	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)
 
-# The live tests on the test host, relinked from source, and for Python 2.7 also from objects and as a finished
-# module: 3.1.x is finished for Python 2 alone. Each test knows where it says something.
+# The live tests on the test host in the shape of 3.1, relinked for Python 2.7 from source, from objects and as a
+# finished module. Each test knows where it says something. Where another way has run all of them, those are left that
+# look at what a way of relinking can change; `make check-long` runs all everywhere, and this shape for Python 3 too.
 LIVE_HOSTS = target/live-hosts
-# $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,SHAPE)
+WAY_TESTS ?= cold_start::three host_defects host_generations host_remedies nesting phases replacements thread_states
+# $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,SHAPE,PARTS OF NAMES OF TESTS)
 define live-host
 	SHARED=$(if $(5),$(SHARED),target/py2.7/libmodpython-core-py2.7.so.0) CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
 	  sh tests/live/build-host.sh $(1) $(3) $(2)/release $(LIVE_HOSTS)/$(4) $(5)
-	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(LIVE)
+	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(LIVE) $(if $(6),-- $(6))
 endef
 check-host: prerequisites-check build
+ifneq ($(and $(strip $(PYTHON2)),$(WAY_TESTS)),)
+	@echo 'For Python 2.7; with Python 3 it is part of make check-long.'
+else
 	$(call live-host,$(PYTHON),$(BUILD),source,py$(PYVER)-source)
+endif
 ifeq ($(strip $(PYTHON2)),)
 	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
 	@test -z "$$CI"
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
 	$(call live-host,$(PYTHON2),target/py2.7,source,py2.7-source)
-	$(call live-host,$(PYTHON2),target/py2.7,objects,py2.7-objects)
-	$(call live-host,$(PYTHON2),target/py2.7,finished,py2.7-finished)
+	$(call live-host,$(PYTHON2),target/py2.7,objects,py2.7-objects,,$(WAY_TESTS))
+	$(call live-host,$(PYTHON2),target/py2.7,finished,py2.7-finished,,$(WAY_TESTS))
 endif
 
 # Each release with what it brings, in a folder that is made anew.
@@ -298,10 +359,12 @@ FINISHED_SHAPES := 3.2.8 3.2.10 3.3
 .PHONY: run-shape
 run-shape: build
 	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-host,$(PYTHON),$(BUILD),finished,py$(PYVER)-finished-$(SHAPE),$(SHAPE)))
-	$(call live-host,$(PYTHON),$(BUILD),source,py$(PYVER)-source-$(SHAPE),$(SHAPE))
+	$(call live-host,$(PYTHON),$(BUILD),source,py$(PYVER)-source-$(SHAPE),$(SHAPE),$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(WAY_TESTS)))
 
-# Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader.
-PYTHONS ?= $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))
+# Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader. The oldest
+# and the newest of pyenv's; `make check-long` has all.
+ALL_PYTHONS = $(wildcard $(foreach minor,9 10 11 12 13 14,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python3))
+PYTHONS ?= $(sort $(firstword $(ALL_PYTHONS)) $(lastword $(ALL_PYTHONS)))
 check-pythons: prerequisites-check
 	@test -n '$(PYTHONS)' || { echo 'NOT RUN: no Python to check; name some by PYTHONS="/path/to/python3 ..."'; exit 1; }
 	set -e; for python in $(PYTHONS); do echo "== $$python"; \
