@@ -79,7 +79,7 @@ help:
 	@echo 'make header               the C header out of the Rust sources'
 	@echo 'make install [DESTDIR= PREFIX= LIBDIR=]   for the Python that make was for; make uninstall with the same'
 	@echo 'make clean'
-	@echo 'PYTHON=/path/to/python    the Python that the module was built for, 2.5 to 2.7 or 3.9 to 3.14 (default $(PYTHON))'
+	@echo 'PYTHON=/path/to/python    the Python that the module was built for, 2.4 to 2.7 or 3.9 to 3.14 (default $(PYTHON))'
 
 # A static pattern: make does not look for pattern rules of phony targets. Under make -j the goal's own, which are the
 # most, come first.
@@ -228,42 +228,7 @@ check-long: prerequisites-check relink
 ifneq ($(strip $(PYTHON2)),)
 	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle
 endif
-	@$(MAKE) --no-print-directory check-host WAY_TESTS=
-	@$(MAKE) --no-print-directory check-shapes WAY_TESTS=
-	@$(MAKE) --no-print-directory check-pythons PYTHONS='$(ALL_PYTHONS)'
-	@$(MAKE) --no-print-directory check-fuzz
-
-# Inputs that are new go below target/, beside those of the repository.
-FUZZ ?= -max_total_time=60
-check-fuzz:
-	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { echo 'check-fuzz: it needs a nightly compiler and cargo-fuzz: rustup toolchain install nightly; cargo install cargo-fuzz' >&2; exit 1; }
-	set -e; for target in elf anchors names settings; do mkdir -p target/fuzz/$$target; \
-	  $(CARGO) +nightly fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- $(FUZZ); \
-	done
-
-check-python2: prerequisites-check
-ifeq ($(strip $(PYTHON2)),)
-	@echo 'NOT RUN: Python 2.7 (none on PATH or under pyenv; one with a shared libpython can be named by PYTHON2=)'
-	@test -z "$$CI"
-else
-	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
-	@$(call if-there,$(CARGO) clippy --version,the lints for Python 2.7: no clippy,$(CARGO2) clippy $(CARGO_FLAGS) \
-	  --target-dir target/python2 --no-default-features --lib --test rebind31 --test import_module --bench pair -- -D warnings)
-	@$(BOTH) check-library2 check-consumer PYTHON=$(PYTHON2) PYTHON2=$(PYTHON2)
-endif
-
-check-library2:
-	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/py2.7/libmodpython-core-py2.7.so.0 $(CARGO2) test $(CARGO_FLAGS) \
-	  --target-dir target/python2 --no-default-features --test abi --test rebind31 --test import_module
-# Real applications, for as long as it takes to see what is rare: stock's figures beside ours in every MPM.
-check-long: prerequisites-check relink
-	MODPYTHON_LIVE_LONG=1 $(CARGO) test --release $(CARGO_FLAGS) -p modpython-live -- apps:: apps_memory::
-	$(CARGO) test $(CARGO_FLAGS) --test rebind35 --no-run
-	sh tests/rebind/valgrind.sh "$$(ls -t target/debug/deps/rebind35-* | grep -v '\.d$$' | head -1)"
-	$(ORACLE) $(CARGO) test $(CARGO_FLAGS) --test import_module -- oracle
-ifneq ($(strip $(PYTHON2)),)
-	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle
-endif
+	@$(MAKE) --no-print-directory check-python2 LOWERED_TESTS=
 	@$(MAKE) --no-print-directory check-host WAY_TESTS=
 	@$(MAKE) --no-print-directory check-shapes WAY_TESTS=
 	@$(MAKE) --no-print-directory check-pythons PYTHONS='$(ALL_PYTHONS)'

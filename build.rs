@@ -15,10 +15,10 @@ fn python() -> String {
 /// What asks `sys` and `sysconfig`, which was a part of distutils before 2.7.
 const ASK: &str = "import sys; sysconfig = __import__(sys.version_info >= (2, 7) and 'sysconfig' or 'distutils.sysconfig', {}, {}, '*')";
 
-/// Asks the Python of this build for an expression over `sys` and `sysconfig`, in words that 2.5 understands too.
+/// Asks the Python of this build for an expression over `sys` and `sysconfig`, in words that 2.4 understands too.
 fn ask(python: &str, expression: &str) -> String {
     let script = format!("{ASK}; sys.stdout.write(str({expression}))");
-    // As -E and -s would, but that 2.5 has no -s.
+    // As -E and -s would, but that 2.4 and 2.5 have no -s.
     let output = Command::new(python)
         .args(["-c", &script])
         .env_remove("PYTHONHOME")
@@ -46,6 +46,13 @@ fn configure(python: &str) {
     for minor in 9..=15 {
         println!("cargo:rustc-check-cfg=cfg(Py_3_{minor})");
     }
+    let is_24 = ask(python, "sys.version_info < (2, 5)") == "True";
+    if is_24 {
+        println!("cargo:rustc-cfg=python24");
+    }
+    if is_24 || cfg!(feature = "lowered-shim") {
+        println!("cargo:rustc-cfg=lowered");
+    }
     println!("cargo:rerun-if-env-changed=PYO3_BUILD_EXTENSION_MODULE");
     if env::var_os("PYO3_BUILD_EXTENSION_MODULE").is_none() {
         let library = ask(python, "sysconfig.get_config_var('INSTSONAME')");
@@ -62,6 +69,7 @@ fn main() {
     println!("cargo:rerun-if-changed=capi");
     // What else decides what comes out. Without this line one Python's code was shipped under another one's name.
     println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
+    println!("cargo:rustc-check-cfg=cfg(python24, lowered)");
     let python = python();
     configure(&python);
     let version = ask(&python, "'%d.%d' % sys.version_info[:2]");

@@ -27,7 +27,7 @@ extern char *apr_pstrcat(void *pool, ...) __attribute__((weak));
 extern int apr_pool_userdata_get(void **data, const char *key, void *pool) __attribute__((weak));
 extern int apr_pool_userdata_set(const void *data, const char *key, int (*cleanup)(void *), void *pool)
     __attribute__((weak));
-extern void *apr_hash_get(void *hash, const void *key, Py_ssize_t length) __attribute__((weak));
+extern void *apr_hash_get(void *hash, const void *key, ptrdiff_t length) __attribute__((weak));
 
 /* hl_entry of 3.0 to 3.2. */
 struct entry {
@@ -236,7 +236,7 @@ static __thread void *answered;
  * apr_hash_get, as python_handler of that request calls it: for what the directives say of a phase, with an extension
  * of files and then without, and after that for what the request says of it. Elsewhere the request is NULL.
  */
-void *modpython_core_hash_get(void *hash, const void *key, Py_ssize_t length, void *request)
+void *modpython_core_hash_get(void *hash, const void *key, ptrdiff_t length, void *request)
 {
     struct entry *found = apr_hash_get(hash, key, length), *added, *joined, **end = &joined;
     const char *phase = key, *extension;

@@ -12,6 +12,7 @@
 #define Py_BUILD_CORE 1
 #endif
 #include <Python.h>
+#include <stddef.h>
 #include <stdint.h>
 #if PY_VERSION_HEX < 0x030B0000
 #include <frameobject.h>
@@ -36,8 +37,8 @@ int mpc_glue_local(PyObject *name, PyObject **value)
 #else
     PyObject *names, *found = NULL, **values;
     /* Where a variable was found last, by its name's address. It is the GIL that guards them. */
-    static Py_ssize_t places[8];
-    Py_ssize_t *place = &places[((uintptr_t)name >> 4) % 8], size, i;
+    static ptrdiff_t places[8];
+    ptrdiff_t *place = &places[((uintptr_t)name >> 4) % 8], size, i;
     int is_there = 0;
 #if PY_VERSION_HEX >= 0x030B0000
     _PyInterpreterFrame *frame = PyThreadState_Get()->cframe->current_frame;

@@ -135,7 +135,7 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
         PyErr_BadInternalCall();
         return NULL;
     }
-    arguments = format != NULL && *format != '\0' ? Py_VaBuildValue(format, values) : PyTuple_New(0);
+    arguments = format != NULL && *format != '\0' ? Py_VaBuildValue((char *)format, values) : PyTuple_New(0);
     if (arguments == NULL)
         return NULL;
     /* A format of one item stands for one argument. */
@@ -153,7 +153,7 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
     } else
 #endif
     {
-        PyObject *method = PyObject_GetAttrString(object, name);
+        PyObject *method = PyObject_GetAttrString(object, (char *)name);
 
         if (method != NULL && items != &arguments)
             result = PyObject_Call(method, arguments, NULL);

@@ -7,6 +7,12 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdarg.h>
+#include <stddef.h>
+
+/* Python 2.4 has ints in their place, for sizes and for counts of references. */
+#if PY_VERSION_HEX < 0x02050000
+typedef int Py_ssize_t;
+#endif
 
 /* Before Python 2.6 these had no names. */
 #ifndef Py_TYPE

@@ -58,7 +58,7 @@ long mpc31_rebind_ap_get_client_block(void *request, char *buffer, size_t length
 }
 
 /* In addedhandlers.c and filessections.c. */
-extern void *modpython_core_hash_get(void *hash, const void *key, Py_ssize_t length, void *request);
+extern void *modpython_core_hash_get(void *hash, const void *key, ptrdiff_t length, void *request);
 extern void modpython_core_mend_module(void *module, PyTypeObject *request_type);
 
 /*
@@ -70,7 +70,7 @@ typedef const char *const *names;
 
 static __thread void *running;
 
-void *mpc31_rebind_apr_hash_get(void *hash, const void *key, Py_ssize_t length)
+void *mpc31_rebind_apr_hash_get(void *hash, const void *key, ptrdiff_t length)
 {
     return modpython_core_hash_get(hash, key, length, running);
 }

@@ -120,9 +120,9 @@ PyObject *mpc32_rebind_PyImport_ImportModule(const char *name) { return mpc31_re
 PHASE(post_config)
 MPC_PHASES(PHASE)
 
-extern void *mpc31_rebind_apr_hash_get(void *hash, const void *key, Py_ssize_t length);
+extern void *mpc31_rebind_apr_hash_get(void *hash, const void *key, ptrdiff_t length);
 
-void *mpc32_rebind_apr_hash_get(void *hash, const void *key, Py_ssize_t length)
+void *mpc32_rebind_apr_hash_get(void *hash, const void *key, ptrdiff_t length)
 {
     return mpc31_rebind_apr_hash_get(hash, key, length);
 }

@@ -191,7 +191,7 @@ int mpc_glue_watch_pickles(PyObject *module)
     int are_known = 1;
 
     for (at = 0; at < count; at++) {
-        found[at] = (PyCFunctionObject *)PyObject_GetAttrString(module, functions[at].name);
+        found[at] = (PyCFunctionObject *)PyObject_GetAttrString(module, (char *)functions[at].name);
         if (found[at] == NULL)
             return -1;
         /* Held by the module, and by us for ever. */

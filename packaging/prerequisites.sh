@@ -152,12 +152,9 @@ fi
 # A Python that is not served is told so, whatever else it has.
 version=$("$python" -c 'import sys; sys.stdout.write("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
 case $version in
-'' | 2.[567] | 3.9 | 3.[1-9][0-9]) ;;
+'' | 2.[4567] | 3.9 | 3.[1-9][0-9]) ;;
 *)
-    say "$python is Python $version: the library is for 2.5 to 2.7 and 3.9 to 3.14. Choose another by PYTHON=."
-    case $version in
-    2.[0-4]) say "Its import_module needs generators that are sent values, which came with 2.5: build mod_python for a later one, too." ;;
-    esac
+    say "$python is Python $version: the library is for 2.4 to 2.7 and 3.9 to 3.14. Choose another by PYTHON=."
     exit 1 ;;
 esac
 

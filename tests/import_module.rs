@@ -31,11 +31,11 @@ fn main() -> ExitCode {
         let interpreters = interpreters.parse().expect("a number");
         return embedded::run(Path::new(&script), interpreters);
     }
-    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let mut runs = Vec::new();
     for script in scripts() {
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
+        if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
             runs.extend(places(&script).into_iter().map(|interpreters| (name.clone(), script.clone(), interpreters)));
         }
     }

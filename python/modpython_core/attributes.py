@@ -8,6 +8,7 @@ from __future__ import absolute_import
 import types
 
 _dictionary = types.ModuleType.__dict__['__dict__'].__get__
+_getset = type(type.__dict__['__dict__'])
 _old_instance = getattr(types, 'InstanceType', None)
 
 
@@ -21,7 +22,7 @@ def of(thing, name):
     own, of_class = None, None
     for base in kind.__mro__:
         found = base.__dict__.get('__dict__')
-        if own is None and type(found) is types.GetSetDescriptorType and found.__objclass__ is base:
+        if own is None and type(found) is _getset and found.__objclass__ is base:
             own = found.__get__(thing)
         if of_class is None:
             of_class = base.__dict__.get(name)

@@ -43,7 +43,7 @@ def file_of(module):
     if not isinstance(file, basestring):
         return None
     file = native(file)
-    if file.endswith(('.pyc', '.pyo')) and os.path.exists(file[:-1]):
+    if file[-4:] in ('.pyc', '.pyo') and os.path.exists(file[:-1]):
         return file[:-1]
     return file
 

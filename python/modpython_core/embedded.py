@@ -44,9 +44,10 @@ def run(sources):
     for name, _, _ in sources:
         if name in sys.modules:
             continue
+        parts = name.split('.')
         module = types.ModuleType(str(name))
         module.__loader__ = loader
-        module.__package__ = str(name.rpartition('.')[0] or name)
+        module.__package__ = str(parts[0])
         if loader.is_package(name):
             module.__path__ = []
         if sys.version_info[0] > 2:
@@ -58,7 +59,6 @@ def run(sources):
         except BaseException:
             del sys.modules[name]
             raise
-        parent, _, child = name.rpartition('.')
-        if parent:
-            setattr(sys.modules[parent], str(child), module)
+        if len(parts) > 1:
+            setattr(sys.modules[parts[0]], str(parts[1]), module)
     return sys.modules[sources[-1][0]]

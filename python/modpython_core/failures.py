@@ -6,7 +6,9 @@ Everyone gets an exception of its own: one object raised by 32 threads would col
 from __future__ import absolute_import
 
 import sys
+import types
 
+_old_instance = getattr(types, 'InstanceType', None)
 
 # What an exception shows besides itself. Its class may mind being written to.
 _names = ('__traceback__', '__cause__', '__context__', '__suppress_context__')
@@ -49,8 +51,11 @@ def copy(error):
     """An exception of the same class, arguments and attributes, made without a call of anything that the class has
     defined itself: its constructor has run once. None if the class does not lend itself to that."""
     kind = getattr(error, '__class__', None)
+    if type(error) is _old_instance:
+        # A class of Python 2's old kind, as all of 2.4's exceptions are.
+        return _old_instance(kind, dict(error.__dict__))
     if kind is not type(error):
-        return None  # A class of Python 2's old kind, or one that pretends.
+        return None  # It pretends to be of another class.
     builtin = [base for base in kind.__mro__ if base.__module__ in ('builtins', 'exceptions')][0]
     try:
         # BaseException and not `error` says what the arguments and attributes are.

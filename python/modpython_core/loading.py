@@ -56,9 +56,9 @@ class Request(object):
         if not self.log:
             return
         text = "mod_python: (Re)importing module '%s'" % name
-        if self.path:
-            # An iterator has been read by now, and never shows what it gives.
-            is_iterator = hasattr(self.path, '__next__') or hasattr(self.path, 'next')
+        # An iterator has been read by now, and never shows what it gives; one of Python 2.4 is then false.
+        is_iterator = hasattr(self.path, '__next__') or hasattr(self.path, 'next')
+        if is_iterator or self.path:
             text = "%s with path set to '%s'" % (text, list(self.where) if is_iterator else self.path)
         log_line(text, apache.APLOG_NOTICE)
 

@@ -68,7 +68,7 @@ def knows(directory):
 def is_anothers(path, directory):
     """Whether the innermost handlers' directory that the path lies in is not that one, but another."""
     owners = [own for own in list(_directories) if (path + '/').startswith(own + '/')]
-    return bool(owners) and max(owners, key=len) != directory
+    return bool(owners) and sorted(owners, key=len)[-1] != directory
 
 
 def is_put_first(directory):
@@ -95,7 +95,7 @@ def _is_of(entry, directory):
     if search.normal(entry) != entry or entry in finding.original_path or search.is_of_expression(entry):
         return False
     owners = (_directories - _put_first) | set([directory])
-    return max([own for own in owners if (entry + '/').startswith(own + '/')], key=len) == directory
+    return sorted([own for own in owners if (entry + '/').startswith(own + '/')], key=len)[-1] == directory
 
 
 def _own_path(directory):

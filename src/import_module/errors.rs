@@ -11,14 +11,30 @@ use std::ptr::null_mut;
 /// The pending exception as one line, "Type: text", and cleared.
 pub(super) fn take_error(gil: &Gil) -> String {
     let Some(error) = Pending::take(gil).into_value() else { return "no reason given".to_owned() };
-    let kind = exceptions::name_of_class(gil, &error);
-    // Python 2 names the module of its own exceptions too.
-    let kind = kind.strip_prefix("exceptions.").map_or(kind.clone(), str::to_owned);
+    let kind = name_of_class(gil, &error);
     let text = text::of(gil, &error)
         .and_then(|text| text::encoded(gil, &text))
         .map(|text| String::from_utf8_lossy(&text).replace('\n', " "));
     exceptions::clear(gil);
     text.map_or(kind.clone(), |text| format!("{kind}: {text}"))
+}
+
+#[cfg(feature = "python3")]
+use exceptions::name_of_class;
+
+/// The name of an exception's class. Python 2 names the module of its own exceptions too; and those of its old classes,
+/// which all are in 2.4, are of one type.
+#[cfg(not(feature = "python3"))]
+fn name_of_class(gil: &Gil, error: &Owned) -> String {
+    let kind = exceptions::name_of_class(gil, error);
+    if kind != "instance" {
+        return kind.strip_prefix("exceptions.").map_or(kind.clone(), str::to_owned);
+    }
+    let name = calls::attribute_named(gil, error, c"__class__")
+        .and_then(|class| calls::attribute_named(gil, &class, c"__name__"))
+        .and_then(|name| text::encoded(gil, &name).map(|name| String::from_utf8_lossy(&name).into_owned()));
+    exceptions::clear(gil);
+    name.unwrap_or(kind)
 }
 
 /// The pending exception, taken off the thread, to be put back after what must not see it.
@@ -92,6 +108,7 @@ impl Pending {
 
     /// Raises it in a generator, of whose method `throw` the name is given, and gives what that yields. No exception is
     /// pending before.
+    #[cfg(not(lowered))]
     pub(super) fn throw_into(&self, gil: &Gil, generator: &Owned, throw: &Owned) -> Option<Owned> {
         // What is not there ends the arguments.
         #[cfg(Py_3_12)]

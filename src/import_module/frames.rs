@@ -84,6 +84,30 @@ pub(super) fn runners(gil: &mut Gil, _: &State, given: &[Object<'_>]) -> Option<
     sequence::tuple(gil, &[found[0].object(), found[1].object()])
 }
 
+/// `frames()`: (thread, frame) of each thread that runs in the interpreter, which Python 2.4 has no function for.
+#[cfg(lowered)]
+pub(super) fn frames(gil: &mut Gil, _: &State) -> Option<Owned> {
+    let found = sequence::list(gil)?;
+    // SAFETY: as above; to make an int, a tuple and a list runs no Python code.
+    unsafe {
+        let mut state = ffi::PyInterpreterState_ThreadHead((*ffi::PyThreadState_Get()).interp);
+        while !state.is_null() {
+            if let Some(frame) = Owned::from_borrowed(gil, mpc_glue_thread_frame(state)) {
+                let thread = Owned::from_new(gil, ffi::PyInt_FromLong(mpc_glue_thread_id(state)))?;
+                let pair = sequence::tuple(gil, &[thread.object(), frame.object()])?;
+                if !sequence::append(gil, &found, &pair) {
+                    return None;
+                }
+            }
+            state = ffi::PyThreadState_Next(state);
+        }
+    }
+    Some(found)
+}
+
+/// The name of a module's code.
+const OF_A_MODULE: &[u8] = if cfg!(python24) { b"?" } else { b"<module>" };
+
 /// The last part of a path, without the letter that tells bytecode from source.
 fn base_name(path: &[u8]) -> &[u8] {
     let last = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
@@ -108,7 +132,7 @@ fn runs(
         // file.
         if attribute(gil, &frame, globals)?.is(namespace) {
             let code = attribute(gil, &frame, code)?;
-            if bytes(gil, &attribute(gil, &code, name)?)? == b"<module>"
+            if bytes(gil, &attribute(gil, &code, name)?)? == OF_A_MODULE
                 && base_name(&bytes(gil, &attribute(gil, &code, co_filename)?)?) == file
             {
                 return Some(true);

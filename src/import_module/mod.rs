@@ -11,7 +11,7 @@
 //! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
 //! | `question` | one thread looks for what several ask for at once |
 //! | `half_made` | modules that a cycle of imports has been given before they were done |
-//! | `steps`, `operations` | how the shim has that called while its own functions are off the stack |
+//! | `steps`, `operations`, `answers` | how the shim has that called while its own functions are off the stack |
 //! | `traceback` | what importlib takes out of tracebacks |
 //! | `first` | the first request of a module, alone |
 //! | `siblings` | what import statements in modules of handlers' directories mean |
@@ -31,6 +31,8 @@
 //! files in `files` and the reading of files in `content`, which give the GIL up. A function that needs the GIL takes a
 //! [`Gil`], which each entry from C makes once; what is `unsafe` promises something else.
 
+#[cfg(lowered)]
+mod answers;
 #[cfg(feature = "python3")]
 mod bare_names;
 mod calls;
@@ -88,54 +90,70 @@ use object::{Object, Owned, none};
 use state::State;
 use text::interned;
 
+/// The source of a module of the shim.
+#[cfg(not(lowered))]
+macro_rules! source {
+    ($name:literal) => {
+        include_str!(concat!("../../python/modpython_core/", $name, ".py"))
+    };
+}
+/// The same in the form for Python 2.4; see `python/write_python24.py`.
+#[cfg(lowered)]
+macro_rules! source {
+    ($name:literal) => {
+        include_str!(concat!("../../python/python24/", $name, ".py"))
+    };
+}
+
 /// The shim: module names and sources, in the order in which they are run. Embedded, so that there is no state
 /// "shim not installed".
-const SHIM: [(&str, &str); 23] = [
-    ("modpython_core", include_str!("../../python/modpython_core/__init__.py")),
-    ("modpython_core.attributes", include_str!("../../python/modpython_core/attributes.py")),
-    ("modpython_core.failures", include_str!("../../python/modpython_core/failures.py")),
+const SHIM: [(&str, &str); 23 + cfg!(lowered) as usize] = [
+    ("modpython_core", source!("__init__")),
+    #[cfg(lowered)]
+    ("modpython_core.python24", source!("python24")),
+    ("modpython_core.attributes", source!("attributes")),
+    ("modpython_core.failures", source!("failures")),
     ("modpython_core.compat", COMPAT),
     ("modpython_core.finding", FINDING),
     ("modpython_core.running", RUNNING),
-    ("modpython_core.search", include_str!("../../python/modpython_core/search.py")),
-    ("modpython_core.remedies", include_str!("../../python/modpython_core/remedies.py")),
-    ("modpython_core.first_use", include_str!("../../python/modpython_core/first_use.py")),
-    ("modpython_core.cgihandler", include_str!("../../python/modpython_core/cgihandler.py")),
-    ("modpython_core.wsgi", include_str!("../../python/modpython_core/wsgi.py")),
-    ("modpython_core.sessions", include_str!("../../python/modpython_core/sessions.py")),
-    ("modpython_core.ssi", include_str!("../../python/modpython_core/ssi.py")),
-    ("modpython_core.python_path", include_str!("../../python/modpython_core/python_path.py")),
-    ("modpython_core.queries", include_str!("../../python/modpython_core/queries.py")),
-    ("modpython_core.pickles", include_str!("../../python/modpython_core/pickles.py")),
-    ("modpython_core.siblings", include_str!("../../python/modpython_core/siblings.py")),
-    ("modpython_core.names", include_str!("../../python/modpython_core/names.py")),
-    ("modpython_core.private", include_str!("../../python/modpython_core/private.py")),
-    ("modpython_core.others", include_str!("../../python/modpython_core/others.py")),
-    ("modpython_core.loading", include_str!("../../python/modpython_core/loading.py")),
-    ("modpython_core.importer33", include_str!("../../python/modpython_core/importer33.py")),
-    ("modpython_core.install", include_str!("../../python/modpython_core/install.py")),
+    ("modpython_core.search", source!("search")),
+    ("modpython_core.remedies", source!("remedies")),
+    ("modpython_core.first_use", source!("first_use")),
+    ("modpython_core.cgihandler", source!("cgihandler")),
+    ("modpython_core.wsgi", source!("wsgi")),
+    ("modpython_core.sessions", source!("sessions")),
+    ("modpython_core.ssi", source!("ssi")),
+    ("modpython_core.python_path", source!("python_path")),
+    ("modpython_core.queries", source!("queries")),
+    ("modpython_core.pickles", source!("pickles")),
+    ("modpython_core.siblings", source!("siblings")),
+    ("modpython_core.names", source!("names")),
+    ("modpython_core.private", source!("private")),
+    ("modpython_core.others", source!("others")),
+    ("modpython_core.loading", source!("loading")),
+    ("modpython_core.importer33", source!("importer33")),
+    ("modpython_core.install", source!("install")),
 ];
 
 #[cfg(not(feature = "python3"))]
-const COMPAT: &str = include_str!("../../python/modpython_core/compat2.py");
+const COMPAT: &str = source!("compat2");
 #[cfg(feature = "python3")]
-const COMPAT: &str = include_str!("../../python/modpython_core/compat3.py");
+const COMPAT: &str = source!("compat3");
 #[cfg(not(feature = "python3"))]
-const FINDING: &str = include_str!("../../python/modpython_core/finding2.py");
+const FINDING: &str = source!("finding2");
 #[cfg(feature = "python3")]
-const FINDING: &str = include_str!("../../python/modpython_core/finding3.py");
+const FINDING: &str = source!("finding3");
 #[cfg(not(feature = "python3"))]
-const RUNNING: &str = include_str!("../../python/modpython_core/running2.py");
+const RUNNING: &str = source!("running2");
 #[cfg(feature = "python3")]
-const RUNNING: &str = include_str!("../../python/modpython_core/running3.py");
+const RUNNING: &str = source!("running3");
 
 /// What runs the sources above as modules.
-const EMBEDDED: &std::ffi::CStr = match std::ffi::CStr::from_bytes_with_nul(
-    concat!(include_str!("../../python/modpython_core/embedded.py"), "\0").as_bytes(),
-) {
-    Ok(source) => source,
-    Err(_) => panic!("a NUL in embedded.py"),
-};
+const EMBEDDED: &std::ffi::CStr =
+    match std::ffi::CStr::from_bytes_with_nul(concat!(source!("embedded"), "\0").as_bytes()) {
+        Ok(source) => source,
+        Err(_) => panic!("a NUL in embedded.py"),
+    };
 
 /// Puts our `import_module` in the place of the one in `apache`, the module `mod_python.apache` of the current
 /// interpreter, which must have been imported to its end. To be called once per interpreter; once more for a module

@@ -3,6 +3,8 @@
 //! A module of Python 2 has no state of its own; instead its functions are given one object that holds it, as their
 //! `self`. It is never freed, as the interpreter is not.
 
+#[cfg(lowered)]
+use super::answers;
 use super::exceptions::{Exception, raise};
 use super::imports::Call;
 use super::object::{Object, Owned};
@@ -113,7 +115,7 @@ const fn method(
     ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth: Some(function), ml_flags: flags, ml_doc: doc.as_ptr() }
 }
 
-static mut METHODS: [ffi::PyMethodDef; 36] = [
+static mut METHODS: [ffi::PyMethodDef; 36 + 2 * cfg!(lowered) as usize] = [
     with_keywords!(c"import_module", import_module, c"import_module(module_name, autoreload=1, log=0, path=None)\n\nThe module of that name, loaded if need be, and loaded again if its file has changed."),
     one!(c"install", super::install_named, c"install(name): puts import_module in the place of the module's own"),
     many!(c"setup", table::setup, c"setup(load, import_lock_edges, apache, wsgi, once_a_tick, stock_reloads)"),
@@ -145,6 +147,10 @@ static mut METHODS: [ffi::PyMethodDef; 36] = [
     one!(c"waiting", locks::waiting, c"waiting(file): how many threads wait for its load"),
     one!(c"is_complete", half_made::is_complete, c"is_complete(file): whether no other thread keeps its module back"),
     one!(c"is_inside", half_made::is_inside, c"is_inside(file): this thread runs its code, and has got its module"),
+    #[cfg(lowered)]
+    none!(c"answer", answers::answer, c"answer(): what the step has given, or raised, that the caller has yielded"),
+    #[cfg(lowered)]
+    none!(c"frames", frames::frames, c"frames(): the threads of the interpreter and their frames"),
     one!(c"drive", steps::drive_to_the_end, c"drive(answer): what a function of the shim gives in the end, that has returned this"),
     one!(c"waits", locks::waits, c"waits(thread): whether it waits for a lock"),
     none!(c"is_reloading", run::is_reloading, c"is_reloading(): whether this thread is running a module's code again"),

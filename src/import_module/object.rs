@@ -109,7 +109,7 @@ impl<'a> Object<'a> {
             return &[];
         }
         // SAFETY: so many pointers to live objects, says the caller; an `Object` is such a pointer.
-        unsafe { std::slice::from_raw_parts(args.cast(), nargs.unsigned_abs()) }
+        unsafe { std::slice::from_raw_parts(args.cast(), usize::try_from(nargs).unwrap_or_default()) }
     }
 
     /// The address of the object.

@@ -53,8 +53,12 @@ pub(super) struct Names {
     pub(super) filename: Owned,
     pub(super) dunder_name: Owned,
     /// What the shim's generators are driven by.
+    #[cfg(not(lowered))]
     pub(super) send: Owned,
+    #[cfg(not(lowered))]
     pub(super) throw: Owned,
+    #[cfg(lowered)]
+    pub(super) next: Owned,
     #[cfg(feature = "python3")]
     pub(super) gi_code: Owned,
     #[cfg(not(feature = "python3"))]
@@ -130,8 +134,12 @@ impl State {
                 dir: interned(gil, c"dir")?,
                 filename: interned(gil, c"filename")?,
                 dunder_name: interned(gil, c"__name__")?,
+                #[cfg(not(lowered))]
                 send: interned(gil, c"send")?,
+                #[cfg(not(lowered))]
                 throw: interned(gil, c"throw")?,
+                #[cfg(lowered)]
+                next: interned(gil, c"next")?,
                 #[cfg(feature = "python3")]
                 gi_code: interned(gil, c"gi_code")?,
                 #[cfg(not(feature = "python3"))]

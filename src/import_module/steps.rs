@@ -15,7 +15,11 @@
 //!
 //! The last result is the generator's own. What has failed raises its exception at the yield. One that goes through a
 //! generator has the traceback of before: the code in which it arose is on it, and not the way to there.
+//!
+//! In Python 2.4 a generator asks for its result: see `answers`.
 
+#[cfg(lowered)]
+use super::answers::{self, Answer};
 use super::errors::Pending;
 use super::exceptions::{Exception, is_pending, raise};
 use super::object::{Object, Owned, none};
@@ -107,7 +111,10 @@ fn only_given(gil: &Gil, step: &Owned) -> Option<Owned> {
 /// What the generator yields next. None at its end, or with an exception set.
 #[inline(never)]
 fn send(gil: &Gil, state: &State, generator: &Owned, result: &Owned) -> Option<Owned> {
+    #[cfg(not(lowered))]
     let next = calls::call_method(gil, generator, &state.names.send, [result.object()]);
+    #[cfg(lowered)]
+    let next = answers::resume(gil, state, generator, Answer::Given(result.clone_ref(gil)));
     if next.is_none() {
         unless_at_its_end(gil, raised(gil));
     }
@@ -135,14 +142,17 @@ fn unless_at_its_end(gil: &Gil, error: Pending) {
 #[cold]
 #[inline(never)]
 fn throw(gil: &Gil, state: &State, generator: &Owned) -> Option<Owned> {
-    let mut thrown = Pending::take(gil);
-    let traceback = thrown.traceback(gil);
+    let thrown = Pending::take(gil);
+    let (value, traceback) = (thrown.value().map(|value| value.clone_ref(gil)), thrown.traceback(gil));
+    #[cfg(not(lowered))]
     let next = thrown.throw_into(gil, generator, &state.names.throw);
+    #[cfg(lowered)]
+    let next = answers::resume(gil, state, generator, Answer::Raised(thrown));
     if next.is_none() {
-        let raised = raised(gil);
-        if raised.value().map(Owned::as_ptr) == thrown.value().map(Owned::as_ptr) {
-            thrown.set_traceback(gil, traceback);
-            thrown.restore(gil);
+        let mut raised = raised(gil);
+        if raised.value().map(Owned::as_ptr) == value.as_ref().map(Owned::as_ptr) {
+            raised.set_traceback(gil, traceback);
+            raised.restore(gil);
         } else {
             unless_at_its_end(gil, raised);
         }

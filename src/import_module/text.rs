@@ -108,14 +108,15 @@ pub(super) fn any_of(gil: &Gil, text: &Owned, characters: &[&[u8]]) -> bool {
     #[cfg(feature = "python3")]
     let bytes = unsafe {
         let start = ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size);
-        (!start.is_null()).then(|| std::slice::from_raw_parts(start.cast::<u8>(), size.unsigned_abs()))
+        (!start.is_null())
+            .then(|| std::slice::from_raw_parts(start.cast::<u8>(), usize::try_from(size).unwrap_or_default()))
     };
     // SAFETY: as above, with two outputs. `unicode` is nobody's directory.
     #[cfg(not(feature = "python3"))]
     let bytes = unsafe {
         let mut start = std::ptr::null_mut();
         let is_known = ffi::PyBytes_AsStringAndSize(text.as_ptr(), &raw mut start, &raw mut size) == 0;
-        is_known.then(|| std::slice::from_raw_parts(start.cast::<u8>(), size.unsigned_abs()))
+        is_known.then(|| std::slice::from_raw_parts(start.cast::<u8>(), usize::try_from(size).unwrap_or_default()))
     };
     match bytes {
         Some(bytes) => bytes.iter().any(is_one),

@@ -26,7 +26,7 @@ pub(super) fn bytes<'o>(_: &Gil, object: impl Into<Object<'o>>) -> Option<Vec<u8
         if ffi::PyBytes_AsStringAndSize(object.into().as_ptr(), &raw mut start, &raw mut length) < 0 {
             return None;
         }
-        Some(std::slice::from_raw_parts(start.cast::<u8>(), length.unsigned_abs()).to_vec())
+        Some(std::slice::from_raw_parts(start.cast::<u8>(), usize::try_from(length).unwrap_or_default()).to_vec())
     }
 }
 

@@ -39,7 +39,12 @@ pub(super) fn set_mtime(gil: &Gil, module: &Owned, version: Option<Version>) {
         return;
     }
     let time = version.map_or(0.0, |version| version.seconds as f64 + version.nanoseconds as f64 * 1e-9);
+    // In Python 2.4 os.path.getmtime() knows no part of a second.
     // SAFETY: a new reference or NULL.
+    #[cfg(python24)]
+    let time = unsafe { Owned::from_new(gil, ffi::PyInt_FromLong(time as std::ffi::c_long)) };
+    // SAFETY: as above.
+    #[cfg(not(python24))]
     let time = unsafe { Owned::from_new(gil, ffi::PyFloat_FromDouble(time)) };
     if let (Some(time), Some(names)) = (time, dict::of_module(gil, module)) {
         dict::set_named(gil, names, c"__mtime__", &time);

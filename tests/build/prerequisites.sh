@@ -58,15 +58,12 @@ says() {
 }
 
 machine 'a Python that is not served'
-for version in 2.4 3.8; do
+for version in 2.3 3.8; do
     program python3 "printf $version"
     run 1
-    says "is Python $version: the library is for 2.5 to 2.7 and 3.9 to 3.14"
+    says "is Python $version: the library is for 2.4 to 2.7 and 3.9 to 3.14"
 done
-program python3 'printf 2.4'
-run 1
-says 'generators that are sent values'
-for version in 2.5 2.6 2.7 3.9 3.14; do
+for version in 2.4 2.5 2.6 2.7 3.9 3.14; do
     program python3 "printf $version"
     run 0
 done

@@ -2,6 +2,8 @@
 # The lints of the Python files: usage: PYTHON=... python-lint.sh FOLDER...; by ruff or pyflakes, where one is there.
 set -eu
 
+/usr/bin/python3 python/write_python24.py --check
+
 # Python 2's, in what is for Python 2.
 export PYFLAKES_BUILTINS=unicode,basestring
 if ruff --version >/dev/null 2>&1; then

@@ -43,7 +43,7 @@ extern long modpython_core_get_client_block(void *request, char *buffer, size_t 
 /*
  apr_hash_get as python_handler of that request calls it: what req.add_handler has added is part of the answer.
  */
-extern void *modpython_core_hash_get(void *hash, const void *key, Py_ssize_t length, void *request);
+extern void *modpython_core_hash_get(void *hash, const void *key, ptrdiff_t length, void *request);
 
 /*
  Mends a module of generation 3.1 or 3.2 before its directives are read: its `module` and the type of its requests.

@@ -10,7 +10,7 @@ unsafe extern "C" {
     pub fn PyFloat_FromDouble(value: f64) -> *mut PyObject;
     pub fn Py_BuildValue(format: *const c_char, ...) -> *mut PyObject;
     /// The module, borrowed. The name says that a Py_ssize_t has 64 bits.
-    #[cfg_attr(target_pointer_width = "64", link_name = "Py_InitModule4_64")]
+    #[cfg_attr(all(target_pointer_width = "64", not(python24)), link_name = "Py_InitModule4_64")]
     pub fn Py_InitModule4(
         name: *const c_char,
         methods: *mut PyMethodDef,
@@ -20,8 +20,12 @@ unsafe extern "C" {
     ) -> *mut PyObject;
 }
 
-/// `PYTHON_API_VERSION` of Python 2.5 to 2.7.
+/// `PYTHON_API_VERSION`.
+#[cfg(not(python24))]
 pub const PYTHON_API_VERSION: c_int = 1013;
+/// That of Python 2.4.
+#[cfg(python24)]
+pub const PYTHON_API_VERSION: c_int = 1012;
 
 /// Whether the object is a module.
 ///

@@ -1,7 +1,11 @@
 //! object.h: objects and their reference counts.
 
-/// `Py_ssize_t`; an int before Python 2.5.
+/// `Py_ssize_t`.
+#[cfg(not(python24))]
 pub type Py_ssize_t = isize;
+/// What Python 2.4 has in its place, for sizes and for counts of references.
+#[cfg(python24)]
+pub type Py_ssize_t = std::ffi::c_int;
 
 /// `PyObject`, the head of every object in a build without Py_TRACE_REFS.
 #[repr(C)]

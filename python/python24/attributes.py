@@ -1,0 +1,25 @@
+# Written by write_python24.py out of modpython_core/attributes.py, whose comments say why: do not edit.
+import types
+_dictionary = types.ModuleType.__dict__['__dict__'].__get__
+_getset = type(type.__dict__['__dict__'])
+_old_instance = getattr(types, 'InstanceType', None)
+
+def of(thing, name):
+    kind = type(thing)
+    if issubclass(kind, types.ModuleType):
+        return _dictionary(thing).get(name)
+    if kind is _old_instance:
+        return thing.__dict__.get(name)
+    own, of_class = (None, None)
+    for base in kind.__mro__:
+        found = base.__dict__.get('__dict__')
+        if own is None and type(found) is _getset and (found.__objclass__ is base):
+            own = found.__get__(thing)
+        if of_class is None:
+            of_class = base.__dict__.get(name)
+    if own is not None and name in own:
+        return own[name]
+    return of_class
+
+def code(function):
+    return getattr(function, '__code__', None) or getattr(function, 'func_code', None)

@@ -1,0 +1,64 @@
+# Written by write_python24.py out of modpython_core/install.py, whose comments say why: do not edit.
+import os
+import sys
+from modpython_core import attributes, cgihandler, compat, finding, first_use, importer33, loading, names, others
+from modpython_core import pickles, private, python_path, queries, running, search, sessions, siblings, ssi
+from modpython_core import wsgi as mended_wsgi
+from modpython_core.remedies import cures
+_prepared = []
+_stock = []
+
+def install(apache, core):
+    loading.apache = apache
+    loading.core = others.core = compat.core = running.core = names.core = search.core = siblings.core = private.core = core
+    python_path.core = pickles.core = core
+    private.load = siblings.load = loading.load
+    loading.seconds_alone = _seconds_alone()
+    if not _prepared:
+        compat.check()
+        first_use.prepare()
+    if not finding.original_path:
+        finding.original_path[:] = sys.path
+    search.expression_names = apache.__dict__
+    looks_seldom, search.goes_on_elsewhere = _ways_of_stock(apache)
+    loading.stock_reloads = siblings.stock_reloads = not search.goes_on_elsewhere
+    core.setup(loading.load, compat.import_lock_edges, apache.__dict__, _wsgi_names(apache), looks_seldom, loading.stock_reloads)
+    if not _prepared:
+        compat.watch_forks()
+        compat.tolerate_deadlocks()
+        running.note_imports()
+        compat.find_private_names(private.Finder())
+        if hasattr(finding, 'LookedFor'):
+            finding.before_path_finder(finding.LookedFor())
+        _prepared.append(True)
+    python_path.mend(apache)
+    queries.mend(apache)
+    sessions.mend_when_imported()
+    ssi.mend(apache)
+    apache.import_module = core.import_module
+
+def guard_importer(core):
+    cgihandler.mend_when_imported()
+    if cures('importer'):
+        loading.apache = sys.modules['mod_python.apache']
+        importer33.guard(sys.modules['mod_python.importer'], core)
+
+def _seconds_alone():
+    given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '')
+    return (given.isdigit() and [int(given)] or [(sys.version_info[0] == 2 and [10] or [0])[0]])[0]
+
+def _ways_of_stock(apache):
+    code = attributes.code(getattr(apache, 'import_module', None))
+    if code is not None:
+        _stock[:] = ['__mtime_check__' in code.co_consts, 'importlib' in code.co_names]
+    return _stock or [False, False]
+
+def _wsgi_names(apache):
+    try:
+        from mod_python import wsgi
+        mended_wsgi.mend(wsgi)
+        return wsgi.__dict__
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except Exception:
+        return apache.__dict__

@@ -1,0 +1,44 @@
+//! How a generator of the shim is told what it has called gave, in Python 2.4: one cannot be sent a value there, and no
+//! exception can be raised in it from outside. It is asked for the next step, and asks for its answer itself.
+
+use super::calls;
+use super::errors::Pending;
+use super::exceptions::{Exception, raise};
+use super::object::Owned;
+use super::state::State;
+use crate::python::gil::Gil;
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+
+/// What a step has come to.
+pub(super) enum Answer {
+    Given(Owned),
+    Raised(Pending),
+}
+
+thread_local! {
+    /// For the generator that this thread is about to go on with. Never dropped by the end of a thread, which has no GIL,
+    /// and need not be: `resume` leaves nothing in it.
+    static ANSWER: Cell<Option<ManuallyDrop<Answer>>> = const { Cell::new(None) };
+}
+
+/// What the generator yields after it has got that answer. None at its end, or with an exception set.
+pub(super) fn resume(gil: &Gil, state: &State, generator: &Owned, answer: Answer) -> Option<Owned> {
+    let outer = ANSWER.replace(Some(ManuallyDrop::new(answer)));
+    let next = calls::call_method(gil, generator, &state.names.next, []);
+    // One that begins has asked for nothing; what it would have got is None.
+    drop(ANSWER.replace(outer).map(ManuallyDrop::into_inner));
+    next
+}
+
+/// `answer()`: what the step has given that the caller has yielded, or its exception.
+pub(super) fn answer(gil: &mut Gil, _: &State) -> Option<Owned> {
+    match ANSWER.take().map(ManuallyDrop::into_inner) {
+        Some(Answer::Given(result)) => Some(result),
+        Some(Answer::Raised(error)) => {
+            error.restore(gil);
+            None
+        }
+        None => raise(gil, Exception::System, "modpython-core: an answer that nobody has left"),
+    }
+}
