@@ -89,7 +89,7 @@ int mpc_glue_local(PyObject *name, PyObject **value)
 }
 
 #if PY_MAJOR_VERSION < 3
-/* The thread of a state, and the frame that it is in (borrowed; NULL if none). No header of ours mirrors the structure. */
+/* The thread of a state, and the frame that it is in (borrowed; NULL if none), which no header of ours mirrors. */
 long mpc_glue_thread_id(PyThreadState *state)
 {
     return state->thread_id;

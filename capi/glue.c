@@ -165,7 +165,7 @@ PyObject *mpc_glue_call_method(PyObject *object, const char *name, const char *f
     return result;
 }
 
-/* In Rust: told of every method that a host of src/abi has called. Takes the result over, returns what takes its place. */
+/* In Rust: told of every method that a host of src/abi has called. Takes the result over, gives what is to be it. */
 extern PyObject *mpc_method_dispatched(const char *name, PyObject *result);
 
 /* PyObject_CallMethod for hosts of src/abi. */

@@ -23,8 +23,8 @@ pub fn reinstall_command(path: &Path) -> Option<String> {
 /// The package of dpkg's that owns a file.
 fn dpkg_owner(path: &Path) -> Option<String> {
     let output = run("dpkg-query", &["-S".as_ref(), path.as_os_str()]).filter(|output| output.status.success())?;
-    // "libapache2-mod-python: /usr/lib/…", for a multi-arch package "name:amd64: /usr/lib/…", and for a diverted file
-    // two lines before that tell of the diversion.
+    // "libapache2-mod-python: /usr/lib/…", for a multi-arch package "name:amd64: /usr/lib/…", and for a diverted
+    // file two lines before that tell of the diversion.
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let of_package = |line: &&str| !line.starts_with("diversion ") && !line.starts_with("local diversion ");
     let owners = text.lines().find(of_package)?.split(": ").next()?;

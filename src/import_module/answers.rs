@@ -17,8 +17,8 @@ pub(super) enum Answer {
 }
 
 thread_local! {
-    /// For the generator that this thread is about to go on with. Never dropped by the end of a thread, which has no GIL,
-    /// and need not be: `resume` leaves nothing in it.
+    /// For the generator that this thread is about to go on with. The end of a thread, which has no GIL, does not drop
+    /// it, and need not: `resume` leaves nothing in it.
     static ANSWER: Cell<Option<ManuallyDrop<Answer>>> = const { Cell::new(None) };
 }
 

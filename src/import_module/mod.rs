@@ -21,7 +21,7 @@
 //! | `compiled` | the shim's code, compiled once a process |
 //! | `state`, `epoch` | what is kept per interpreter, and the number of its process among forks |
 //! | `writing` | what every change of the importer's table needs |
-//! | `module2`, `module3` | the definition, for Python 2 and 3 |
+//! | `module2`, `module3`, `functions` | the definition, for Python 2 and 3, and what is the same in both |
 //! | `pattern` | sections whose directory is a pattern |
 //! | `object` | references to objects, owned and borrowed |
 //! | `calls`, `dict`, `sequence`, `text`, `values` | calls of CPython, as safe functions of the GIL and live objects |
@@ -47,6 +47,7 @@ mod files;
 mod first;
 #[cfg(not(feature = "python3"))]
 mod frames;
+mod functions;
 mod half_made;
 mod hit;
 #[cfg(feature = "python3")]

@@ -1,11 +1,10 @@
 """A thread that, from two seconds on, never gives Python's lock up, in the server's parent alone."""
 
 import ctypes
-import os
-import threading
 import time
 
 import notes
+import parentthread
 
 
 def _hog():
@@ -14,8 +13,4 @@ def _hog():
     ctypes.PyDLL(None).sleep(3600)
 
 
-if "MODPYTHON_LIVE_HOGS" not in os.environ:
-    os.environ["MODPYTHON_LIVE_HOGS"] = str(os.getpid())
-    _thread = threading.Thread(target=_hog)
-    _thread.daemon = True
-    _thread.start()
+parentthread.start("MODPYTHON_LIVE_HOGS", _hog)

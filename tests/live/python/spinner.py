@@ -1,7 +1,6 @@
 """A thread that runs all the time, in the server's parent alone."""
 
-import os
-import threading
+import parentthread
 
 
 def _spin():
@@ -9,8 +8,4 @@ def _spin():
         pass
 
 
-if "MODPYTHON_LIVE_SPINS" not in os.environ:
-    os.environ["MODPYTHON_LIVE_SPINS"] = str(os.getpid())
-    _thread = threading.Thread(target=_spin)
-    _thread.daemon = True
-    _thread.start()
+parentthread.start("MODPYTHON_LIVE_SPINS", _spin)

@@ -50,6 +50,12 @@ impl Response {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+
+    /// The process that has answered, if the body says it, as that of `who.py` and `hello.py` does.
+    pub fn pid(&self) -> Option<u32> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        u32::try_from(body["pid"].as_u64()?).ok()
+    }
 }
 
 /// One client. Its connection is opened when first needed.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::config::Module;
+use crate::http::Client;
 use crate::wait::wait_until;
 
 const START: Duration = Duration::from_secs(20);
@@ -18,6 +19,9 @@ const COUNTED: u32 = 10;
 const RESTART: Duration = Duration::from_secs(20);
 /// httpd itself kills a child that does not stop after about ten seconds.
 const STOP: Duration = Duration::from_secs(25);
+/// For one answer, and for the first of a new process.
+const ANSWER: Duration = Duration::from_secs(5);
+const RESTARTED: Duration = Duration::from_secs(30);
 /// So many looks in a row have to find no thread running, within this time.
 const LOOKS: u32 = 20;
 const AT_REST: Duration = Duration::from_secs(1);
@@ -91,6 +95,18 @@ impl Server {
         let mut log = self.error_log();
         log.push_str(&self.console());
         CRASHES.iter().flat_map(|text| lines_with(&log, text)).collect()
+    }
+
+    /// Restarts, and waits until `/who` is answered by a process that was not there before. What fails meanwhile does
+    /// not count: a restart that is not graceful ends connections, and stock's first requests may fail.
+    pub fn restart_to_a_new_process(&mut self, restart: fn(&mut Self) -> Result<()>) -> Result<()> {
+        let before = self.children()?;
+        restart(self)?;
+        let mut client = Client::new(self.port(), false, ANSWER);
+        wait_until("an answer of a new process", RESTARTED, || {
+            Ok(client.get("/who").ok().and_then(|answer| answer.pid()).filter(|pid| !before.contains(pid)))
+        })
+        .map(drop)
     }
 
     /// The processes that serve requests now.

@@ -29,7 +29,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 23] = python![
+const MODULES: [(&str, &str); 24] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -51,6 +51,7 @@ const MODULES: [(&str, &str); 23] = python![
     "agent.py",
     "at_exit.py",
     "hog.py",
+    "parentthread.py",
     "sleeper.py",
     "spinner.py",
 ];

@@ -86,7 +86,7 @@ fn children_beside_a_thread(module: Module, wanted: usize) -> usize {
     let mut seen = BTreeSet::new();
     while seen.len() < wanted {
         let answer = Client::new(server.port(), false, PATIENCE).get("/who");
-        let Some(pid) = answer.ok().and_then(|answer| pid_in(&answer.body)) else { break };
+        let Some(pid) = answer.ok().and_then(|answer| answer.pid()) else { break };
         seen.insert(pid);
     }
     println!("{module}: {} children of {wanted} have answered", seen.len());
@@ -96,10 +96,6 @@ fn children_beside_a_thread(module: Module, wanted: usize) -> usize {
         assert_eq!(server.crashes(), Vec::<String>::new(), "{}", server.error_log());
     }
     seen.len()
-}
-
-fn pid_in(body: &[u8]) -> Option<u64> {
-    serde_json::from_slice::<serde_json::Value>(body).ok()?["pid"].as_u64()
 }
 
 fn children_start_while_a_thread_of_python_runs_in_the_parent() {

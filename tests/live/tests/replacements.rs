@@ -2,18 +2,14 @@
 //! restored or removed on disk, then a restart (R13). No order of these may end the server, as none does with stock
 //! alone where it survives restarts at all: Debian's and 3.3.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use modpython_live::expect::clean_stop;
-use modpython_live::http::Client;
 use modpython_live::load::Load;
 use modpython_live::observe;
 use modpython_live::places::{EVERYWHERE, PACKAGE};
-use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, site};
 
 crate::live_tests! {
@@ -88,18 +84,8 @@ impl Files<'_> {
 
 /// Restarts, and waits until a process answers that was not there before.
 fn restart(server: &mut Server, hard: bool, after: &str) {
-    let before: BTreeSet<_> = server.children().expect("the children").into_iter().collect();
-    let result = if hard { server.hard_restart() } else { server.graceful() };
-    result.unwrap_or_else(|error| panic!("after {after}: {error}\n{}", server.error_log()));
-    let mut client = Client::new(server.port(), false, Duration::from_secs(5));
-    wait_until("an answer of a new process", Duration::from_secs(30), || {
-        // A hard restart ends connections, and stock's first requests may fail: neither is the end of the server.
-        let Ok(answer) = client.get("/who") else { return Ok(None) };
-        let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
-        let pid = body.and_then(|body| body["pid"].as_u64()).and_then(|pid| u32::try_from(pid).ok());
-        Ok(pid.filter(|pid| !before.contains(pid)))
-    })
-    .unwrap_or_else(|error| panic!("after {after}: {error}\n{}", server.error_log()));
+    let restarted = server.restart_to_a_new_process(if hard { Server::hard_restart } else { Server::graceful });
+    restarted.unwrap_or_else(|error| panic!("after {after}: {error}\n{}", server.error_log()));
 }
 
 /// A server whose interpreters import that, the parent's among them.

@@ -7,7 +7,6 @@ use std::thread;
 use std::time::Duration;
 
 use modpython_live::expect::{STOP, all_good, clean_stop};
-use modpython_live::http::Client;
 use modpython_live::load::{Answer, Load};
 use modpython_live::observe::{self, field};
 use modpython_live::places::{EVERYWHERE, PACKAGE};
@@ -42,15 +41,8 @@ fn start(module: Module, mpm: Mpm, extension: bool) -> Server {
 
 /// Restarts gracefully, and waits until a process answers that was not there before.
 fn restart(server: &mut Server, asked: &AtomicUsize) {
-    let before: BTreeSet<_> = server.children().expect("the children").into_iter().collect();
-    server.graceful().expect("a graceful restart");
-    let mut client = Client::new(server.port(), false, Duration::from_secs(5));
-    wait_until("an answer of a new process", Duration::from_secs(30), || {
-        let body: serde_json::Value = serde_json::from_slice(&client.get("/who")?.body)?;
-        let pid = body["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
-        Ok(pid.filter(|pid| !before.contains(pid)))
-    })
-    .unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
+    let restarted = server.restart_to_a_new_process(Server::graceful);
+    restarted.unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
     wait_for_traffic(asked);
 }
 
