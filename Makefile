@@ -150,22 +150,22 @@ header: prerequisites-build
 comma := ,
 if-there = if $(1) >/dev/null 2>&1; then set -x; $(3); else echo 'NOT RUN: $(2)'; test -z "$$CI"; fi
 
-# Comment lines of more than 120 columns that there still are; no more of them.
-TOO_WIDE := 6
 SHELL_FILES = .ci/run $(wildcard packaging/*.sh packaging/debian/*.p[or]*[a-z] packaging/debian/tests/serves tests/*/*.sh)
 PYTHON_FILES = python tests/python tests/live/python tests/suites
 lint: prerequisites-build
+	@sh tests/build/width.sh
 	@$(call if-there,$(CARGO) fmt --version,the formatting: no rustfmt,$(CARGO) fmt --all --check)
 	@$(call if-there,$(CARGO) clippy --version,the lints: no clippy,\
 	  $(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings)
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc $(CARGO_FLAGS) --workspace --no-deps --document-private-items
 	@$(call if-there,shellcheck --version,the lints of the shell scripts: no shellcheck,shellcheck -S warning $(SHELL_FILES))
 	@PYTHON=$(PYTHON) sh tests/build/python-lint.sh $(PYTHON_FILES)
-	@sh tests/build/width.sh $(TOO_WIDE)
 
 # The model-checked parts once more as they are, the interpreter path in an embedded Python, the command on files.
 STOCK_MODULE := $(wildcard /usr/lib/apache2/modules/mod_python.so)
 test: build
+	@sh tests/build/width.sh
+	@$(call if-there,$(CARGO) fmt --version,the formatting: no rustfmt,$(CARGO) fmt --all --check)
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS) \
 	  $(if $(STOCK_MODULE),,--lib --bins $(patsubst tests/%.rs,--test %,$(filter-out tests/relink.rs,$(wildcard tests/*.rs))))
 	@$(if $(STOCK_MODULE),,echo 'NOT RUN: the tests of the command (libapache2-mod-python is not installed)'; test -z "$$CI")

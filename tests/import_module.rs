@@ -25,6 +25,8 @@ const ORACLE: &str = "MODPYTHON_CORE_ORACLE_SECONDS";
 /// Tells a process of this program which script it is to run, and where.
 const SCRIPT: &str = "MODPYTHON_CORE_TEST_SCRIPT";
 const WHERE: &str = "MODPYTHON_CORE_TEST_INTERPRETERS";
+/// Parts of the names of the cases to run, with spaces between; all without it.
+const CASES: &str = "CASE";
 
 fn main() -> ExitCode {
     if let (Some(script), Ok(interpreters)) = (std::env::var_os(SCRIPT), std::env::var(WHERE)) {
@@ -34,10 +36,18 @@ fn main() -> ExitCode {
     let wanted: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let mut runs = Vec::new();
     for script in scripts() {
-        let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
-            runs.extend(places(&script).into_iter().map(|interpreters| (name.clone(), script.clone(), interpreters)));
+        let name = script.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_wanted = wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()));
+        // No script, then, but some of its cases.
+        let cases: Vec<_> = wanted.iter().filter(|wanted| !is_wanted && has_case(&script, wanted)).cloned().collect();
+        if is_wanted || !cases.is_empty() {
+            let run =
+                |interpreters| Run { name: name.clone(), script: script.clone(), interpreters, cases: cases.clone() };
+            runs.extend(places(&script).into_iter().map(run));
         }
+    }
+    if runs.is_empty() {
+        println!("No script of tests/python and no case in one has {} in its name.", wanted.join(" or "));
     }
     let runs = Mutex::new(runs.into_iter());
     let [passed, failed] = std::thread::scope(|scope| {
@@ -51,18 +61,41 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// A script in the main interpreter (0) or in so many others, whole or these cases of it.
+struct Run {
+    name: String,
+    script: PathBuf,
+    interpreters: u32,
+    cases: Vec<String>,
+}
+
+/// Whether a case of the script has that in its name.
+fn has_case(script: &Path, wanted: &str) -> bool {
+    let text = std::fs::read_to_string(script).expect("readable");
+    let names = text.split("\n@case\ndef ").skip(1).filter_map(|rest| rest.split('(').next());
+    names.into_iter().any(|name| name.contains(wanted))
+}
+
 /// Takes one run after the other; returns how many have passed, and how many failed.
-fn run_while_there_are(runs: &Mutex<impl Iterator<Item = (String, PathBuf, u32)>>) -> [u32; 2] {
+fn run_while_there_are(runs: &Mutex<impl Iterator<Item = Run>>) -> [u32; 2] {
     let mut counts = [0, 0];
     loop {
         let next = runs.lock().expect("no panic").next();
-        let Some((name, script, interpreters)) = next else { return counts };
+        let Some(run) = next else { return counts };
         let before = Instant::now();
-        let (outcome, written) = run_apart(&script, interpreters);
-        let place = if interpreters == 0 { "main".to_owned() } else { format!("{interpreters} sub") };
+        let (outcome, written) = run_apart(&run);
+        let place = if run.interpreters == 0 { "main".to_owned() } else { format!("{} sub", run.interpreters) };
+        let failed = outcome != "ok";
+        // Of one that passes the last line, which counts: what others write, they write on purpose.
+        let shown = if failed { &written } else { written.trim_end().rsplit('\n').next().unwrap_or_default() };
         // In one piece: the other worker writes too.
-        println!("{written}test {name} ({place}) ... {outcome} in {:.1} s", before.elapsed().as_secs_f32());
-        counts[usize::from(outcome != "ok")] += 1;
+        println!(
+            "{}\ntest {} ({place}) ... {outcome} in {:.1} s",
+            shown.trim_end(),
+            run.name,
+            before.elapsed().as_secs_f32()
+        );
+        counts[usize::from(failed)] += 1;
     }
 }
 
@@ -87,9 +120,12 @@ fn places(script: &Path) -> Vec<u32> {
 }
 
 /// How it ended, and what it has written.
-fn run_apart(script: &Path, interpreters: u32) -> (String, String) {
+fn run_apart(run: &Run) -> (String, String) {
     let mut command = Command::new(std::env::current_exe().expect("known"));
-    command.env(SCRIPT, script).env(WHERE, interpreters.to_string()).stdin(Stdio::null());
+    command.env(SCRIPT, &run.script).env(WHERE, run.interpreters.to_string()).stdin(Stdio::null());
+    if !run.cases.is_empty() {
+        command.env(CASES, run.cases.join(" "));
+    }
     // Some shells set it; it would hide what stale bytecode does.
     command.env_remove("PYTHONDONTWRITEBYTECODE");
     // What the script leaves behind goes with this, also when it has to be killed.

@@ -57,8 +57,9 @@ def guard_importer(core):
 def _seconds_alone():
     """For how long the first request of a handler's module runs alone. On for Python 2: its one lock of all imports and the
     locks of an application that is setting itself up make deadlocks that nobody sees."""
-    given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '')
-    return int(given) if given.isdigit() else 10 if sys.version_info[0] == 2 else 0
+    given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '').strip()
+    # Not isdigit(), which takes digits that int() refuses.
+    return int(given) if given.strip('0123456789') == '' != given else 10 if sys.version_info[0] == 2 else 0
 
 
 def _ways_of_stock(apache):

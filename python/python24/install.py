@@ -44,8 +44,8 @@ def guard_importer(core):
         importer33.guard(sys.modules['mod_python.importer'], core)
 
 def _seconds_alone():
-    given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '')
-    return (given.isdigit() and [int(given)] or [(sys.version_info[0] == 2 and [10] or [0])[0]])[0]
+    given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '').strip()
+    return (given.strip('0123456789') == '' != given and [int(given)] or [(sys.version_info[0] == 2 and [10] or [0])[0]])[0]
 
 def _ways_of_stock(apache):
     code = attributes.code(getattr(apache, 'import_module', None))

@@ -4,9 +4,9 @@
 //! | the module calls | stock | here |
 //! |---|---|---|
 //! | `apr_thread_mutex_create` in python_init | the mutex of the interpreters | is remembered |
-//! | `apr_thread_mutex_lock`, `_unlock` of it | one acquisition at a time; 3.3 makes the callback under it | nothing: the registry has the waiting |
+//! | `apr_thread_mutex_lock`, `_unlock` of it | one acquisition, in 3.3 the callback too | nothing |
 //! | `PyEval_ReleaseLock` in python_init | leaves the thread state current | it does not stay current |
-//! | `PyOS_AfterFork` in the child's start | needs a state in Python 2.7, which 3.2.0 to 3.2.8 have not | a state is current afterwards |
+//! | `PyOS_AfterFork` in the child's start | needs a state, which 3.2.0 to 3.2.8 have not | a state is current |
 //! | `PyThreadState_Clear` before the release (3.3) | clears the state | nothing: the release does it |
 //!
 //! 3.2.9 and later enter Python's main interpreter into their dict in the child's start; it is never asked for it.

@@ -75,6 +75,7 @@ messages! {
     KeptOld = 25, Error: "A new version of a module could not be read. Written by the shim, under mod_python's name.";
     Bug = 26, Error: "Code of ours has panicked.";
     ImporterUnguarded = 27, Error: "The importer of mod_python 3.3 could not be given our locks.";
+    SecondsValue = 28, Warning: "MODPYTHON_CORE_FIRST_REQUEST_ALONE is not a number.";
 }
 
 impl Message {

@@ -12,6 +12,10 @@ pub const MAX_INTERPRETERS: &str = "MODPYTHON_CORE_MAX_INTERPRETERS";
 /// `MODPYTHON_CORE_DISABLE=name,name`: these remedies are left out; see [`REMEDIES`].
 pub const DISABLE: &str = "MODPYTHON_CORE_DISABLE";
 
+/// `MODPYTHON_CORE_FIRST_REQUEST_ALONE=N`: for how many seconds the first request of a module runs alone (I16). The
+/// shim follows it; here it is looked at.
+pub const FIRST_REQUEST_ALONE: &str = "MODPYTHON_CORE_FIRST_REQUEST_ALONE";
+
 /// The remedies that can be left out one by one. Each cures a defect of mod_python that has nothing to do with the
 /// number of interpreters or of loads; docs/mod_python.md says which.
 pub const REMEDIES: &[&str] = &[
@@ -42,9 +46,8 @@ pub const REMEDIES: &[&str] = &[
 /// What the names of all our variables begin with.
 const PREFIX: &str = "MODPYTHON_CORE_";
 
-/// Variables that are read elsewhere: by the shim, the build and the tests.
-const ELSEWHERE: [&str; 9] = [
-    "MODPYTHON_CORE_FIRST_REQUEST_ALONE",
+/// Variables that are read elsewhere: by the build and the tests.
+const ELSEWHERE: [&str; 8] = [
     "MODPYTHON_CORE_INTERPRETER",
     "MODPYTHON_CORE_LIBDIR",
     "MODPYTHON_CORE_LIBRARY",
@@ -92,6 +95,7 @@ impl Settings {
                 SWITCH => settings.read_switch(value),
                 MAX_INTERPRETERS => settings.read_limit(value),
                 DISABLE => settings.read_disabled(value),
+                FIRST_REQUEST_ALONE => settings.look_at_seconds(value),
                 other if other.starts_with(PREFIX) && !ELSEWHERE.contains(&other) => {
                     settings
                         .complain(Message::UnknownVariable, format!("{other} is set, but there is no such variable"));
@@ -119,6 +123,16 @@ impl Settings {
                 Message::LimitValue,
                 format!("{MAX_INTERPRETERS}={value} is not a number; there is no limit"),
             ),
+        }
+    }
+
+    // As the shim reads it: digits, and nothing else.
+    fn look_at_seconds(&mut self, value: &str) {
+        if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.complain(
+                Message::SecondsValue,
+                format!("{FIRST_REQUEST_ALONE}={value} is not a number; it is as if it were not set"),
+            );
         }
     }
 
@@ -159,7 +173,7 @@ mod tests {
         assert_eq!(read(&[]), Settings { off: false, disabled: vec![], max_interpreters: None, complaints: vec![] });
         assert_eq!(read(&[(SWITCH, ""), (DISABLE, " , "), (MAX_INTERPRETERS, " ")]), read(&[]));
         assert_eq!(read(&[("MODPYTHON", "x"), ("PATH", "/bin")]), read(&[]));
-        assert_eq!(read(&[("MODPYTHON_CORE_FIRST_REQUEST_ALONE", "10")]), read(&[]), "read elsewhere");
+        assert_eq!(read(&[(FIRST_REQUEST_ALONE, "10")]), read(&[]), "followed elsewhere");
     }
 
     #[test]
@@ -186,6 +200,18 @@ mod tests {
         let unknown = read(&[(DISABLE, "session,filters")]);
         assert!(unknown.cures("sessions") && !unknown.cures("filters"));
         assert!(unknown.complaints[0].1.contains("there is no remedy session;"), "{:?}", unknown.complaints);
+    }
+
+    #[test]
+    fn seconds_that_are_no_number_are_said_and_others_are_not() {
+        for value in ["", "0", "10", " 10 "] {
+            assert_eq!(read(&[(FIRST_REQUEST_ALONE, value)]).complaints, [], "{value}");
+        }
+        for value in ["off", "-1", "1.5", "10s"] {
+            let complaints = read(&[(FIRST_REQUEST_ALONE, value)]).complaints;
+            let [(Message::SecondsValue, text)] = &complaints[..] else { panic!("{value}: {complaints:?}") };
+            assert!(text.starts_with(&format!("{FIRST_REQUEST_ALONE}={value} is not a number")), "{text}");
+        }
     }
 
     #[test]

@@ -23,7 +23,10 @@ fn explained(root: &Path) -> BTreeMap<String, String> {
 fn every_code_is_in_the_man_page_and_the_reverse() {
     let mut explained = explained(sources::root());
     for (name, message) in Message::ALL {
-        let text = explained.remove(&message.code()).unwrap_or_else(|| panic!("{name} is not in {PAGE}"));
+        let text = explained.remove(&message.code()).unwrap_or_else(|| {
+            let code = message.code();
+            panic!("{code} ({name}) has no entry in the section MESSAGES of {PAGE}; write one as the last one there")
+        });
         let severity = format!(".I Severity:\n{}.\n", message.severity().word());
         assert!(text.starts_with(&severity), "{name}: the severity in {PAGE} is another\n{text}");
         for part in [".I Cause:\n", ".I Outcome:\n", ".I To do:\n"] {

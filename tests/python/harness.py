@@ -231,11 +231,13 @@ def run(alone=True):
         watchdog = threading.Timer(LIMIT, give_up)
         watchdog.daemon = True
         watchdog.start()
-    wanted = os.environ.get('CASE')
+    wanted = os.environ.get('CASE', '').split()
+    cases = [function for function in _cases if not wanted or [part for part in wanted if part in function.__name__]]
     failed = 0
-    for function in _cases:
-        if wanted and wanted not in function.__name__:
-            continue
+    if not cases:
+        print('FAILED: no case has %s in its name' % ' or '.join(wanted))
+        failed = 1
+    for function in cases:
         path, modules = list(sys.path), set(sys.modules)
         runs.clear()
         del apache.lines[:]
@@ -258,7 +260,7 @@ def run(alone=True):
         # An interpreter that has a thread cannot be ended.
         watchdog.cancel()
         watchdog.join()
-    print('%d cases, %d failed' % (len(_cases), failed))
+    print('%d cases, %d failed' % (len(cases), failed))
     sys.stdout.flush()
     if failed:
         raise SystemExit(1)

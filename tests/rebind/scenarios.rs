@@ -47,6 +47,8 @@ fn running(name: &str) {
         "a_caller_that_holds_the_gil_gets_it_back" => gil_given_back(),
         "a_failed_callback_is_retried_in_the_same_interpreter" => failed_callback(),
         "the_limit_refuses_the_third_name_alone" => limit(),
+        // The start of the child is all.
+        "seconds_that_are_no_number_are_said_once_a_child" => {}
         "the_child_of_a_fork_works" => fork(),
         "a_graceful_restart_goes_on_with_the_running_python" => graceful(),
         "a_graceful_restart_works_while_switched_off" => graceful_off(),

@@ -67,6 +67,19 @@ fn the_limit_refuses_the_third_name_alone() {
 }
 
 #[test]
+fn seconds_that_are_no_number_are_said_once_a_child() {
+    let log_with = |value| {
+        let environment = [("MODPYTHON_CORE_FIRST_REQUEST_ALONE", value)];
+        log_of(&run("seconds_that_are_no_number_are_said_once_a_child", &environment))
+    };
+    let log = log_with("10s");
+    let line = "MPC0028: modpython-core: MODPYTHON_CORE_FIRST_REQUEST_ALONE=10s is not a number";
+    assert_eq!(log.lines().filter(|written| written.starts_with(line)).count(), 1, "{log}");
+    let log = log_with("10");
+    assert!(!log.contains("MPC0028"), "{log}");
+}
+
+#[test]
 fn interpreters_whose_starts_ask_for_each_other_do_not_hang() {
     let stage = tempfile::tempdir().expect("a folder in which the starts meet");
     let stage = stage.path().to_str().expect("a path of ASCII").to_owned();

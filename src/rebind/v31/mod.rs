@@ -6,7 +6,7 @@
 //! | the module calls | stock | here |
 //! |---|---|---|
 //! | `PyEval_AcquireLock()` | takes the GIL, without a thread state | remembers that an acquisition begins |
-//! | `PyDict_GetItemString(interpreters, name)` | looks into a dict | asks the registry, and waits there without the GIL |
+//! | `PyDict_GetItemString(interpreters, name)` | looks into a dict | asks the registry; waits without the GIL |
 //! | (absent) `Py_NewInterpreter` | makes one of several | only reached after a refusal; answers NULL |
 //! | `PyCObject_AsVoidPtr(item)` | `interpreterdata *` | the one of this thread |
 //! | `PyEval_ReleaseLock()` | gives the GIL up | nothing: it is not held |

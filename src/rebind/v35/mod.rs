@@ -4,8 +4,8 @@
 //!
 //! | the module calls | stock | here |
 //! |---|---|---|
-//! | `PyEval_RestoreThread(global)` | takes the GIL with a state that all threads share | remembers that an acquisition begins |
-//! | `apr_hash_get(interpreters, name)` | looks into an unlocked hash | asks the registry, and waits there without the GIL |
+//! | `PyEval_RestoreThread(global)` | takes the GIL with a state of all threads | remembers that one begins |
+//! | `apr_hash_get(interpreters, name)` | looks into an unlocked hash | asks the registry; waits without the GIL |
 //! | (absent) `Py_NewInterpreter` | makes one of several | only reached after a refusal; answers NULL |
 //! | `apr_array_pop(tstates)` | a state used by another request before | this thread's own state |
 //! | `PyThreadState_Swap(state)` | goes over to it | takes the GIL with it, the one time |
