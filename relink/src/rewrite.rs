@@ -21,7 +21,7 @@ pub struct Plan {
     pub needed: String,
     /// The whole RUNPATH, what the file had before included.
     pub runpath: String,
-    /// Who relinked it.
+    /// The program that relinked it, and its version.
     pub stamp: Stamp,
 }
 

@@ -172,7 +172,7 @@ fn fail_to_create(attempt: Attempt, refusal: Refusal, outer: Suspended) -> Choic
 fn refuse(name: &[u8], refusal: Refusal, outer: Suspended) -> Choice {
     static LINES: log::Limited = log::Limited::new();
     count(&STATS.refusals);
-    // Who waited for a failing attempt is silent: that attempt has its line (R4).
+    // A request that waited for a failing attempt is silent: that attempt has its line (R4).
     if let Some(message) = refusal.message() {
         LINES.line(name, message, &format!("no interpreter '{}': {refusal}", name.escape_ascii()));
     }

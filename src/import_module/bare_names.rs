@@ -43,7 +43,7 @@ pub(super) fn imported(
 }
 
 /// Code in C imports by this function too, with a list, takes the module out of `sys.modules` by the name that it has
-/// asked for, which is text, and fails where there is none: it gets what that name means outside of pages. No exception
+/// asked for, which is text, and fails if there is none: it gets what that name means outside of pages. No exception
 /// is pending before.
 fn serve_c(gil: &Gil, name: Object<'_>, fromlist: Object<'_>) {
     if !sequence::is_list(fromlist) || dict::has(gil, dict::modules(gil), name) {

@@ -90,7 +90,7 @@ impl Where {
     }
 }
 
-/// Who calls without a path.
+/// The module that calls without a path.
 pub(super) enum Caller {
     /// Whose frame says where to look.
     At(Where),

@@ -164,7 +164,7 @@ pub(super) fn wait_for_end(gil: &mut Gil, state: &State, key: &Key, seconds: i64
 }
 
 fn say_that_it_takes_long(key: &Key) {
-    // Who waits with a question knows no file: it is one of those that the other thread is at.
+    // A thread that waits with a question knows no file: it is one of those that the other thread is at.
     let mut files = if is_question(key) { TABLE.held_by_owner(key) } else { vec![key.clone()] };
     files.retain(|key| !key.file.contains(&0));
     files.sort_by(|one, other| one.file.cmp(&other.file));
@@ -212,7 +212,8 @@ impl ImportLock {
     }
 }
 
-/// Who waits for whom in Python's own import locks, as the shim sees it. None with an exception set on failure.
+/// Which thread waits for which in Python's own import locks, as the shim sees it. None with an exception set on
+/// failure.
 fn import_lock_edges(gil: &Gil, state: &State) -> Option<Vec<(ThreadId, ThreadId)>> {
     let function = state.shim.borrow().as_ref().map(|shim| shim.import_lock_edges.clone_ref(gil));
     let Some(function) = function else { return Some(Vec::new()) };

@@ -107,7 +107,7 @@ pub struct Slow<I> {
     /// Names that count towards the limit: ready, in progress and incomplete ones, not the adopted.
     counted: usize,
     attempts: u64,
-    /// Who waits at this moment, for which attempt, by its name and gate.
+    /// The threads that wait at this moment, and for which attempt, by its name and gate.
     waiting: HashMap<ThreadKey, (Box<[u8]>, Arc<Gate>)>,
 }
 

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 files=$(git ls-files 2>/dev/null || find . -type f -not -path './target/*')
 # In the C locale a letter of UTF-8 is several; those that go on with one do not count.
 # shellcheck disable=SC2086
-wide=$(printf '%s\n' $files | grep -E '(\.(rs|py|c|h|sh|toml)|Makefile|\.ci/run)$' |
+wide=$(printf '%s\n' $files | grep -E '(\.(rs|py|c|h|sh|toml|mk)|Makefile|\.ci/run)$' |
     grep -v -e '^capi/include/modpython-core/modpython_core.h$' -e '^python/python24/' |
     LC_ALL=C xargs awk '/^[ \t]*(\/\/|#[^\[e]|\*|\/\*)/ {
         line = $0

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::walk::{Found, Step};
 
-/// Who may write.
+/// The users and groups that may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
     Owner(u32),
@@ -61,7 +61,8 @@ fn is_trusted(user: u32, me: u32) -> bool {
     user == 0 || user == me
 }
 
-/// Who may write, others than its owner and root; an owner who is neither root nor oneself is somebody else too.
+/// The users and groups that may write, others than its owner and root; an owner who is neither root nor oneself is
+/// somebody else too.
 /// In a folder that is sticky nobody can exchange what belongs to those who are trusted (`is_kept`).
 fn writers(owner: u32, group: u32, mode: u32, me: u32, is_kept: bool) -> Option<Who> {
     if mode & 0o002 != 0 && !is_kept {

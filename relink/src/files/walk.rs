@@ -17,7 +17,7 @@ const MAX_LINKS: usize = 40;
 pub struct Step {
     pub folder: PathBuf,
     pub state: Metadata,
-    /// Who owns what was found there; nobody, if there is nothing yet.
+    /// The owner of what was found there; nobody, if there is nothing yet.
     pub owner_of_entry: Option<u32>,
 }
 

@@ -76,7 +76,7 @@ pub unsafe fn Py_DECREF(object: *mut PyObject) {
 /// The GIL is held and `object` is NULL or alive.
 #[inline]
 pub unsafe fn Py_XINCREF(object: *mut PyObject) {
-    // SAFETY: the function stands NULL.
+    // SAFETY: the function accepts NULL.
     unsafe { Py_IncRef(object) }
 }
 
@@ -86,6 +86,6 @@ pub unsafe fn Py_XINCREF(object: *mut PyObject) {
 /// The GIL is held and `object` is NULL or a reference of the caller's.
 #[inline]
 pub unsafe fn Py_XDECREF(object: *mut PyObject) {
-    // SAFETY: the function stands NULL.
+    // SAFETY: the function accepts NULL.
     unsafe { Py_DecRef(object) }
 }
