@@ -61,6 +61,7 @@ endif
 	@$(MAKE) --no-print-directory check-host WAY_TESTS=
 	@$(MAKE) --no-print-directory check-shapes WAY_TESTS=
 	@$(MAKE) --no-print-directory check-pythons PYTHONS='$(ALL_PYTHONS)'
+	@$(call if-there,$(CARGO) deny --version,cargo deny: cargo install cargo-deny,$(CARGO) deny --workspace check licenses bans sources)
 	@$(MAKE) --no-print-directory check-fuzz
 
 # Inputs that are new go below target/, beside those of the repository.

@@ -1,6 +1,6 @@
 """What the standard library sets up when it is first used, and does so without a lock.
 
-The first requests of a server come together. Who comes second finds what the first has only begun, and what it makes of
+The first requests of a server come together. A second thread finds what the first has only begun, and what it makes of
 that may stay: with Python 3.11 zoneinfo, and Debian's pytz with it, knew no time zone for as long as the process lived,
 because another thread had just asked sysconfig for something else.
 """

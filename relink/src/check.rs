@@ -12,6 +12,7 @@ use crate::library::{BUILD_INFO, Libpython, Library, build_info};
 use crate::module::{Module, our_library, relinked_by};
 use crate::report::Report;
 use crate::stamp::key_values;
+use crate::text::Shown;
 use crate::{files, generation, search_path, system, text};
 
 /// Say what the module is.
@@ -38,7 +39,7 @@ fn stock(module: &Module, facts: &ElfFile<'_>) -> Report {
     let backup = Some(files::backup_of(&module.real_path())).filter(|path| path.symlink_metadata().is_ok());
     let mut lines = format!(
         "stock: {}\nmod_python {}, {}, build-id {}\n",
-        module.path.display(),
+        module.path.shown(),
         generation.unwrap_or("of an unknown generation"),
         libpython.as_deref().unwrap_or("no shared libpython"),
         facts.build_id.as_deref().unwrap_or("none"),
@@ -54,7 +55,7 @@ fn stock(module: &Module, facts: &ElfFile<'_>) -> Report {
         } else {
             "is there, but is no stock mod_python): move that away, then run modpython-relink --in-place"
         };
-        lines.push_str(&format!("it was relinked in place before ({} {words}\n", backup.display()));
+        lines.push_str(&format!("it was relinked in place before ({} {words}\n", backup.shown()));
     }
     let json = json!({
         "module": text::path(&module.path),
@@ -77,7 +78,7 @@ fn linked(module: &Module, facts: &ElfFile<'_>) -> Report {
     let mut lines = format!(
         "{}: {}\nlinked with modpython-core {version} for {libpython}, build-id {}\n",
         headline(status),
-        module.path.display(),
+        module.path.shown(),
         facts.build_id.as_deref().unwrap_or("none"),
     );
     if !fits {
@@ -111,14 +112,14 @@ fn relinked(given: Option<&Path>, module: &Module, facts: &ElfFile<'_>, version:
         false => format!("mod_python {generation}, relinked by modpython-relink {version}"),
     };
     let build_id = facts.build_id.as_deref().unwrap_or("none");
-    let mut lines = format!("{headline}: {}\n{how}, build-id {build_id}\n", module.path.display());
+    let mut lines = format!("{headline}: {}\n{how}, build-id {build_id}\n", module.path.shown());
     match &library {
-        Ok(library) => lines.push_str(&format!("its library is {} {}\n", library.path.display(), library.version)),
+        Ok(library) => lines.push_str(&format!("its library is {} {}\n", library.path.shown(), library.version)),
         Err(reason) => lines.push_str(&format!("{reason}\n")),
     }
     for source in &sources {
         let relation = if source.same { "the same build as" } else { "another build than" };
-        lines.push_str(&format!("{relation} {}\n", source.path.display()));
+        lines.push_str(&format!("{relation} {}\n", source.path.shown()));
     }
     if sources.is_empty() && !built {
         lines.push_str("no stock module is there to compare it with\n");
@@ -126,7 +127,7 @@ fn relinked(given: Option<&Path>, module: &Module, facts: &ElfFile<'_>, version:
     if let Some(path) = &upgraded {
         lines.push_str(&format!(
             "the source has been upgraded since: relink {}, and stop and start the server\n",
-            path.display()
+            path.shown()
         ));
     }
     let compared = sources.iter().map(|source| json!({ "path": text::path(&source.path), "same": source.same }));
@@ -164,13 +165,13 @@ fn loadable_library(given: Option<&Path>, module: &Module, facts: &ElfFile<'_>) 
     })?;
     let library = Library::read(&path).map_err(|failure| failure.to_string())?;
     if library.machine != facts.machine {
-        return Err(format!("its library {} is for {}", path.display(), library.machine));
+        return Err(format!("its library {} is for {}", path.shown(), library.machine));
     }
     let mut ours = facts.imports.iter().filter(|import| generation::import_of(&import.name).is_some());
     match ours.find(|import| !library.exports(&import.name)) {
         Some(missing) => Err(format!(
             "its library {} does not export {}: Apache will not start; relink the stock module again",
-            path.display(),
+            path.shown(),
             missing.name
         )),
         None => Ok(library),

@@ -58,11 +58,11 @@ pub struct Cli {
 /// What is done with something else than a finished module.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write what a source tree of mod_python gets, as diffs for that very tree, or put it in
+    /// Generate the patch for a mod_python source tree, or apply it
     ///
     /// Lines are added to three files, so that the build uses the library of modpython-core; none is changed or
     /// removed. Releases are known by the sums of these files; in a tree that somebody has changed the places are found
-    /// by what stands there.
+    /// by the code around them.
     #[command(after_help = exit_codes())]
     Patch(PatchArguments),
 

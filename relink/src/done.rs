@@ -11,6 +11,7 @@ use crate::library::Library;
 use crate::module::Module;
 use crate::report::Report;
 use crate::rewrite::Plan;
+use crate::text::Shown;
 use crate::{files, text};
 
 /// What a run has done, for the report.
@@ -51,17 +52,17 @@ impl Done<'_> {
             "The way back is the old line (then stop and start the server):"
         };
         let place = if cli.in_place {
-            format!("in place; the stock file is {}", files::backup_of(self.target).display())
+            format!("in place; the stock file is {}", files::backup_of(self.target).shown())
         } else if source == module {
-            format!("to {}", self.target.display())
+            format!("to {}", self.target.shown())
         } else {
-            format!("to {}, from its stock file {}", self.target.display(), source.display())
+            format!("to {}, from its stock file {}", self.target.shown(), source.shown())
         };
         let or_none = |line: &Option<String>| line.clone().unwrap_or_else(|| text::NO_LINE.to_owned());
         let lines = format!(
             "{} {}\n  {place}\nmod_python {generation}, {}, build-id {build_id}\n{} imports go to {} {}, looked for in {}\n\n{step}\n  {}\n{back}\n  {}\n",
             self.what,
-            module.display(),
+            module.shown(),
             library.libpython,
             plan.renames.len(),
             library.soname,

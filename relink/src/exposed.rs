@@ -33,6 +33,6 @@ impl Exposed {
 
     /// A sentence for each.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
-        self.all.iter().map(|exposure| format!("{exposure}, who so decides what Apache, as root, is given to run"))
+        self.all.iter().map(|exposure| format!("{exposure}, who can change what Apache runs as root"))
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::exit_status::ExitStatus;
+use crate::text::Shown;
 
 /// Why the command refused or failed. `Display` is the sentence an administrator reads, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -11,45 +12,45 @@ pub enum Failure {
         "no mod_python.so in the usual places ({places}): install your distribution's mod_python, or name the file"
     )]
     NoModule { places: String },
-    #[error("{}: cannot be read ({reason}): check the path, and run as a user who may read it", .path.display())]
+    #[error("{}: cannot be read ({reason}): check the path, and run as a user who may read it", .path.shown())]
     Unreadable { path: PathBuf, reason: String },
-    #[error("{}: not an ELF file: name the shared object mod_python.so, not a script, an archive or a package", .path.display())]
+    #[error("{}: not an ELF file: name the shared object mod_python.so, not a script, an archive or a package", .path.shown())]
     NotElf { path: PathBuf },
-    #[error("{}: truncated or damaged ({detail}): reinstall it from its package", .path.display())]
+    #[error("{}: truncated or damaged ({detail}): reinstall it from its package", .path.shown())]
     Damaged { path: PathBuf, detail: String },
-    #[error("{}: built for {module}, but {} is for {library}: install the modpython-core of that architecture", .path.display(), .library_path.display())]
+    #[error("{}: built for {module}, but {} is for {library}: install the modpython-core of that architecture", .path.shown(), .library_path.shown())]
     Architecture { path: PathBuf, module: String, library: String, library_path: PathBuf },
-    #[error("{}: not mod_python ({detail}): name the file that LoadModule python_module loads", .path.display())]
+    #[error("{}: not mod_python ({detail}): name the file that LoadModule python_module loads", .path.shown())]
     NotModPython { path: PathBuf, detail: &'static str },
-    #[error("{}: mod_python {generation} is not supported here, only {supported}: use the source build or the patch set, or a newer modpython-core", .path.display())]
+    #[error("{}: mod_python {generation} is not supported here, only {supported}: use the source build or the patch set, or a newer modpython-core", .path.shown())]
     Generation { path: PathBuf, generation: String, supported: String },
-    #[error("{}: needs {module}, but the library is for {library}: install the modpython-core built for that Python", .path.display())]
+    #[error("{}: needs {module}, but the library is for {library}: install the modpython-core built for that Python", .path.shown())]
     Libpython { path: PathBuf, module: String, library: String },
-    #[error("{}: needs no shared libpython, so its Python cannot be reached from outside: use a mod_python linked against a shared libpython", .path.display())]
+    #[error("{}: needs no shared libpython, so its Python cannot be reached from outside: use a mod_python linked against a shared libpython", .path.shown())]
     StaticPython { path: PathBuf },
-    #[error("{}: needs the free-threaded {libpython}, which modpython-core does not support: use a mod_python built for the ordinary Python", .path.display())]
+    #[error("{}: needs the free-threaded {libpython}, which modpython-core does not support: use a mod_python built for the ordinary Python", .path.shown())]
     FreeThreaded { path: PathBuf, libpython: String },
-    #[error("{}: already relinked by modpython-core {version}, and no stock file is beside it: give the stock file, or install mod_python again", .path.display())]
+    #[error("{}: already relinked by modpython-core {version}, and no stock file is beside it: give the stock file, or install mod_python again", .path.shown())]
     AlreadyRelinked { path: PathBuf, version: String },
-    #[error("{}: cannot be rewritten safely ({detail}): nothing was written; please report this build of mod_python", .path.display())]
+    #[error("{}: cannot be rewritten safely ({detail}): nothing was written; please report this build of mod_python", .path.shown())]
     Layout { path: PathBuf, detail: String },
     #[error("{0}")]
     Library(String),
-    #[error("{}: cannot be written ({reason}): nothing was changed", .path.display())]
+    #[error("{}: cannot be written ({reason}): nothing was changed", .path.shown())]
     Unwritable { path: PathBuf, reason: String },
-    #[error("{}: can be written by everybody, who would decide what Apache runs as root: nothing was changed; take that right away (chmod o-w), or use another folder", .path.display())]
+    #[error("{}: can be written by everybody, who would decide what Apache runs as root: nothing was changed; take that right away (chmod o-w), or use another folder", .path.shown())]
     Exposed { path: PathBuf },
-    #[error("{}: {reason}", .path.display())]
+    #[error("{}: {reason}", .path.shown())]
     Restore { path: PathBuf, reason: String },
-    #[error("{}: no source tree of mod_python ({detail}): name the folder that has src/ and lib/python/ in it", .path.display())]
+    #[error("{}: no source tree of mod_python ({detail}): name the folder that has src/ and lib/python/ in it", .path.shown())]
     NotATree { path: PathBuf, detail: String },
-    #[error("{}: mod_python {generation} is not supported, only 3.1, 3.2, 3.3 and 3.5", .path.display())]
+    #[error("{}: mod_python {generation} is not supported, only 3.1, 3.2, 3.3 and 3.5", .path.shown())]
     TreeGeneration { path: PathBuf, generation: String },
-    #[error("{}: {detail}; nothing was changed: the manual page says which lines belong where, to add them by hand", .path.display())]
+    #[error("{}: {detail}; nothing was changed: the manual page says which lines belong where, to add them by hand", .path.shown())]
     Anchor { path: PathBuf, detail: String },
-    #[error("{}: patched already ({files}): take that back with `modpython-relink patch --reverse`, if it is to be patched anew", .path.display())]
+    #[error("{}: patched already ({files}): take that back with `modpython-relink patch --reverse`, if it is to be patched anew", .path.shown())]
     AlreadyPatched { path: PathBuf, files: String },
-    #[error("{}: not patched: there is nothing to take back", .path.display())]
+    #[error("{}: not patched: there is nothing to take back", .path.shown())]
     NotPatched { path: PathBuf },
 }
 

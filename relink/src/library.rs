@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::files::Original;
 use crate::generation;
 use crate::stamp::key_values;
+use crate::text::Shown;
 
 /// Where `make install` puts the library, unless told otherwise when this command was built.
 const LIBDIR: &str = match option_env!("MODPYTHON_CORE_LIBDIR") {
@@ -42,7 +43,7 @@ impl Library {
 
     /// Read a library.
     pub fn read(path: &Path) -> Result<Library, Failure> {
-        let refuse = |reason: &str| Failure::Library(format!("{}: {reason}", path.display()));
+        let refuse = |reason: &str| Failure::Library(format!("{}: {reason}", path.shown()));
         let original = Original::read(path).map_err(|error| {
             refuse(&format!("the library cannot be read ({error}): install modpython-core, or give --library"))
         })?;
@@ -152,7 +153,7 @@ pub fn find(given: Option<&Path>, python: &Libpython, module: &Path) -> Result<L
             Failure::Libpython { path: module.to_owned(), module: python.name.clone(), library: library.libpython }
         }
         None => {
-            let places: Vec<String> = directories.iter().map(|path| path.display().to_string()).collect();
+            let places: Vec<String> = directories.iter().map(|path| path.shown().to_string()).collect();
             Failure::Library(format!(
                 "{wanted} is not in {}: install modpython-core for {}, or give --library",
                 places.join(" or "),

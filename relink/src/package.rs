@@ -1,5 +1,6 @@
 //! What the package manager knows of a file, and is told of one that is replaced in place.
 
+use crate::text::Shown;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -50,7 +51,7 @@ pub fn divert(module: &Path, backup: &Path) -> Result<Diversion, String> {
     }
     match diverted(module) {
         Some(path) if path == backup => Ok(Diversion::Present),
-        Some(path) => Err(format!("it is diverted to {} already, by somebody else", path.display())),
+        Some(path) => Err(format!("it is diverted to {} already, by somebody else", path.shown())),
         None => {
             let divert = ["--no-rename".as_ref(), "--divert".as_ref(), backup.as_os_str(), "--add".as_ref()];
             dpkg_divert(&divert, module).map(|()| Diversion::Registered)

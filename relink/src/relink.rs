@@ -18,6 +18,7 @@ use crate::package::{self, Diversion};
 use crate::report::Report;
 use crate::rewrite::{Plan, rewrite};
 use crate::stamp::Stamp;
+use crate::text::Shown;
 use crate::{generation, search_path, system, text, verify};
 
 /// The output's name where none is given.
@@ -101,10 +102,10 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
         tell_package_manager(&mut report, cli, &module.path, &backup);
     }
     let own = [&facts.runpath, &facts.rpath].into_iter().flatten().next().map_or("", String::as_str);
-    for part in own.split(':').filter(|part| !own.is_empty() && !part.starts_with('/') && !part.starts_with('$')) {
-        report.warnings.push(format!(
-            "the module's own search path has {part:?} in it, which the loader takes from wherever Apache is started"
-        ));
+    for part in own.split(':').filter(|_| !own.is_empty()) {
+        if let Some(fault) = search_path::fault(part) {
+            report.warnings.push(format!("the module's own search path, which stays, has {part:?} in it: {fault}"));
+        }
     }
     let relative = [&facts.runpath, &facts.rpath].into_iter().flatten().find(|path| path.contains("ORIGIN"));
     let moved = std::path::absolute(&module.path).is_ok_and(|path| path.parent() != target.parent());
@@ -128,7 +129,7 @@ fn resolve(plan: &Plan, library: &Library, target: &Path) -> Option<String> {
     };
     match Library::read(&found) {
         Ok(other) if fits(&other) => None,
-        Ok(other) => Some(format!("{} will be found by the loader, and does not fit", other.path.display())),
+        Ok(other) => Some(format!("{} will be found by the loader, and does not fit", other.path.shown())),
         Err(failure) => Some(failure.to_string()),
     }
 }
@@ -179,7 +180,7 @@ fn plan(cli: &Cli, module: &Module, facts: &ElfFile<'_>, generation: &str, libra
     if let Some(missing) = renames.values().find(|symbol| !library.exports(symbol)) {
         return Err(Failure::Library(format!(
             "{}: the library does not export {missing}: install the library and this command from one release ({})",
-            library.path.display(),
+            library.path.shown(),
             env!("CARGO_PKG_VERSION")
         )));
     }
@@ -188,7 +189,7 @@ fn plan(cli: &Cli, module: &Module, facts: &ElfFile<'_>, generation: &str, libra
         None => {
             let directory = library.directory().to_str().ok_or("its directory's name is not UTF-8");
             let directory = directory.and_then(|name| search_path::fault(name).map_or(Ok(name), Err));
-            let refuse = |fault| Failure::Library(format!("{}: {fault}: give --runpath", library.path.display()));
+            let refuse = |fault| Failure::Library(format!("{}: {fault}: give --runpath", library.path.shown()));
             directory.map_err(refuse)?.to_owned()
         }
     };
@@ -257,21 +258,21 @@ fn tell_package_manager(report: &mut Report, cli: &Cli, module: &Path, backup: &
     report.warnings.push(match (diversion, command) {
         (Ok(Diversion::Present | Diversion::Registered), _) => format!(
             "the package's next upgrade puts its stock file at {}, by a diversion of dpkg's that --restore ends: {again}",
-            backup.display()
+            backup.shown()
         ),
         (Err(reason), _) => format!(
             "the package manager owns {}, and could not be told to leave it alone: {reason}. Its next upgrade puts a \
              stock file there again: {again}",
-            module.display()
+            module.shown()
         ),
         (Ok(Diversion::None), Some(command)) => format!(
             "the package manager owns {}: its next upgrade puts a stock file there again ({again}); {command} brings the \
              stock file back at any time",
-            module.display()
+            module.shown()
         ),
         (Ok(Diversion::None), None) => format!(
             "if a package manager owns {}, its next upgrade puts a stock file there again: {again}",
-            module.display()
+            module.shown()
         ),
     });
     report.warnings.push("the running server still has the old module: stop it and start it".into());

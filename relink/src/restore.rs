@@ -8,6 +8,7 @@ use crate::exposed::Exposed;
 use crate::failure::Failure;
 use crate::module::{Module, relinked_by};
 use crate::report::Report;
+use crate::text::Shown;
 use crate::{files, package, system, text};
 
 /// Put the backup back, if what is there now is relinked and the backup is stock.
@@ -27,14 +28,11 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
         let command = package::reinstall_command(&current.path);
         let advice = leftover
             .unwrap_or_else(|| command.map_or("install mod_python again".into(), |command| format!("run {command}")));
-        return Err(refuse(format!("there is no backup {}: {advice}", backup_path.display())));
+        return Err(refuse(format!("there is no backup {}: {advice}", backup_path.shown())));
     };
     let stock = backup.facts().map_err(unusable)?;
     if relinked_by(&stock).is_some() {
-        return Err(refuse(format!(
-            "the backup {} is relinked, not stock: it was not put back",
-            backup_path.display()
-        )));
+        return Err(refuse(format!("the backup {} is relinked, not stock: it was not put back", backup_path.shown())));
     }
     let mut exposed = Exposed::default();
     exposed.look_at(&named);
@@ -64,7 +62,7 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
         "build_id": stock.build_id,
         "load_module": text::load_module(&current.path),
     });
-    let mut report = Report::new(ExitStatus::Ok, format!("{done} {}\n", current.path.display()), json);
+    let mut report = Report::new(ExitStatus::Ok, format!("{done} {}\n", current.path.shown()), json);
     report.warnings = warnings;
     Ok(report)
 }

@@ -1,6 +1,6 @@
 //! Writes the relinked file: other names for some imports, one NEEDED entry, a RUNPATH and the stamp; nothing else.
 //!
-//! Longer strings and one more program header need room that a finished file does not have. What is in the way and may
+//! Longer strings and one more program header need space that a finished file does not have. What is in the way and may
 //! move (string and symbol tables, hash tables, versions, notes: nothing refers to them but by the dynamic table, which
 //! is written anew) goes into one read-only segment behind all others. Code and data never move.
 
@@ -119,7 +119,7 @@ fn crowded(builder: &Builder<'_>) -> Result<Vec<SectionId>, String> {
         .sections
         .iter()
         .filter(|section| section.is_alloc() && section.sh_offset != 0 && section.sh_size != 0)
-        // Thread-local zeroes take no room among the others.
+        // Thread-local zeroes take no space among the others.
         .filter(|section| !(section.sh_type == elf::SHT_NOBITS && section.sh_flags.contains(elf::SHF_TLS)))
         .collect();
     placed.sort_by_key(|section| section.sh_addr);
@@ -172,7 +172,7 @@ fn must_move(section: &Section<'_>, moving: &mut Vec<SectionId>) -> Result<(), S
 }
 
 fn no_room(section: &Section<'_>) -> String {
-    format!("there is no room at section {}", String::from_utf8_lossy(&section.name))
+    format!("there is no space at section {}", String::from_utf8_lossy(&section.name))
 }
 
 fn move_to_new_segment(builder: &mut Builder<'_>, moving: &[SectionId]) -> Result<(), String> {

@@ -10,6 +10,11 @@ pub fn fault(folder: &str) -> Option<&'static str> {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
         Some(_) => return Some("something follows $ORIGIN without a slash, which the loader takes for another word"),
         None if folder.starts_with('/') => folder,
+        None if folder.is_empty() || !folder.starts_with('$') => {
+            return Some(
+                "it is neither absolute nor begins with $ORIGIN: the loader takes it from wherever Apache is started",
+            );
+        }
         None => return Some("it is neither absolute nor begins with $ORIGIN"),
     };
     if rest.contains('$') {

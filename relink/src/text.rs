@@ -15,7 +15,36 @@ pub fn path(path: &Path) -> Value {
     Value::String(text)
 }
 
-/// The same for a path that need not be there.
+/// A path as people read it.
+pub trait Shown {
+    /// What a terminal would obey or hide is escaped: the name of a folder is anybody's choice, and the output root's.
+    fn shown(&self) -> String;
+}
+
+impl Shown for Path {
+    fn shown(&self) -> String {
+        use std::os::unix::ffi::OsStrExt;
+        let mut text = String::new();
+        for chunk in self.as_os_str().as_bytes().utf8_chunks() {
+            for letter in chunk.valid().chars() {
+                if letter.is_control() || is_unseen(letter) {
+                    text.extend(letter.escape_default());
+                } else {
+                    text.push(letter);
+                }
+            }
+            text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+        }
+        text
+    }
+}
+
+/// Letters that turn the direction of text, or end a line where they are obeyed.
+fn is_unseen(letter: char) -> bool {
+    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// As [`path`], for a path that need not be there.
 pub fn path_or_null(of: Option<&Path>) -> Value {
     of.map_or(Value::Null, path)
 }
@@ -61,6 +90,14 @@ mod tests {
         assert_eq!(of("/a/\u{e9}.so".as_bytes()), "/a/\u{e9}.so");
         assert_eq!(of(b"/a\xff/\xc3\\xff"), "/a\\xff/\\xc3\\\\xff");
         assert_eq!(path_or_null(None), Value::Null);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        let of = |bytes: &[u8]| Path::new(OsStr::from_bytes(bytes)).shown();
+        assert_eq!(of("/a b/\u{e9}\\x.so".as_bytes()), "/a b/\u{e9}\\x.so");
+        assert_eq!(of(b"/a\nb\x1b[2J\xff"), "/a\\nb\\u{1b}[2J\\xff");
+        assert_eq!(of("/a\u{202e}os.m".as_bytes()), "/a\\u{202e}os.m");
     }
 
     #[test]

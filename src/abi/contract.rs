@@ -1,4 +1,4 @@
-//! What all generations' functions do with their arguments, in one place.
+//! The handling of arguments that the functions of all generations share.
 //!
 //! The contract, for every function that C calls:
 //!

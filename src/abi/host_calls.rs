@@ -43,7 +43,7 @@ pub unsafe extern "C" fn modpython_core_initialize() {
     unsafe { start::initialize(None) }
 }
 
-/// `PyImport_AppendInittab`, which stands being called again after a graceful restart.
+/// `PyImport_AppendInittab`, which tolerates a second call after a graceful restart.
 ///
 /// # Safety
 ///
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn modpython_core_stats(counters: *mut u64, capacity: usiz
     let mut number = 0;
     for value in crate::server::stats::STATS.read() {
         if number < capacity && !counters.is_null() {
-            // SAFETY: the caller says that there is room for that many.
+            // SAFETY: the caller says that there is space for that many.
             unsafe { counters.add(number).write(value) };
         }
         number += 1;

@@ -1,5 +1,4 @@
-//! Generation 3.1 (3.1.3, 3.1.4): the functions under their own names. What each function does with its arguments is
-//! said in `contract`.
+//! Generation 3.1 (3.1.3, 3.1.4): the functions under their own names. `contract` documents the arguments of each.
 
 use super::contract;
 use crate::{

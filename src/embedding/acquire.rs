@@ -59,7 +59,7 @@ pub unsafe fn new_interpreter() -> Option<Made> {
     unsafe { Python::new_interpreter() }.map(Made::Entered)
 }
 
-/// What the registry says to a request for `name`. A panic in there is a bug of ours; it refuses this one request
+/// The registry's answer to a request for `name`. A panic in there is a bug of ours; it refuses this one request
 /// instead of ending every request of the process. No GIL is held, and none taken, inside.
 fn claim(thread: &Thread, name: &[u8]) -> Claim<'static, Interpreter, Callback> {
     if Python::is_finalizing() {

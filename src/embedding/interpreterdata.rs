@@ -55,7 +55,7 @@ pub struct HandedOut {
     slot: Cell<*mut c_void>,
     /// The attempt to make this interpreter or its callback, while this thread is at it.
     pub attempt: RefCell<Option<Attempt>>,
-    /// The last result handed to the module; see `references`.
+    /// The last result handed to the module; see `unlocked`.
     pub result: Cell<*mut ffi::PyObject>,
     /// Its value.
     pub value: Cell<c_long>,

@@ -106,7 +106,7 @@ extern "C" fn take_and_give_up(_: *mut c_void) -> *mut c_void {
     ptr::null_mut()
 }
 
-/// What was taken before the fork is given back, in the parent.
+/// Gives back, in the parent, the GIL that was taken before the fork.
 pub fn after_fork(taken: Option<ThreadState>) {
     if taken.is_some() {
         // SAFETY: this thread holds the GIL since it has taken it.

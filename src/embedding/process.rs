@@ -85,5 +85,8 @@ pub fn guard_forks() -> Result<(), std::ffi::c_int> {
     static GUARDED: OnceLock<Result<(), std::ffi::c_int>> = OnceLock::new();
     // The registry exists before the first fork: making it inside a handler would allocate there.
     LazyLock::force(&REGISTRY);
-    *GUARDED.get_or_init(|| fork::on_fork(before_fork, after_fork_in_parent, after_fork_in_child))
+    *GUARDED.get_or_init(|| {
+        fork::count_forks()?;
+        fork::on_fork(before_fork, after_fork_in_parent, after_fork_in_child)
+    })
 }

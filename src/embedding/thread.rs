@@ -1,5 +1,5 @@
-//! What is kept per thread: its states and acquisitions; and, of a relinked module, how far it is in the sequence of
-//! calls that acquires an interpreter, or that starts the module.
+//! State kept per thread: its thread states and acquisitions; and, of a relinked module, its progress through the
+//! sequence of calls that acquires an interpreter, or that starts the module.
 
 use super::{interpreterdata::HandedOut, process};
 use crate::python::{

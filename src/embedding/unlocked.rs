@@ -137,7 +137,7 @@ struct Given {
 unsafe extern "C" fn give_up(data: *mut c_void) -> c_int {
     // SAFETY: `register` made it with Box::into_raw, and APR runs a cleanup once.
     let given = unsafe { Box::from_raw(data.cast::<Given>()) };
-    // Where there is no memory for a state the object stays, which is better than a count changed without the GIL.
+    // Without memory for a state the object stays: that is better than a count changed without the GIL.
     // SAFETY: interpreters are not destroyed; inside, the GIL is held in the object's interpreter, and the pool owned
     // one reference.
     with_current_thread(|thread| unsafe {

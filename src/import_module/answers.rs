@@ -10,7 +10,7 @@ use crate::python::gil::Gil;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 
-/// What a step has come to.
+/// The outcome of a step.
 pub(super) enum Answer {
     Given(Owned),
     Raised(Pending),

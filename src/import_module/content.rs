@@ -3,9 +3,9 @@
 //! Read without the GIL wherever the file lives: with valid bytecode nobody has read the source before, and the disk
 //! may have to.
 
-use super::files::{place_of, version_of_open};
+use super::files::{file_system_of, version_of_open};
 use super::state::State;
-use crate::module_cache::{Content, EntryId, Place, Version};
+use crate::module_cache::{Content, EntryId, FileSystemKind, Version};
 use crate::python::gil::{Gil, without_gil};
 use std::ffi::{CStr, OsStr};
 use std::fs::{File, OpenOptions};
@@ -18,10 +18,10 @@ const ATTEMPTS: usize = 5;
 
 /// Where the file lives, and what is in it, for [`content_of`]: asked before the code runs, while the GIL is away once.
 /// Read after the run, a change of that moment could pass for what was run.
-pub(super) fn look(gil: &mut Gil, file: &CStr) -> (Place, Option<(Version, Content)>) {
+pub(super) fn look(gil: &mut Gil, file: &CStr) -> (FileSystemKind, Option<(Version, Content)>) {
     // An extension module is never loaded again, and may be large.
     let is_extension = file.to_bytes().ends_with(b".so");
-    without_gil(gil, || (place_of(file), if is_extension { None } else { read(file) }))
+    without_gil(gil, || (file_system_of(file), if is_extension { None } else { read(file) }))
 }
 
 /// What was in the file in the version that has run; None if what was seen is another.

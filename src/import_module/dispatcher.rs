@@ -227,7 +227,7 @@ unsafe extern "C" {
 /// that name, `Some(None)` if it has but has not set it (up to Python 3.11; later ones do not tell the two apart).
 fn variable(gil: &Gil, name: &Owned) -> Option<Option<Owned>> {
     let mut value = null_mut();
-    // SAFETY: a live name, whose address is compared, and room for the answer, which is a new reference or NULL.
+    // SAFETY: a live name, whose address is compared, and space for the answer, which is a new reference or NULL.
     unsafe { (mpc_glue_local(name.as_ptr(), &raw mut value) != 0).then(|| Owned::from_new(gil, value)) }
 }
 

@@ -5,7 +5,7 @@ use super::exceptions::is_pending;
 use super::object::{Object, Owned, none};
 use super::state::State;
 use super::values::{as_integer, as_long, as_unsigned, file_name, is_int};
-use crate::module_cache::{Place, Version};
+use crate::module_cache::{FileSystemKind, Version};
 use crate::python::ffi;
 use crate::python::gil::{Gil, without_gil};
 use std::ffi::{CStr, c_int, c_longlong, c_ulonglong};
@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 /// The version of the file as it is now, or None if it cannot be seen.
 pub(super) fn version_of(file: &CStr) -> Option<Version> {
     let mut answer = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: a NUL-terminated name, and room for the answer.
+    // SAFETY: a NUL-terminated name, and space for the answer.
     let seen = unsafe { libc::stat(file.as_ptr(), answer.as_mut_ptr()) } == 0;
     // SAFETY: the call has filled the answer in when it returns 0.
     seen.then(|| from_stat(unsafe { answer.assume_init_ref() }))
@@ -23,7 +23,7 @@ pub(super) fn version_of(file: &CStr) -> Option<Version> {
 /// The version of an open file.
 pub(super) fn version_of_open(descriptor: c_int) -> Option<Version> {
     let mut answer = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: room for the answer; a descriptor that is not open is an error, not undefined.
+    // SAFETY: space for the answer; a descriptor that is not open is an error, not undefined.
     let seen = unsafe { libc::fstat(descriptor, answer.as_mut_ptr()) } == 0;
     // SAFETY: as above.
     seen.then(|| from_stat(unsafe { answer.assume_init_ref() }))
@@ -42,17 +42,17 @@ fn from_stat(answer: &libc::stat) -> Version {
     }
 }
 
-/// Where the file lives. What cannot be asked is taken for remote, which is the careful answer.
-pub(super) fn place_of(file: &CStr) -> Place {
+/// The kind of file system that the file is on. One that cannot be asked counts as remote, the careful answer.
+pub(super) fn file_system_of(file: &CStr) -> FileSystemKind {
     let mut answer = MaybeUninit::<libc::statfs>::uninit();
-    // SAFETY: a NUL-terminated name, and room for the answer.
+    // SAFETY: a NUL-terminated name, and space for the answer.
     if unsafe { libc::statfs(file.as_ptr(), answer.as_mut_ptr()) } != 0 {
-        return Place::Remote;
+        return FileSystemKind::Remote;
     }
     // SAFETY: the call has filled the answer in.
     let f_type = unsafe { answer.assume_init_ref() }.f_type;
     // The magic numbers are 32 bits wide; the field is a signed word of the platform.
-    Place::of_filesystem(f_type as u32)
+    FileSystemKind::of_filesystem(f_type as u32)
 }
 
 /// `version(file)`: the version of a file, by its name (bytes) or its descriptor (int), as a tuple that only this

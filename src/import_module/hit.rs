@@ -9,7 +9,7 @@ use super::state::{Loaded, State};
 use super::text::{self, is_text};
 use super::values::{as_number, boolean, integer, truth};
 use super::{calls, dict, sequence, steps};
-use crate::module_cache::{Entry, EntryId, Place, Verdict, Version};
+use crate::module_cache::{Entry, EntryId, FileSystemKind, Verdict, Version};
 use crate::python::gil::{Gil, without_gil};
 use std::cell::Cell;
 
@@ -86,7 +86,7 @@ pub(super) fn hit(gil: &mut Gil, state: &State, from: &Where, name: Object<'_>, 
         return (verdict == Verdict::Hit).then(|| ready.module.clone_ref(gil));
     }
     // A file that cannot be seen: another one may have the name now.
-    if entry.place() == Place::Local {
+    if entry.file_system() == FileSystemKind::Local {
         let now = version_of(entry.file())?;
         let verdict = entry.verdict(ready.is_in_sys_modules(gil), Some(now));
         entry.fresh_in(if verdict == Verdict::Hit { tick } else { 0 });
@@ -135,7 +135,7 @@ fn is_for_another(entry: &Entry<Loaded>) -> bool {
 #[inline]
 fn tick() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: room for the answer. A clock that is not there leaves 0, which is no tick.
+    // SAFETY: space for the answer. A clock that is not there leaves 0, which is no tick.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

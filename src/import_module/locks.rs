@@ -6,8 +6,8 @@ use super::state::State;
 use super::values::{as_long, boolean, bytes, number};
 use super::{calls, epoch, sequence};
 use crate::pathlock::{Begin, Checked, Frozen, Key, Table, ThreadId, Ticket, Waited};
-use crate::python::ffi;
 use crate::python::gil::{Gil, without_gil};
+use crate::python::{ffi, fork};
 use crate::server::log::{self, caught};
 use crate::server::messages::Message;
 use std::cell::Cell;
@@ -36,7 +36,7 @@ unsafe impl Send for Told {}
 // SAFETY: as above.
 unsafe impl Sync for Told {}
 
-/// What a call for the lock of a file comes to.
+/// The outcome of asking for the lock of a file.
 pub(super) enum Turn {
     /// The lock is this thread's, held this many times; more than 1 means that it is running the file already.
     Mine(u32),
@@ -272,13 +272,13 @@ extern "C" fn after_fork_in_child() {
     }
 }
 
-/// Makes the table stand a fork in any thread, at any moment (R8). Once per process.
+/// Keeps the table usable after a fork in any thread, at any moment (R8). Once per process.
 pub(super) fn watch_forks() {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {
-        // A full table of handlers (ENOMEM) leaves forking as safe as it was without us.
-        // SAFETY: three functions that live as long as the library they are in; the C library forgets them when it is
-        // unloaded.
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child)) };
+        if let Err(error) = fork::on_fork(before_fork, after_fork_in_parent, after_fork_in_child) {
+            let error = std::io::Error::from_raw_os_error(error);
+            log::line(Message::ForksUnguarded, &format!("forks of a request are not guarded: {error}"));
+        }
     });
 }

@@ -55,7 +55,7 @@ pub(super) fn is_tuple<'o>(object: impl Into<Object<'o>>) -> bool {
 
 /// A new tuple. None with an exception set on failure.
 pub(super) fn tuple(gil: &Gil, items: &[Object<'_>]) -> Option<Owned> {
-    // SAFETY: a new reference or NULL; a new tuple has room for so many items, and takes a reference to each over.
+    // SAFETY: a new reference or NULL; a new tuple has space for so many items, and takes a reference to each over.
     unsafe {
         let tuple = Owned::from_new(gil, ffi::PyTuple_New(items.len() as ffi::Py_ssize_t))?;
         for (at, item) in (0..).zip(items) {

@@ -31,7 +31,7 @@ pub(super) fn is_short() -> bool {
 
 fn bounds_of_thread() -> Option<Bounds> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: room for the answer, which is initialised if the call succeeds, and is destroyed once.
+    // SAFETY: space for the answer, which is initialised if the call succeeds, and is destroyed once.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
             return None;

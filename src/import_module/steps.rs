@@ -1,4 +1,4 @@
-//! What the shim's functions have called while they are off the stack themselves.
+//! Drives the shim's generators, so that none of their frames is on the stack during a call.
 //!
 //! The run of a module's code, and what leads to it, is called by no function of the shim. Those on the way are
 //! generators: each yields what is to be called next, gets its result, and is no frame on the stack meanwhile. So an

@@ -2,7 +2,7 @@
 
 /// Where a file lives, which decides whether its `stat(2)` may keep the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum FileSystemKind {
     /// The kernel answers from its own caches: cheaper than giving the GIL up and taking it back.
     Local,
     /// Another machine or another process may have to answer: with the GIL held, a server that hangs would freeze
@@ -31,8 +31,8 @@ const LOCAL: [u32; 16] = [
     0x0000_4d44, // FAT
 ];
 
-impl Place {
-    /// The place for a file system whose `statfs(2)` says `f_type`.
+impl FileSystemKind {
+    /// The kind of a file system whose `statfs(2)` says `f_type`.
     pub fn of_filesystem(f_type: u32) -> Self {
         if LOCAL.contains(&f_type) { Self::Local } else { Self::Remote }
     }
@@ -40,12 +40,12 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use super::Place;
+    use super::FileSystemKind;
 
     #[test]
     fn disks_and_memory_are_local() {
         for f_type in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
-            assert_eq!(Place::of_filesystem(f_type), Place::Local);
+            assert_eq!(FileSystemKind::of_filesystem(f_type), FileSystemKind::Local);
         }
     }
 
@@ -55,12 +55,12 @@ mod tests {
         let afs_ceph_9p_fuse = [0x5346_414f, 0x00c3_6400, 0x0102_1997, 0x6573_5546];
         let gfs2_ocfs2_lustre_coda = [0x0116_1970, 0x7461_636f, 0x0bd0_0bd0, 0x7375_7245];
         for f_type in [nfs_smb_cifs_smb2, afs_ceph_9p_fuse, gfs2_ocfs2_lustre_coda].concat() {
-            assert_eq!(Place::of_filesystem(f_type), Place::Remote);
+            assert_eq!(FileSystemKind::of_filesystem(f_type), FileSystemKind::Remote);
         }
     }
 
     #[test]
     fn an_unknown_kind_is_taken_for_remote() {
-        assert_eq!(Place::of_filesystem(0xdead_beef), Place::Remote);
+        assert_eq!(FileSystemKind::of_filesystem(0xdead_beef), FileSystemKind::Remote);
     }
 }

@@ -14,6 +14,6 @@ mod modules;
 mod version;
 
 pub use content::Content;
-pub use filesystem::Place;
+pub use filesystem::FileSystemKind;
 pub use modules::{Entry, EntryId, Modules, Verdict};
 pub use version::Version;

@@ -9,7 +9,7 @@
 //! ```
 
 use super::content::Content;
-use super::filesystem::Place;
+use super::filesystem::FileSystemKind;
 use super::version::Version;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ pub struct Entry<H> {
     content: Option<Content>,
     /// A later version that could not be read: `ready` goes on being served as long as the file is that version.
     refused: Option<Version>,
-    place: Place,
+    file_system: FileSystemKind,
     /// The tick of the clock in which the file was found to be fresh.
     looked: Cell<u64>,
     /// The thread whose first request of the module runs alone; 0 for none.
@@ -91,8 +91,8 @@ impl<H> Entry<H> {
     }
 
     /// Whether looking at the file may take long.
-    pub fn place(&self) -> Place {
-        self.place
+    pub fn file_system(&self) -> FileSystemKind {
+        self.file_system
     }
 
     /// Whether the verdict depends on what `stat(2)` says of the file now.
@@ -210,7 +210,7 @@ impl<H> Modules<H> {
         let id = self.find(file).unwrap_or_else(|| {
             let id = EntryId(self.entries.len());
             let (ready, running, version, content, refused) = (None, None, None, None, None);
-            let (file, place) = (file.to_owned(), Place::Remote);
+            let (file, file_system) = (file.to_owned(), FileSystemKind::Remote);
             let (looked, alone, kept_back) = (Cell::new(0), Cell::new(0), Cell::new(0));
             self.by_file.insert(file.clone(), id);
             self.entries.push(Entry {
@@ -220,7 +220,7 @@ impl<H> Modules<H> {
                 version,
                 content,
                 refused,
-                place,
+                file_system,
                 looked,
                 alone,
                 kept_back,
@@ -269,11 +269,11 @@ impl<H> Modules<H> {
         handle: H,
         version: Option<Version>,
         content: Option<Content>,
-        place: Place,
+        file_system: FileSystemKind,
     ) -> (EntryId, [Option<H>; 2]) {
         let (id, entry) = self.entry(file);
         let before = [entry.ready.replace(handle), entry.running.take()];
-        (entry.version, entry.content, entry.refused, entry.place) = (version, content, None, place);
+        (entry.version, entry.content, entry.refused, entry.file_system) = (version, content, None, file_system);
         entry.looked.set(0);
         (id, before)
     }

@@ -1,6 +1,6 @@
 //! The transitions one by one, and any order of them against a table that is as plain as can be.
 
-use super::{Content, EntryId, Modules, Place, Verdict, Version};
+use super::{Content, EntryId, FileSystemKind, Modules, Verdict, Version};
 use std::collections::HashMap;
 use std::ffi::CStr;
 
@@ -10,7 +10,7 @@ const SECOND: Version = Version { size: 11, ..FIRST };
 fn table_with(version: Option<Version>) -> (Modules<&'static str>, EntryId) {
     let mut table = Modules::new();
     assert_eq!(table.start(c"/srv/a.py", "a"), None);
-    let (id, before) = table.publish(c"/srv/a.py", "a", version, None, Place::Local);
+    let (id, before) = table.publish(c"/srv/a.py", "a", version, None, FileSystemKind::Local);
     assert_eq!(before, [None, Some("a")]);
     (table, id)
 }
@@ -69,7 +69,7 @@ fn a_version_that_cannot_be_read_is_no_reason_to_reload_until_it_is_another() {
 fn publishing_again_keeps_the_id_and_gives_the_old_handle_back() {
     let (mut table, id) = table_with(Some(FIRST));
     table.start(c"/srv/a.py", "new");
-    let (again, before) = table.publish(c"/srv/a.py", "new", Some(SECOND), None, Place::Local);
+    let (again, before) = table.publish(c"/srv/a.py", "new", Some(SECOND), None, FileSystemKind::Local);
     assert_eq!((again, before), (id, [Some("a"), Some("new")]));
     assert_eq!(table.get(id).expect("published").verdict(true, Some(SECOND)), Verdict::Hit);
     assert_eq!(table.len(), 1);
@@ -80,7 +80,7 @@ fn publishing_again_keeps_the_id_and_gives_the_old_handle_back() {
 #[test]
 fn two_paths_are_two_entries() {
     let (mut table, id) = table_with(Some(FIRST));
-    let (other, _) = table.publish(c"/srv/link.py", "b", Some(FIRST), None, Place::Local);
+    let (other, _) = table.publish(c"/srv/link.py", "b", Some(FIRST), None, FileSystemKind::Local);
     assert_ne!(other, id);
     assert_eq!(table.find(c"/srv/link.py"), Some(other));
     assert_eq!(table.handles().copied().collect::<Vec<_>>(), ["a", "b"]);
@@ -105,7 +105,7 @@ fn freshness_is_remembered_for_one_tick() {
     assert!(table.get(id).expect("published").was_fresh_in(7));
     assert!(!table.get(id).expect("published").was_fresh_in(8));
     assert!(!table.get(id).expect("published").was_fresh_in(0));
-    table.publish(c"/srv/a.py", "new", Some(SECOND), None, Place::Local);
+    table.publish(c"/srv/a.py", "new", Some(SECOND), None, FileSystemKind::Local);
     assert!(!table.get(id).expect("published").was_fresh_in(7));
 }
 
@@ -116,7 +116,7 @@ fn content(text: &str) -> Content {
 #[test]
 fn a_change_of_the_inode_alone_is_for_the_content_to_decide() {
     let (mut table, _) = table_with(Some(FIRST));
-    let (id, _) = table.publish(c"/srv/a.py", "a", Some(FIRST), Some(content("a = 1")), Place::Local);
+    let (id, _) = table.publish(c"/srv/a.py", "a", Some(FIRST), Some(content("a = 1")), FileSystemKind::Local);
     let verdict = |table: &Modules<_>, now| table.get(id).expect("published").verdict(true, Some(now));
     let touched = Version { changed: (2, 0), ..FIRST };
     assert_eq!(verdict(&table, touched), Verdict::Compare);
@@ -147,11 +147,11 @@ fn a_comparison_that_comes_too_late_says_nothing() {
     let (mut table, id) = table_with(Some(FIRST));
     let (ran, touched) = ((FIRST, content("a = 1")), Version { changed: (2, 0), ..FIRST });
     // Another thread has run the file meanwhile.
-    table.publish(c"/srv/a.py", "a", Some(SECOND), Some(content("a = 22")), Place::Local);
+    table.publish(c"/srv/a.py", "a", Some(SECOND), Some(content("a = 22")), FileSystemKind::Local);
     table.same(id, ran, touched);
     assert_eq!(table.get(id).expect("published").ran(), Some((SECOND, content("a = 22"))));
     // Or has compared a later version.
-    table.publish(c"/srv/a.py", "a", Some(FIRST), Some(ran.1), Place::Local);
+    table.publish(c"/srv/a.py", "a", Some(FIRST), Some(ran.1), FileSystemKind::Local);
     let later = Version { changed: (3, 0), ..FIRST };
     table.same(id, ran, later);
     table.same(id, ran, touched);
@@ -188,7 +188,7 @@ fn any_order_of_transitions_gives_what_the_promises_say() {
                     known.running = Some(step);
                 }
                 1 => {
-                    let (_, before) = table.publish(file, step, Some(version(size)), None, Place::Local);
+                    let (_, before) = table.publish(file, step, Some(version(size)), None, FileSystemKind::Local);
                     assert_eq!(before, [known.ready.map(|(handle, _)| handle), known.running]);
                     *known = Plain { ready: Some((step, size)), ..Plain::default() };
                 }

@@ -1,4 +1,4 @@
-//! What becomes of the table in a forked child, where only the thread that forked lives on.
+//! Repairs the table in a forked child, where only the thread that forked lives on.
 
 use super::key::ThreadId;
 use super::state::State;

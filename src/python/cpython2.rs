@@ -119,7 +119,7 @@ unsafe impl Cpython for Cpython2 {
 
     unsafe fn pack(state: ThreadState) -> Option<Box<Luggage>> {
         let mut luggage = Luggage::empty();
-        // SAFETY: the caller holds the GIL with this state; there is room, as the glue has checked.
+        // SAFETY: the caller holds the GIL with this state; there is space, as the glue has checked.
         (unsafe { mpc_glue_pack(state.as_ptr(), &raw mut luggage) } != 0).then(|| Box::new(luggage))
     }
 

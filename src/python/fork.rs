@@ -14,8 +14,18 @@ extern "C" fn count_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Has forks counted from now on. To be called once a process, before `on_fork`: child handlers run in the order of
+/// their registration, and the count is right when those run.
+///
+/// # Errors
+///
+/// The error number, if there is no memory for it.
+pub fn count_forks() -> Result<(), std::ffi::c_int> {
+    register(None, None, Some(count_fork))
+}
+
 /// Has the system call `prepare` before each fork, in the forking thread; afterwards `parent` in it and `child` in its
-/// copy. They must not allocate in a way that may deadlock, nor panic. To be called once a process.
+/// copy. They must not allocate in a way that may deadlock, nor panic. To be called once a process for the same ones.
 ///
 /// # Errors
 ///
@@ -25,16 +35,15 @@ pub fn on_fork(
     parent: extern "C" fn(),
     child: extern "C" fn(),
 ) -> Result<(), std::ffi::c_int> {
-    let mut error = 0;
-    // Child handlers run in the order of their registration: the count is right when `child` runs.
-    for (prepare, parent, child) in
-        [(None, None, Some(count_fork as _)), (Some(prepare as _), Some(parent as _), Some(child as _))]
-    {
-        if error == 0 {
-            // SAFETY: pthread_atfork only stores the functions. They live as long as the
-            // library they are in: the C library forgets the handlers of what it unloads.
-            error = unsafe { libc::pthread_atfork(prepare, parent, child) };
-        }
-    }
+    register(Some(prepare), Some(parent), Some(child))
+}
+
+type Handler = extern "C" fn();
+
+fn register(prepare: Option<Handler>, parent: Option<Handler>, child: Option<Handler>) -> Result<(), std::ffi::c_int> {
+    let unsafe_too = |handler: Option<Handler>| handler.map(|handler| handler as unsafe extern "C" fn());
+    // SAFETY: pthread_atfork only stores the functions. They live as long as the library they are in: the C library
+    // forgets the handlers of what it unloads.
+    let error = unsafe { libc::pthread_atfork(unsafe_too(prepare), unsafe_too(parent), unsafe_too(child)) };
     if error == 0 { Ok(()) } else { Err(error) }
 }

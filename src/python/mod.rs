@@ -1,4 +1,4 @@
-//! The only room that calls CPython: interpreters, thread states and the GIL.
+//! CPython by version: interpreters, thread states, the GIL and forks.
 //!
 //! [`Cpython`] is what the rooms above need of one CPython line. [`Python`] is the line this library is built for: 3.9
 //! to 3.14 by way of pyo3-ffi, or 2.7 by way of a mirror of the headers it needs. Which thread state a request runs on
@@ -65,7 +65,7 @@ macro_rules! pointer {
     };
 }
 
-/// What `capi/aside.c` packs up of a thread state: room for it, which it checks when it is compiled.
+/// What `capi/aside.c` packs up of a thread state: space for it, which it checks when it is compiled.
 #[repr(C)]
 pub struct Luggage([MaybeUninit<*mut c_void>; 8]);
 

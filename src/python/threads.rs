@@ -29,7 +29,7 @@ use std::{
 /// threads take some 35 MB.
 pub(super) const KEPT_AT_MOST: usize = 64;
 
-/// Whose a state is.
+/// The owner of a state.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// Made by this room, so that it is also this room that destroys it.
@@ -54,7 +54,7 @@ pub struct OwnState<D> {
     outer: Cell<Suspended>,
     /// What that acquisition runs.
     runs: requests::Runs,
-    /// See the module's text.
+    /// The states of one thread, and what they are kept for (see the head of this file).
     pub data: D,
 }
 

@@ -131,7 +131,9 @@ impl<I> Slow<I> {
     }
 }
 
-/// See the module's text. `I` stands for the interpreter, `C` for its callback object; both are handles.
+/// Name to interpreter: who creates, who waits, what a failure leaves (see the head of this file).
+///
+/// `I` stands for the interpreter, `C` for its callback object; both are handles.
 pub struct Registry<I, C> {
     ready: Table<I, C>,
     slow: Mutex<Slow<I>>,

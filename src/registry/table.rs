@@ -16,7 +16,7 @@ const BUCKETS: usize = if cfg!(loom) { 2 } else { 256 };
 pub struct Entry<I, C> {
     name: Box<[u8]>,
     hash: u64,
-    generation: u32,
+    epoch: u32,
     lasting: bool,
     interpreter: I,
     callback: C,
@@ -43,18 +43,18 @@ impl<I, C> Entry<I, C> {
     }
 }
 
-/// See the module's text.
+/// The chains of entries (see the head of this file).
 pub struct Table<I, C> {
     buckets: Box<[Link<I, C>]>,
     /// Counts the forks this process descends from. Python deletes every interpreter but the main one in the child of
-    /// a fork, and an entry of an earlier generation would lead to freed memory; comparing a number per look-up lets
+    /// a fork, and an entry of an earlier epoch would lead to freed memory; comparing a number per look-up lets
     /// the child forget them without taking anything away under a reader.
-    generation: AtomicU32,
+    epoch: AtomicU32,
 }
 
 impl<I, C> Table<I, C> {
     pub(super) fn new() -> Self {
-        Self { buckets: (0..BUCKETS).map(|_| Link::new()).collect(), generation: AtomicU32::new(0) }
+        Self { buckets: (0..BUCKETS).map(|_| Link::new()).collect(), epoch: AtomicU32::new(0) }
     }
 
     fn hash(name: &[u8]) -> u64 {
@@ -72,10 +72,10 @@ impl<I, C> Table<I, C> {
     pub(super) fn get(&self, name: &[u8]) -> Option<&Entry<I, C>> {
         let hash = Self::hash(name);
         // Relaxed: the number changes only in the child of a fork, while that has one thread.
-        let generation = self.generation.load(Ordering::Relaxed);
+        let epoch = self.epoch.load(Ordering::Relaxed);
         let mut link = self.bucket(hash);
         while let Some(entry) = link.get() {
-            let current = entry.generation == generation || entry.lasting;
+            let current = entry.epoch == epoch || entry.lasting;
             if entry.hash == hash && current && *entry.name == *name {
                 return Some(entry);
             }
@@ -87,9 +87,9 @@ impl<I, C> Table<I, C> {
     /// Publishes an entry. `lasting` ones are kept by the child of a fork.
     pub(super) fn insert(&self, name: Box<[u8]>, interpreter: I, callback: C, lasting: bool) -> &Entry<I, C> {
         let hash = Self::hash(&name);
-        let generation = self.generation.load(Ordering::Relaxed);
+        let epoch = self.epoch.load(Ordering::Relaxed);
         let next = Link::new();
-        let mut new = Box::new(Entry { name, hash, generation, lasting, interpreter, callback, next });
+        let mut new = Box::new(Entry { name, hash, epoch, lasting, interpreter, callback, next });
         let mut link = self.bucket(hash);
         loop {
             while let Some(entry) = link.get() {
@@ -106,16 +106,16 @@ impl<I, C> Table<I, C> {
 
     /// The published entries that this process may use.
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<I, C>> {
-        let generation = self.generation.load(Ordering::Relaxed);
+        let epoch = self.epoch.load(Ordering::Relaxed);
         self.buckets
             .iter()
             .flat_map(|link| std::iter::successors(link.get(), |entry| entry.next.get()))
             .map(|entry| &**entry)
-            .filter(move |entry| entry.generation == generation || entry.lasting)
+            .filter(move |entry| entry.epoch == epoch || entry.lasting)
     }
 
     /// Forgets, in the child of a fork, every entry that is not lasting.
     pub(super) fn forget_all_but_lasting(&self) {
-        self.generation.fetch_add(1, Ordering::Relaxed);
+        self.epoch.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The hit path counts nothing: a counter that all threads write would cost more than the look-up.
 
+use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
@@ -36,8 +37,8 @@ counters! {
     refusals,
 }
 
-/// The counters of this process.
-pub static STATS: Stats = Stats::new();
+/// The counters of this process, in cache lines of their own: beside what is written may lie what every request reads.
+pub static STATS: CachePadded<Stats> = CachePadded::new(Stats::new());
 
 /// Adds one.
 pub fn count(counter: &AtomicU64) {

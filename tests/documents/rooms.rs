@@ -73,12 +73,12 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     }
 }
 
-fn arrows() -> Arrows {
+fn arrows(folder: &str) -> Arrows {
     let mut files = BTreeMap::new();
-    for (path, text) in sources::with_extension("src", "rs") {
-        let name = path.strip_prefix(sources::root().join("src")).expect("below src").with_extension("");
+    for (path, text) in sources::with_extension(folder, "rs") {
+        let name = path.strip_prefix(sources::root().join(folder)).expect("below it").with_extension("");
         let mut module: Vec<_> = name.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        if module.last().is_some_and(|last| last == "mod" || last == "lib") {
+        if module.last().is_some_and(|last| ["mod", "lib"].contains(&&**last)) {
             module.pop();
         }
         files.insert(module, text);
@@ -102,7 +102,7 @@ fn arrows() -> Arrows {
 fn no_room_calls_one_above_it() {
     let place = |room: &String| ROOMS.iter().position(|known| known == room);
     let (mut up, mut between) = (Vec::new(), 0);
-    for (from, to) in arrows().iter().flat_map(|(from, all)| all.iter().map(move |to| (from, to))) {
+    for (from, to) in arrows("src").iter().flat_map(|(from, all)| all.iter().map(move |to| (from, to))) {
         let Some(caller) = from.first() else { continue };
         let called = &to[0];
         assert!(place(caller).is_some(), "{caller} is in no list of rooms: tests/documents/rooms.rs");
@@ -118,17 +118,19 @@ fn no_room_calls_one_above_it() {
 #[test]
 fn no_files_call_each_other_in_a_circle() {
     // Whoever names nobody that is left is taken away, until only circles are.
-    let mut left = arrows();
-    // A room's own file names its parts, and they the types in it: one room.
-    left.retain(|module, _| module.len() != 1 || !sources::root().join("src").join(&module[0]).is_dir());
-    loop {
-        let modules: BTreeSet<_> = left.keys().cloned().collect();
-        let before = left.len();
-        left.retain(|_, named| named.iter().any(|other| modules.contains(other)));
-        if left.len() == before {
-            break;
+    for folder in ["src", "relink/src"] {
+        let mut left = arrows(folder);
+        // A room's own file names its parts, and they the types in it: one room.
+        left.retain(|module, _| module.len() != 1 || !sources::root().join(folder).join(&module[0]).is_dir());
+        loop {
+            let modules: BTreeSet<_> = left.keys().cloned().collect();
+            let before = left.len();
+            left.retain(|_, named| named.iter().any(|other| modules.contains(other)));
+            if left.len() == before {
+                break;
+            }
         }
+        let circles: Vec<_> = left.keys().map(|module| module.join("::")).collect();
+        assert!(circles.is_empty(), "in a circle, or in front of one: {}", circles.join(", "));
     }
-    let circles: Vec<_> = left.keys().map(|module| module.join("::")).collect();
-    assert!(circles.is_empty(), "in a circle, or in front of one: {}", circles.join(", "));
 }

@@ -12,6 +12,7 @@ use crate::cli::DoctorArguments;
 use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
 use crate::report::Report;
+use crate::text::Shown;
 use crate::{check, files, package, system, text};
 use log::{Started, Told};
 use server::Server;
@@ -36,7 +37,7 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
     let log = arguments.error_log.clone().or_else(|| server.as_ref()?.error_log.clone());
     let told = log.as_deref().map(log::told);
 
-    let mut lines = format!("{}: {}\n", headline(status), module.display());
+    let mut lines = format!("{}: {}\n", headline(status), module.shown());
     // The first line of what --check says is the headline again.
     lines.extend(examined.text.lines().skip(1).map(|line| format!("  {line}\n")));
     lines.push_str(&server_line(server.as_ref()));
@@ -46,7 +47,7 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
     let mut advice = advice(status, &module);
     if let (Some(named), Some(loaded)) = (&arguments.module, &loaded) {
         if std::fs::canonicalize(named).ok() != std::fs::canonicalize(loaded).ok() {
-            advice.push(format!("Apache's configuration loads another file, {}", loaded.display()));
+            advice.push(format!("Apache's configuration loads another file, {}", loaded.shown()));
         }
     }
     let real = std::fs::canonicalize(&module).unwrap_or_else(|_| module.clone());
@@ -145,7 +146,7 @@ fn server_line(server: Option<&Server>) -> String {
 
 fn log_lines(log: Option<&Path>, told: &Option<std::io::Result<Told>>) -> String {
     let Some(log) = log.map(PathBuf::from) else { return "no error log is known (--error-log names it)\n".into() };
-    let log = log.display();
+    let log = log.shown();
     let told = match told {
         Some(Ok(told)) => told,
         Some(Err(error)) => return format!("{log} cannot be read ({error})\n"),

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::walk::{Found, Step};
+use crate::text::Shown;
 
 /// The users and groups that may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +35,7 @@ pub struct Exposure {
 
 impl fmt::Display for Exposure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} can be written by {}", self.path.display(), self.who)
+        write!(f, "{} can be written by {}", self.path.shown(), self.who)
     }
 }
 

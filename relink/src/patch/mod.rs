@@ -2,9 +2,11 @@
 //!
 //! [`tree`] reads it, and [`generation`] says which mod_python it may be; [`anchors`] finds the places, and
 //! [`mod@grounds`] what the macros rely on; [`releases`] knows the places for the files of a release, [`edit`] puts
-//! lines in and writes diffs, [`output`] writes what a packager takes, and [`reverse`] takes the lines back.
+//! lines in and writes diffs, [`output`] writes what a packager takes, [`mod@change`] what the tree gets, and
+//! [`reverse`] takes the lines back.
 
 mod anchors;
+mod change;
 mod edit;
 mod generation;
 mod grounds;
@@ -18,12 +20,12 @@ use serde_json::{Value, json};
 
 use crate::cli::PatchArguments;
 use crate::exit_status::ExitStatus;
-use crate::exposed::Exposed;
 use crate::failure::Failure;
-use crate::files::{self, Change};
+use crate::files::Change;
 use crate::report::Report;
 use crate::stamp::sha256;
 use crate::text;
+use crate::text::Shown;
 use anchors::Target;
 use edit::Edit;
 pub use probe::probe;
@@ -50,7 +52,7 @@ pub fn patch(arguments: &PatchArguments) -> Result<Report, Failure> {
     report.json["grounds"] = grounds;
     if arguments.apply {
         let changes = tree.originals.iter().zip(&edits).map(|(original, edit)| Change::Of(original, edit.after()));
-        report.warnings.extend(change(arguments, &changes.collect::<Vec<_>>())?);
+        report.warnings.extend(change::change(arguments, &changes.collect::<Vec<_>>())?);
     } else {
         output::write(arguments, &tree, version, &edits, &mut report)?;
     }
@@ -101,23 +103,12 @@ fn released<'set>(tree: &Tree, set: &'set [Release]) -> Option<(&'set Release, V
     })
 }
 
-/// Changes all the files of the tree, or none. Says who else could have done so.
-fn change(arguments: &PatchArguments, changes: &[Change<'_>]) -> Result<Vec<String>, Failure> {
-    match arguments.dry_run {
-        true => changes.iter().try_for_each(|change| files::check_writable(change.entry()))?,
-        false => files::change_all(changes)?,
-    }
-    let mut exposed = Exposed::default();
-    exposed.look_at(&arguments.tree);
-    Ok(exposed.warnings().collect())
-}
-
 fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: bool, version: &str) -> Report {
     let origin = match released {
         true => "as it was released: the patch set has it",
-        false => "not as one of the patch set's releases: the places are found by what stands there",
+        false => "not as one of the patch set's releases: the places are found by the code around them",
     };
-    let top = tree.top.display();
+    let top = tree.top.shown();
     let mut lines = format!("mod_python {version} in {top}\n  {origin}\n");
     let mut files: Vec<Value> = Vec::new();
     let tense = if arguments.apply && !arguments.dry_run { "added" } else { "to add" };

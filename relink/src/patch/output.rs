@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::files::{self as disk, Change, Original};
 use crate::report::Report;
 use crate::stamp::sha256;
+use crate::text::Shown;
 
 /// The patch's name in a quilt series.
 const QUILT_PATCH: &str = "modpython-core.patch";
@@ -35,30 +36,43 @@ pub fn write(
     };
     let old = files.iter().map(|(path, _)| replaceable(path)).collect::<Result<Vec<_>, _>>()?;
     if !arguments.dry_run {
-        fs::create_dir_all(directory).map_err(|error| Failure::unwritable(directory, error))?;
-        let mut changes = Vec::new();
-        for ((path, content), old) in files.iter().zip(&old) {
-            changes.push(match old {
-                Some(old) => Change::Of(old, content.clone()),
-                None => {
-                    let found = disk::find(path).map_err(|error| Failure::unwritable(path, error))?;
-                    Change::New(found.entry, content.clone())
+        let made: Vec<_> = directory.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+        fs::create_dir_all(directory)
+            .map_err(|error| Failure::unwritable(directory, error))
+            .and_then(|()| put(&files, &old))
+            .inspect_err(|_| {
+                // Nothing was written; folders that are empty go too, the innermost first.
+                for folder in &made {
+                    let _ = fs::remove_dir(folder);
                 }
-            });
-        }
-        disk::change_all(&changes)?;
+            })?;
     }
     let written = if arguments.dry_run { "would write" } else { "written" };
     for (path, _) in &files {
-        report.text.push_str(&format!("{written}: {}\n", path.display()));
+        report.text.push_str(&format!("{written}: {}\n", path.shown()));
     }
-    let top = tree.top.display();
+    let top = tree.top.shown();
     report.text.push_str(&match arguments.quilt {
-        true => format!("To apply it: QUILT_PATCHES={} quilt push, in {top}\n", absolute(directory).display()),
+        true => format!("To apply it: QUILT_PATCHES={} quilt push, in {top}\n", absolute(directory).shown()),
         false => format!("To apply them: patch -p1 -d {top} <FILE, for each; or git apply FILE\n"),
     });
     report.json["output"] = json!(files.iter().map(|(path, _)| crate::text::path(path)).collect::<Vec<_>>());
     Ok(())
+}
+
+/// Puts the files in the place of the old ones, all or none.
+fn put(files: &[(PathBuf, Vec<u8>)], old: &[Option<Original>]) -> Result<(), Failure> {
+    let mut changes = Vec::new();
+    for ((path, content), old) in files.iter().zip(old) {
+        changes.push(match old {
+            Some(old) => Change::Of(old, content.clone()),
+            None => {
+                let found = disk::find(path).map_err(|error| Failure::unwritable(path, error))?;
+                Change::New(found.entry, content.clone())
+            }
+        });
+    }
+    disk::change_all(&changes)
 }
 
 /// One diff for a file of the tree, with its sums.
@@ -109,7 +123,7 @@ fn quilt(
         report.warnings.push(format!(
             "{} has {missing} before it, which quilt has not applied in this tree: if it is not in the files either, push \
              all patches (quilt push -a) and run this again",
-            path.display()
+            path.shown()
         ));
     }
     if before.len() == names.len() {

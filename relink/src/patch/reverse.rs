@@ -29,7 +29,7 @@ pub fn reverse(arguments: &PatchArguments, tree: &Tree) -> Result<Report, Failur
         changed.push(json!({ "path": target.path(), "removed": taken, "sha256_after": sha256(&before) }));
         changes.push(Change::Of(original, before));
     }
-    let warnings = super::change(arguments, &changes)?;
+    let warnings = super::change::change(arguments, &changes)?;
     let json = json!({ "tree": crate::text::path(&tree.top), "version": tree.version, "dry_run": arguments.dry_run, "files": changed });
     let mut report = Report::new(ExitStatus::Ok, told, json);
     report.warnings = warnings;

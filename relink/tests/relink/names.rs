@@ -15,7 +15,7 @@ use crate::run::{Place, Ran, STOCK, command, is_root, stock};
 
 /// Names of folders that are legal, and in somebody's way: not UTF-8, and what JSON, a shell, the loader or Apache's
 /// configuration sees something in.
-const NAMES: [&[u8]; 12] = [
+const NAMES: [&[u8]; 13] = [
     b"caf\xe9",
     b"\xff\xfe",
     b"back\\slash",
@@ -23,6 +23,7 @@ const NAMES: [&[u8]; 12] = [
     b"a b",
     b"quo\"te'",
     b"line\nend",
+    b"es\x1b[2Jcape",
     b"${HOME}",
     b"$ORIGIN",
     b"co:lon",
@@ -116,6 +117,10 @@ fn a_module_in_a_folder_of_any_name_goes_there_and_back() {
             in_place.assert_exit(0);
             assert!(fs::read(&module).unwrap() != stock && fs::read(&backup).unwrap() == stock);
             with(&["--check"]).assert_exit(0);
+            for ran in [&relinked, &in_place] {
+                let text = format!("{}{}", ran.stdout, ran.stderr);
+                assert!(!text.contains('\x1b') && !text.lines().any(|line| line.starts_with("end")), "{text:?}");
+            }
             if !json.is_empty() {
                 assert_eq!(unescaped(&relinked.json()["output"]), folder.join("mod_python-relinked.so"));
                 assert_eq!(unescaped(&in_place.json()["output"]), module);
@@ -140,7 +145,7 @@ fn a_library_in_a_folder_of_any_name_is_found_by_the_loader_or_refused() {
             all.extend(last.iter().map(|argument| argument.into()));
             all
         };
-        let is_sayable = std::str::from_utf8(name).is_ok_and(|name| !name.contains(['$', ':', '\n']));
+        let is_sayable = std::str::from_utf8(name).is_ok_and(|name| !name.contains(['$', ':', '\n', '\x1b']));
         for last in
             [&["mod_python.so"][..], &["--in-place", "mod_python.so"], &["--in-place", "--json", "mod_python.so"]]
         {

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use crate::craft::{self, LIBPYTHON, LIBRARY, Recipe};
+use crate::patch::Tree;
 use crate::run::{Place, Ran, command, is_root};
 
 /// The run was refused with this word and code, in one sentence that names what it is about, and left nothing behind.
@@ -271,4 +272,28 @@ fn a_wrong_command_line() {
         with_json.extend(arguments);
         assert_eq!(place.run(&with_json).assert_exit(2).json()["error"], "usage");
     }
+}
+
+/// The folders that were made for the diffs stayed, empty, though "nothing was changed".
+#[test]
+fn folders_made_for_diffs_go_again_if_they_cannot_be_written() {
+    let tree = Tree::new();
+    let place = &tree.place;
+    fs::copy(command(), place.path("modpython-relink")).unwrap();
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    // A folder that is made without the right to enter it.
+    let line = "umask 0777; exec ./modpython-relink patch --output new/inner \"$0\"";
+    let mut run = match is_root() {
+        true => {
+            let mut run = Command::new("setpriv");
+            run.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh"]);
+            run
+        }
+        false => Command::new("sh"),
+    };
+    run.args(["-c", line]).arg(tree.top()).current_dir(place.path(""));
+    let before = place.names();
+    let ran: Ran = run.output().unwrap().into();
+    ran.assert_exit(31);
+    assert_eq!(place.names(), before, "{}", ran.stderr);
 }

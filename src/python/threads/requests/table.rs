@@ -21,7 +21,7 @@ impl<L> Part<L> {
     }
 }
 
-/// A request that has begun and not ended, or room for one.
+/// A request that has begun and not ended, or space for one.
 struct Known<L> {
     /// None has it now.
     number: Option<NonZeroU64>,
