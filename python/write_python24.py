@@ -20,7 +20,11 @@ ITERATED = {('search.py', 'places')}
 PYTHON3 = {'compat3.py', 'finding3.py', 'running3.py'}
 # What 2.4 has not.
 METHODS = {'partition', 'rpartition'}
-NAMES = {'any', 'all', 'partial', 'BaseException'}
+NAMES = {'any', 'all', 'partial', 'wraps', 'BaseException'}
+# What 2.4 has of what is imported; and what is asked for in a branch for later Pythons, or may be absent.
+MODULES = {'cPickle', 'codecs', 'errno', 'imp', 'marshal', 'mod_python', 'modpython_core', 'os', 'pickle', 'pkgutil', 'random',
+           're', 'struct', 'sys', 'thread', 'threading', 'time', 'types', '__builtin__'}
+LATER = {'_pickle', 'builtins', 'importlib', 'sysconfig'}
 # Whose results know how to close themselves, and no more.
 FILES = {'open', 'os.fdopen'}
 
@@ -37,7 +41,7 @@ def statement(text, **parts):
 class Lower(ast.NodeTransformer):
     def __init__(self, file):
         self.file = file
-        self.helpers = set()
+        self.helpers, self.imports = set(), set()
         self.function = []
 
     def visit_FunctionDef(self, node):
@@ -59,7 +63,15 @@ class Lower(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_ImportFrom(self, node):
-        return None if node.module in ('__future__', 'functools') else node
+        if node.module in ('__future__', 'functools'):
+            return None
+        self.imports.add(node.module.split('.')[0])
+        return node
+
+    def visit_Import(self, node):
+        for name in node.names:
+            self.imports.add(name.name.split('.')[0])
+        return node
 
     def visit_IfExp(self, node):
         self.generic_visit(node)
@@ -137,6 +149,8 @@ def lowered(file):
         tree = ast.parse(source.read())
     lower = Lower(file)
     lower.visit(tree)
+    if not lower.imports <= MODULES | LATER:
+        sys.exit('write_python24.py: does 2.4 have these? %s, in %s' % (sorted(lower.imports - MODULES - LATER), file))
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     tree.body = [node for node in tree.body if not isinstance(node, ast.Import) or names & {name.asname or name.name.split('.')[0] for name in node.names}]
     if lower.helpers:

@@ -6,7 +6,7 @@
 #![cfg(loom)]
 
 use loom::thread;
-use modpython_core::module_cache::{Modules, Place, Verdict, Version};
+use modpython_core::module_cache::{FileSystemKind, Modules, Verdict, Version};
 use modpython_core::pathlock::{Begin, Key, Table, ThreadId, Waited};
 use modpython_core::sync::{Arc, Mutex, MutexGuard};
 use std::ffi::CStr;
@@ -102,7 +102,7 @@ impl Server {
             return None;
         }
         gil.module = Some((7, Some(read)));
-        gil.modules.publish(FILE, 7, Some(version(read)), None, Place::Local);
+        gil.modules.publish(FILE, 7, Some(version(read)), None, FileSystemKind::Local);
         Some(read)
     }
 }

@@ -50,6 +50,8 @@ class Failure(object):
 def copy(error):
     """An exception of the same class, arguments and attributes, made without a call of anything that the class has
     defined itself: its constructor has run once. None if the class does not lend itself to that."""
+    if type(error) is str:
+        return error  # Up to Python 2.5 a string can be raised.
     kind = getattr(error, '__class__', None)
     if type(error) is _old_instance:
         # A class of Python 2's old kind, as all of 2.4's exceptions are.
@@ -99,6 +101,8 @@ def _copy_slot(slot, error, made):
 
 def printable(error):
     """Type and text of an exception, whatever its __str__ does."""
+    if type(error) is str:
+        return error
     try:
         text = str(error)
     except BaseException:

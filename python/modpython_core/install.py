@@ -59,7 +59,7 @@ def _seconds_alone():
     locks of an application that is setting itself up make deadlocks that nobody sees."""
     given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '').strip()
     # Not isdigit(), which takes digits that int() refuses.
-    return int(given) if given.strip('0123456789') == '' != given else 10 if sys.version_info[0] == 2 else 0
+    return int(given) if given.strip('0123456789') == '' != given and len(given) < 10 else 10 if sys.version_info[0] == 2 else 0
 
 
 def _ways_of_stock(apache):

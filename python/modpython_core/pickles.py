@@ -57,10 +57,10 @@ def watch():
 
 def _watch_class(unpickler):
     """The one in Python."""
-    import functools
+    from functools import wraps
     find_class = unpickler.find_class
 
-    @functools.wraps(find_class)
+    @wraps(find_class)
     def of_reader(self, module, name):
         return found(lambda *names: find_class(self, *names), module, name)
     of_reader.asks = True

@@ -59,13 +59,13 @@ def import_from(place):
 
 def mend_extend_path():
     """pkgutil.extend_path looks for directories of the package's name, which for it is the private one."""
-    import functools
+    from functools import wraps
     import pkgutil
     extend_path = pkgutil.extend_path
     if hasattr(extend_path, 'is_mended'):
         return
 
-    @functools.wraps(extend_path)
+    @wraps(extend_path)
     def of_bare_name(path, name):
         top, dot, rest = name.partition('.')
         file = names.decode(top)

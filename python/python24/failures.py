@@ -33,6 +33,8 @@ class Failure(object):
         return made
 
 def copy(error):
+    if type(error) is str:
+        return error
     kind = getattr(error, '__class__', None)
     if type(error) is _old_instance:
         return _old_instance(kind, dict(error.__dict__))
@@ -76,6 +78,8 @@ def _copy_slot(slot, error, made):
         pass
 
 def printable(error):
+    if type(error) is str:
+        return error
     try:
         text = str(error)
     except:

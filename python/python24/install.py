@@ -45,7 +45,7 @@ def guard_importer(core):
 
 def _seconds_alone():
     given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '').strip()
-    return (given.strip('0123456789') == '' != given and [int(given)] or [(sys.version_info[0] == 2 and [10] or [0])[0]])[0]
+    return ((given.strip('0123456789') == '' != given and len(given) < 10) and [int(given)] or [(sys.version_info[0] == 2 and [10] or [0])[0]])[0]
 
 def _ways_of_stock(apache):
     code = attributes.code(getattr(apache, 'import_module', None))

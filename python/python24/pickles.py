@@ -1,4 +1,5 @@
 # Written by write_python24.py out of modpython_core/pickles.py, whose comments say why: do not edit.
+from modpython_core.python24 import wraps
 import sys
 core = None
 if sys.version_info[0] == 2:
@@ -38,10 +39,9 @@ def watch():
     _watch_class(unpickler)
 
 def _watch_class(unpickler):
-    import functools
     find_class = unpickler.find_class
 
-    @functools.wraps(find_class)
+    @wraps(find_class)
     def of_reader(self, module, name):
         return found(lambda *names: find_class(self, *names), module, name)
     of_reader.asks = True

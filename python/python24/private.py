@@ -1,5 +1,5 @@
 # Written by write_python24.py out of modpython_core/private.py, whose comments say why: do not edit.
-from modpython_core.python24 import partition, rpartition
+from modpython_core.python24 import partition, rpartition, wraps
 import os
 import sys
 from modpython_core import compat, finding, first_use, names, running, search, sessions, siblings
@@ -37,13 +37,12 @@ def import_from(place):
     return core.drive(load(name, False, 0, None, search.DIRECTORY, directory))
 
 def mend_extend_path():
-    import functools
     import pkgutil
     extend_path = pkgutil.extend_path
     if hasattr(extend_path, 'is_mended'):
         return
 
-    @functools.wraps(extend_path)
+    @wraps(extend_path)
     def of_bare_name(path, name):
         top, dot, rest = partition(name, '.')
         file = names.decode(top)

@@ -24,6 +24,15 @@ def partial(function, *first):
     return lambda *rest: function(*(first + rest))
 
 
+def wraps(function):
+    def named(wrapper):
+        for name in ('__module__', '__name__', '__doc__'):
+            setattr(wrapper, name, getattr(function, name))
+        wrapper.__dict__.update(function.__dict__)
+        return wrapper
+    return named
+
+
 def partition(text, separator):
     at = text.find(separator)
     if at < 0:

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     import_module,
-    python::{Cpython, Python, ThreadState, gil::with_gil, threads::ThreadStates},
+    python::{Cpython, Python, ThreadState, gil::with_gil, signals, threads::ThreadStates},
     server::{log, messages::Message, settings},
 };
 
@@ -66,7 +66,9 @@ pub fn end_python() -> bool {
             return false;
         }
         Python::attach(state);
+        let kept = signals::keep();
         Python::finalize();
+        kept.put_back();
     }
     true
 }

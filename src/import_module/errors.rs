@@ -70,6 +70,18 @@ impl Pending {
         self.value.as_ref()
     }
 
+    /// The string that was raised, as can be done up to Python 2.5: its value says nothing.
+    #[cfg(not(feature = "python3"))]
+    pub(super) fn raised_string(&self, _: &Gil) -> Option<&Owned> {
+        self.kind.as_ref().filter(|kind| text::is_text(kind.object()))
+    }
+
+    /// None: Python 3 raises no strings.
+    #[cfg(feature = "python3")]
+    pub(super) fn raised_string(&self, _: &Gil) -> Option<&Owned> {
+        None
+    }
+
     /// Whether it is of that class.
     pub(super) fn is_of(&self, _: &Gil, kind: Exception) -> bool {
         // SAFETY: a live exception, and a class.

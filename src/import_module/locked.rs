@@ -58,7 +58,7 @@ pub(super) fn locked_by(gil: &mut Gil, state: &State, given: [Object<'_>; 4]) ->
     let mut failure = None;
     if answer.is_none() {
         let error = Pending::take(gil);
-        if let Some(value) = error.value() {
+        if let Some(value) = error.raised_string(gil).or(error.value()) {
             failure = calls::call(gil, failed, [value.object()]);
             // An exception that comes now is dropped for the one that is on its way; who waited looks again.
             exceptions::clear(gil);

@@ -12,7 +12,7 @@ mod cpython3;
 pub mod ffi2;
 pub mod fork;
 pub mod gil;
-mod signals;
+pub mod signals;
 pub mod threads;
 
 #[cfg(all(test, not(loom), not(shuttle)))]

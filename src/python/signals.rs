@@ -1,7 +1,11 @@
-//! Whether this thread is inside a signal handler. prefork's child ends in the handler of SIGTERM, and destroys its
+//! Signals: whether this thread is inside a handler, and what the end of Python must leave. prefork's child ends in the handler of SIGTERM, and destroys its
 //! pools there: mod_python's cleanups then ask for an interpreter, whatever the handler has interrupted.
 
+use super::ffi;
+use crate::server::apache;
 use std::cell::Cell;
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
 
 /// Whether SIGTERM is usually blocked in a thread. The system blocks it while its handler runs; the MPMs with threads
 /// block it in the threads that serve requests for good.
@@ -39,4 +43,68 @@ fn is_blocked() -> bool {
 pub fn in_main_thread() -> bool {
     // SAFETY: two system calls without arguments; the number of a thread that gettid gives is that of a process.
     unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
+}
+
+/// What the server does at each signal, over the end of Python. That sets the default for every signal that a function
+/// in Python has ever been set for, though the server has set a function of its own since (CPython's
+/// `_PySignal_Fini`, `finisignal` up to 3.8): until the server sets its functions anew, a second restart or a stop
+/// would kill it.
+pub struct Kept {
+    actions: Vec<(c_int, libc::sigaction)>,
+    blocked: libc::sigset_t,
+}
+
+/// Notes what is done at each signal, and has this thread get none until [`Kept::put_back`].
+pub fn keep() -> Kept {
+    let mut kept = Kept { actions: Vec::new(), blocked: set_mask(libc::SIG_SETMASK, &every_signal()) };
+    let of_python = apache::file_of(ffi::Py_IsInitialized as *const () as usize);
+    for signal in 1..=libc::SIGRTMAX() {
+        // Python's own goes with Python.
+        if let Some(action) = action(signal).filter(|action| action.sa_sigaction != libc::SIG_DFL) {
+            if apache::file_of(action.sa_sigaction) != of_python {
+                kept.actions.push((signal, action));
+            }
+        }
+    }
+    kept
+}
+
+impl Kept {
+    /// Python has ended: what it has set to the default is as before, and this thread gets signals again.
+    pub fn put_back(self) {
+        for (signal, before) in &self.actions {
+            if action(*signal).is_some_and(|action| action.sa_sigaction == libc::SIG_DFL) {
+                // SAFETY: the action that this process has had for the signal; the function is not Python's, and those
+                // of the server stay until httpd unloads them, for which it has the same action either way.
+                unsafe { libc::sigaction(*signal, before, std::ptr::null_mut()) };
+            }
+        }
+        set_mask(libc::SIG_SETMASK, &self.blocked);
+    }
+}
+
+fn every_signal() -> libc::sigset_t {
+    let mut all = MaybeUninit::uninit();
+    // SAFETY: fills the set in.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        all.assume_init()
+    }
+}
+
+/// Sets this thread's mask, and gives what it was.
+fn set_mask(how: c_int, mask: &libc::sigset_t) -> libc::sigset_t {
+    let mut before = MaybeUninit::zeroed();
+    // SAFETY: two sets that live as long as the call; all zeroes are a set, if it fails.
+    unsafe {
+        libc::pthread_sigmask(how, mask, before.as_mut_ptr());
+        before.assume_init()
+    }
+}
+
+/// What is done at a signal; None for a number that is none.
+fn action(signal: c_int) -> Option<libc::sigaction> {
+    let mut action = MaybeUninit::zeroed();
+    // SAFETY: asks only; there is space for the answer.
+    unsafe { (libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0).then(|| action.assume_init()) }
 }

@@ -126,12 +126,12 @@ impl Settings {
         }
     }
 
-    // As the shim reads it: digits, and nothing else.
+    // As the shim reads it: some digits, and nothing else.
     fn look_at_seconds(&mut self, value: &str) {
-        if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+        if value.len() > 9 || !value.bytes().all(|byte| byte.is_ascii_digit()) {
             self.complain(
                 Message::SecondsValue,
-                format!("{FIRST_REQUEST_ALONE}={value} is not a number; it is as if it were not set"),
+                format!("{FIRST_REQUEST_ALONE}={value} is not a number of seconds; it is as if it were not set"),
             );
         }
     }
@@ -207,10 +207,10 @@ mod tests {
         for value in ["", "0", "10", " 10 "] {
             assert_eq!(read(&[(FIRST_REQUEST_ALONE, value)]).complaints, [], "{value}");
         }
-        for value in ["off", "-1", "1.5", "10s"] {
+        for value in ["off", "-1", "1.5", "10s", "9999999999"] {
             let complaints = read(&[(FIRST_REQUEST_ALONE, value)]).complaints;
             let [(Message::SecondsValue, text)] = &complaints[..] else { panic!("{value}: {complaints:?}") };
-            assert!(text.starts_with(&format!("{FIRST_REQUEST_ALONE}={value} is not a number")), "{text}");
+            assert!(text.starts_with(&format!("{FIRST_REQUEST_ALONE}={value} is not a number of seconds")), "{text}");
         }
     }
 

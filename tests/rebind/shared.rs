@@ -73,7 +73,7 @@ fn seconds_that_are_no_number_are_said_once_a_child() {
         log_of(&run("seconds_that_are_no_number_are_said_once_a_child", &environment))
     };
     let log = log_with("10s");
-    let line = "MPC0028: modpython-core: MODPYTHON_CORE_FIRST_REQUEST_ALONE=10s is not a number";
+    let line = "MPC0028: modpython-core: MODPYTHON_CORE_FIRST_REQUEST_ALONE=10s is not a number of seconds";
     assert_eq!(log.lines().filter(|written| written.starts_with(line)).count(), 1, "{log}");
     let log = log_with("10");
     assert!(!log.contains("MPC0028"), "{log}");

@@ -306,7 +306,8 @@ impl Server {
         }
     }
 
-    fn signal(&self, signal: libc::c_int) {
+    /// Sends the parent a signal, and waits for nothing.
+    pub fn signal(&self, signal: libc::c_int) {
         // SAFETY: kill reads no memory of ours. The process is our child and not reaped yet, so the number is its own.
         unsafe { libc::kill(self.process.id() as libc::pid_t, signal) };
     }

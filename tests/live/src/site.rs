@@ -29,7 +29,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 24] = python![
+const MODULES: [(&str, &str); 25] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -52,6 +52,7 @@ const MODULES: [(&str, &str); 24] = python![
     "at_exit.py",
     "hog.py",
     "parentthread.py",
+    "signalled.py",
     "sleeper.py",
     "spinner.py",
 ];
