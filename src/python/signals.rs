@@ -1,4 +1,6 @@
-//! Signals: whether this thread is inside a handler, and what the end of Python must leave. prefork's child ends in the handler of SIGTERM, and destroys its
+//! Signals: whether this thread is inside a handler, and what the end of Python must leave.
+//!
+//! prefork's child ends in the handler of SIGTERM, and destroys its
 //! pools there: mod_python's cleanups then ask for an interpreter, whatever the handler has interrupted.
 
 use super::ffi;
