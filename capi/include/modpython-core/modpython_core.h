@@ -481,7 +481,7 @@ int modpython_core_cures(const char *remedy);
 void modpython_core_initialize(void);
 
 /*
- `PyImport_AppendInittab`, which stands being called again after a graceful restart.
+ `PyImport_AppendInittab`, which tolerates a second call after a graceful restart.
 
  # Safety
 
