@@ -164,14 +164,34 @@ lint: prerequisites-build
 # The model-checked parts once more as they are, the interpreter path in an embedded Python, the command on files.
 STOCK_MODULE := $(wildcard /usr/lib/apache2/modules/mod_python.so)
 test: build
-	@sh tests/build/width.sh
-	@$(call if-there,$(CARGO) fmt --version,the formatting: no rustfmt,$(CARGO) fmt --all --check)
+	@$(MAKE) --no-print-directory lint
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/$(SHARED) MODPYTHON_CORE_LIBDIR=/nonexistent $(CARGO) test $(CARGO_FLAGS) \
 	  $(if $(STOCK_MODULE),,--lib --bins $(patsubst tests/%.rs,--test %,$(filter-out tests/relink.rs,$(wildcard tests/*.rs))))
 	@$(if $(STOCK_MODULE),,echo 'NOT RUN: the tests of the command (libapache2-mod-python is not installed)'; test -z "$$CI")
 	@sh tests/build/prerequisites.sh
-	@$(MAKE) --no-print-directory lint
 
+# `make check` prints the runners' own lines, and ends at the first that fails.
+check: prerequisites-check relink lint
+	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/loom --lib --test model_pathlock --test model_import
+	@$(call if-there,rustc --version | awk '{ split($$2$(comma) v$(comma) "."); exit v[1] == 1 && v[2] < 87 }',\
+	  random schedules: shuttle needs Rust 1.87,\
+	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/shuttle \
+	  --test model_pathlock_shuttle)
+	@$(BOTH) check-library check-consumer
+	$(CARGO) test --profile model $(CARGO_FLAGS) --test rebind35 -- signal_handler
+	$(LIVE)
+	$(CARGO) run --profile model $(CARGO_FLAGS) -p modpython-live --bin soak -- --minutes 1 --stock-minutes 0 --mpm event
+	@$(MAKE) --no-print-directory check-python2
+	@$(MAKE) --no-print-directory check-host
+	@$(MAKE) --no-print-directory check-shapes SHAPES=3.3
+	@$(MAKE) --no-print-directory check-build
+
+# Each release with what it brings, in a folder that is made anew.
+SUITES ?= bookworm-root bookworm-user bookworm bullseye sid bookworm-packages bullseye-packages sid-packages
+check-suites:
+	sh tests/suites/run.sh $(SUITES)
+
+# What those are made of.
 include tests/check.mk
 
 # MODPYTHON_LIVE_HOST=target/live-hosts/... has it on the test host, once `make check-host` has made that.

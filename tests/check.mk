@@ -1,22 +1,6 @@
 # The part of the Makefile that tests: `make help` says what there is, tests/README.md what each proves.
 
 LIVE = $(CARGO) test --profile model $(CARGO_FLAGS) -p modpython-live
-# `make check` prints the runners' own lines, and ends at the first that fails.
-check: prerequisites-check relink lint
-	RUSTFLAGS='--cfg loom' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/loom --lib --test model_pathlock --test model_import
-	@$(call if-there,rustc --version | awk '{ split($$2$(comma) v$(comma) "."); exit v[1] == 1 && v[2] < 87 }',\
-	  random schedules: shuttle needs Rust 1.87,\
-	  RUSTFLAGS='--cfg shuttle' $(CARGO) test --profile model $(CARGO_FLAGS) --target-dir target/shuttle \
-	  --test model_pathlock_shuttle)
-	@$(BOTH) check-library check-consumer
-	$(CARGO) test --profile model $(CARGO_FLAGS) --test rebind35 -- signal_handler
-	$(LIVE)
-	$(CARGO) run --profile model $(CARGO_FLAGS) -p modpython-live --bin soak -- --minutes 1 --stock-minutes 0 --mpm event
-	@$(MAKE) --no-print-directory check-python2
-	@$(MAKE) --no-print-directory check-host
-	@$(MAKE) --no-print-directory check-shapes SHAPES=3.3
-	@$(MAKE) --no-print-directory check-build
-
 # Two at once that wait much, and measure no time; each one's lines come together.
 BOTH = $(MAKE) --no-print-directory -j2 --output-sync=target
 
@@ -125,11 +109,6 @@ else
 	$(call live-host,$(PYTHON2),target/py2.7,objects,py2.7-objects,,$(WAY_TESTS))
 	$(call live-host,$(PYTHON2),target/py2.7,finished,py2.7-finished,,$(WAY_TESTS))
 endif
-
-# Each release with what it brings, in a folder that is made anew.
-SUITES ?= bookworm-root bookworm-user bookworm bullseye sid bookworm-packages bullseye-packages sid-packages
-check-suites:
-	sh tests/suites/run.sh $(SUITES)
 
 # The later generations, for Python 2.7, and 3.5 for Python 3 too; `make check-host` has 3.1.
 HOST_SHAPES := 3.2.8 3.2.10 3.3 3.4 3.5
