@@ -6,9 +6,8 @@ Everyone gets an exception of its own: one object raised by 32 threads would col
 from __future__ import absolute_import
 
 import sys
-import types
 
-_old_instance = getattr(types, 'InstanceType', None)
+from modpython_core.attributes import old_instance
 
 # What an exception shows besides itself. Its class may mind being written to.
 _names = ('__traceback__', '__cause__', '__context__', '__suppress_context__')
@@ -53,9 +52,9 @@ def copy(error):
     if type(error) is str:
         return error  # Up to Python 2.5 a string can be raised.
     kind = getattr(error, '__class__', None)
-    if type(error) is _old_instance:
+    if type(error) is old_instance:
         # A class of Python 2's old kind, as all of 2.4's exceptions are.
-        return _old_instance(kind, dict(error.__dict__))
+        return old_instance(kind, dict(error.__dict__))
     if kind is not type(error):
         return None  # It pretends to be of another class.
     builtin = [base for base in kind.__mro__ if base.__module__ in ('builtins', 'exceptions')][0]

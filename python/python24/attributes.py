@@ -2,13 +2,13 @@
 import types
 _dictionary = types.ModuleType.__dict__['__dict__'].__get__
 _getset = type(type.__dict__['__dict__'])
-_old_instance = getattr(types, 'InstanceType', None)
+old_instance = getattr(types, 'InstanceType', None)
 
 def of(thing, name):
     kind = type(thing)
     if issubclass(kind, types.ModuleType):
         return _dictionary(thing).get(name)
-    if kind is _old_instance:
+    if kind is old_instance:
         return thing.__dict__.get(name)
     own, of_class = (None, None)
     for base in kind.__mro__:

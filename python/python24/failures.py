@@ -1,8 +1,7 @@
 # Written by write_python24.py out of modpython_core/failures.py, whose comments say why: do not edit.
 from modpython_core.python24 import BaseException
 import sys
-import types
-_old_instance = getattr(types, 'InstanceType', None)
+from modpython_core.attributes import old_instance
 _names = ('__traceback__', '__cause__', '__context__', '__suppress_context__')
 _SHOWN = [BaseException.__dict__[name] for name in _names if name in BaseException.__dict__]
 _traceback = (_SHOWN and [_SHOWN[0]] or [None])[0]
@@ -36,8 +35,8 @@ def copy(error):
     if type(error) is str:
         return error
     kind = getattr(error, '__class__', None)
-    if type(error) is _old_instance:
-        return _old_instance(kind, dict(error.__dict__))
+    if type(error) is old_instance:
+        return old_instance(kind, dict(error.__dict__))
     if kind is not type(error):
         return None
     builtin = [base for base in kind.__mro__ if base.__module__ in ('builtins', 'exceptions')][0]

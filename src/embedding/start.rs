@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     import_module,
-    python::{Cpython, Python, ThreadState, gil::with_gil, signals, threads::ThreadStates},
+    python::{Cpython, Python, ThreadState, fork, gil::with_gil, signals, threads::ThreadStates},
     server::{log, messages::Message, settings},
 };
 
@@ -75,8 +75,7 @@ pub fn end_python() -> bool {
 
 fn guard_forks() {
     if let Err(error) = process::guard_forks() {
-        let error = std::io::Error::from_raw_os_error(error);
-        log::line(Message::ForksUnguarded, &format!("forks of a request are not guarded: {error}"));
+        fork::log_unguarded(error);
     }
 }
 

@@ -277,8 +277,7 @@ pub(super) fn watch_forks() {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {
         if let Err(error) = fork::on_fork(before_fork, after_fork_in_parent, after_fork_in_child) {
-            let error = std::io::Error::from_raw_os_error(error);
-            log::line(Message::ForksUnguarded, &format!("forks of a request are not guarded: {error}"));
+            fork::log_unguarded(error);
         }
     });
 }

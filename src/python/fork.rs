@@ -1,5 +1,6 @@
 //! Forks of this process: they are counted, and handlers run around them (R8).
 
+use crate::server::{log, messages::Message};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -36,6 +37,12 @@ pub fn on_fork(
     child: extern "C" fn(),
 ) -> Result<(), std::ffi::c_int> {
     register(Some(prepare), Some(parent), Some(child))
+}
+
+/// Says in the log that handlers could not be registered.
+pub fn log_unguarded(error: std::ffi::c_int) {
+    let error = std::io::Error::from_raw_os_error(error);
+    log::line(Message::ForksUnguarded, &format!("forks of a request are not guarded: {error}"));
 }
 
 type Handler = extern "C" fn();
