@@ -8,6 +8,7 @@ use crate::cli::Cli;
 use crate::elf::ElfFile;
 use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
+use crate::generation::Generation;
 use crate::library::{BUILD_INFO, Libpython, Library, build_info};
 use crate::module::{Module, our_library, relinked_by};
 use crate::report::Report;
@@ -34,13 +35,13 @@ pub fn examine(named: &Path, library: Option<&Path>) -> Result<Report, Failure> 
 
 fn stock(module: &Module, facts: &ElfFile<'_>) -> Report {
     let generation = generation::recognise(facts);
-    let supported = generation.is_some_and(|name| generation::supported().iter().any(|known| known == name));
+    let supported = generation.is_some_and(|generation| generation::supported().contains(&generation));
     let libpython = Libpython::among(&facts.needed).map(|python| python.name);
     let backup = Some(files::backup_of(&module.real_path())).filter(|path| path.symlink_metadata().is_ok());
     let mut lines = format!(
         "stock: {}\nmod_python {}, {}, build-id {}\n",
         module.path.shown(),
-        generation.unwrap_or("of an unknown generation"),
+        generation.map_or("of an unknown generation", Generation::name),
         libpython.as_deref().unwrap_or("no shared libpython"),
         facts.build_id.as_deref().unwrap_or("none"),
     );
@@ -59,7 +60,7 @@ fn stock(module: &Module, facts: &ElfFile<'_>) -> Report {
     }
     let json = json!({
         "module": text::path(&module.path),
-        "generation": generation,
+        "generation": generation.map(Generation::name),
         "supported": supported,
         "libpython": libpython,
         "build_id": facts.build_id,
@@ -95,7 +96,8 @@ fn linked(module: &Module, facts: &ElfFile<'_>) -> Report {
 
 fn relinked(given: Option<&Path>, module: &Module, facts: &ElfFile<'_>, version: &str) -> Report {
     let generation = facts.stamp.as_ref().map(|stamp| stamp.generation.clone());
-    let generation = generation.or_else(|| generation::of_relinked(facts)).unwrap_or_else(|| "unknown".into());
+    let generation =
+        generation.or_else(|| generation::of_relinked(facts)).unwrap_or_else(|| "unknown".into()).to_string();
     let library = loadable_library(given, module, facts);
     // What was built with the library, and not rewritten, was not made from any file that could be upgraded.
     let built = facts.stamp.is_none() && generation::of_relinked(facts).is_none();

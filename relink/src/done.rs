@@ -40,7 +40,7 @@ impl Done<'_> {
             text::load_module(&source)
         };
         let build_id = self.facts.build_id.as_deref().unwrap_or("none");
-        let generation = &plan.stamp.generation;
+        let generation = plan.stamp.generation.to_string();
         let step = if cli.in_place {
             "To use it, stop the server and start it. The LoadModule line stays:"
         } else {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::exit_status::ExitStatus;
+use crate::generation::Generation;
 use crate::text::Shown;
 
 /// Why the command refused or failed. `Display` is the sentence an administrator reads, and says what to do.
@@ -22,8 +23,8 @@ pub enum Failure {
     Architecture { path: PathBuf, module: String, library: String, library_path: PathBuf },
     #[error("{}: not mod_python ({detail}): name the file that LoadModule python_module loads", .path.shown())]
     NotModPython { path: PathBuf, detail: &'static str },
-    #[error("{}: mod_python {generation} is not supported here, only {supported}: use the source build or the patch set, or a newer modpython-core", .path.shown())]
-    Generation { path: PathBuf, generation: String, supported: String },
+    #[error("{}: mod_python {found} is not supported here, only {}: use the source build or the patch set, or a newer modpython-core", .path.shown(), list(.supported))]
+    Generation { path: PathBuf, found: String, supported: Vec<Generation> },
     #[error("{}: needs {module}, but the library is for {library}: install the modpython-core built for that Python", .path.shown())]
     Libpython { path: PathBuf, module: String, library: String },
     #[error("{}: needs no shared libpython, so its Python cannot be reached from outside: use a mod_python linked against a shared libpython", .path.shown())]
@@ -44,8 +45,8 @@ pub enum Failure {
     Restore { path: PathBuf, reason: String },
     #[error("{}: no source tree of mod_python ({detail}): name the folder that has src/ and lib/python/ in it", .path.shown())]
     NotATree { path: PathBuf, detail: String },
-    #[error("{}: mod_python {generation} is not supported, only 3.1, 3.2, 3.3 and 3.5", .path.shown())]
-    TreeGeneration { path: PathBuf, generation: String },
+    #[error("{}: mod_python {version} is not supported, only 3.1, 3.2, 3.3 and 3.5", .path.shown())]
+    TreeGeneration { path: PathBuf, version: String },
     #[error("{}: {detail}; nothing was changed: the manual page says which lines belong where, to add them by hand", .path.shown())]
     Anchor { path: PathBuf, detail: String },
     #[error("{}: patched already ({files}): take that back with `modpython-relink patch --reverse`, if it is to be patched anew", .path.shown())]
@@ -84,4 +85,8 @@ impl Failure {
     pub fn unwritable(path: &Path, reason: impl ToString) -> Failure {
         Failure::Unwritable { path: path.to_owned(), reason: reason.to_string() }
     }
+}
+
+fn list(generations: &[Generation]) -> String {
+    generations.iter().map(Generation::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::elf::{ElfFile, Machine, Unreadable};
 use crate::failure::Failure;
 use crate::files::Original;
-use crate::generation;
+use crate::generation::{self, Generation};
 use crate::stamp::key_values;
 use crate::text::Shown;
 
@@ -37,7 +37,7 @@ impl Library {
     }
 
     /// Whether it has replacements for this generation at all.
-    pub fn serves(&self, generation: &str) -> bool {
+    pub fn serves(&self, generation: Generation) -> bool {
         generation::replacements_of(generation).values().any(|symbol| self.exports(symbol))
     }
 

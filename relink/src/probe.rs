@@ -23,14 +23,14 @@ pub fn relink(bytes: &[u8], library: &str, folder: &str) -> Result<Vec<u8>, Stri
     if module::relinked_by(&facts).is_some() {
         return Err("it is relinked".to_owned());
     }
-    let name = generation::recognise(&facts).ok_or("it is of no generation")?;
-    let all = generation::replacements_of(name).into_iter();
+    let generation = generation::recognise(&facts).ok_or("it is of no generation")?;
+    let all = generation::replacements_of(generation).into_iter();
     let renames = all.filter(|(import, _)| facts.imports(import));
     let plan = Plan {
         renames: renames.map(|(import, symbol)| (import.to_owned(), symbol.to_owned())).collect(),
         needed: library.to_owned(),
         runpath: folder.to_owned(),
-        stamp: Stamp::new(name, bytes),
+        stamp: Stamp::new(generation, bytes),
     };
     let output = rewrite(bytes, &plan)?;
     verify(&facts, &output, &plan)?;

@@ -12,6 +12,7 @@ use crate::elf::ElfFile;
 use crate::exposed::Exposed;
 use crate::failure::Failure;
 use crate::files::{self, Entry};
+use crate::generation::Generation;
 use crate::library::{self, Libpython, Library};
 use crate::module::{Module, relinked_by};
 use crate::package::{self, Diversion};
@@ -135,7 +136,7 @@ fn resolve(plan: &Plan, library: &Library, target: &Path) -> Option<String> {
 }
 
 /// Everything a module must be to be relinked, in the order in which a refusal helps most.
-fn accept(path: &Path, facts: &ElfFile<'_>, given: Option<&Path>) -> Result<(&'static str, Library), Failure> {
+fn accept(path: &Path, facts: &ElfFile<'_>, given: Option<&Path>) -> Result<(Generation, Library), Failure> {
     let path = path.to_owned();
     if let Some(version) = relinked_by(facts) {
         return Err(Failure::AlreadyRelinked { path, version });
@@ -148,10 +149,10 @@ fn accept(path: &Path, facts: &ElfFile<'_>, given: Option<&Path>) -> Result<(&'s
     }
     let supported = generation::supported();
     let generation = match generation::recognise(facts) {
-        Some(name) if supported.iter().any(|supported| supported == name) => name,
+        Some(generation) if supported.contains(&generation) => generation,
         other => {
-            let generation = other.unwrap_or("of an unknown generation").to_owned();
-            return Err(Failure::Generation { path, generation, supported: supported.join(", ") });
+            let found = other.map_or("of an unknown generation", Generation::name).to_owned();
+            return Err(Failure::Generation { path, found, supported });
         }
     };
     let library = library::find(given, &python, &path)?;
@@ -163,15 +164,21 @@ fn accept(path: &Path, facts: &ElfFile<'_>, given: Option<&Path>) -> Result<(&'s
         return Err(Failure::Libpython { path, module: python.name, library: library.libpython });
     }
     // The library of Python 2 has no replacements for 3.5, that of Python 3 none for what came before.
-    let served: Vec<String> = supported.into_iter().filter(|name| library.serves(name)).collect();
-    if !served.is_empty() && !served.iter().any(|name| name == generation) {
-        let generation = format!("{generation} for {}", python.name);
-        return Err(Failure::Generation { path, generation, supported: served.join(", ") });
+    let served: Vec<_> = supported.into_iter().filter(|generation| library.serves(*generation)).collect();
+    if !served.is_empty() && !served.contains(&generation) {
+        let found = format!("{generation} for {}", python.name);
+        return Err(Failure::Generation { path, found, supported: served });
     }
     Ok((generation, library))
 }
 
-fn plan(cli: &Cli, module: &Module, facts: &ElfFile<'_>, generation: &str, library: &Library) -> Result<Plan, Failure> {
+fn plan(
+    cli: &Cli,
+    module: &Module,
+    facts: &ElfFile<'_>,
+    generation: Generation,
+    library: &Library,
+) -> Result<Plan, Failure> {
     let renames: BTreeMap<String, String> = generation::replacements_of(generation)
         .into_iter()
         .filter(|(import, _)| facts.imports(import))

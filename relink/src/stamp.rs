@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use object::Endianness;
 use sha2::{Digest, Sha256};
 
+use crate::generation::{Generation, Named};
+
 /// The section's name.
 pub const SECTION: &str = ".note.modpython-core";
 /// The note's owner.
@@ -24,17 +26,17 @@ pub struct Stamp {
     /// The version of `modpython-relink` that wrote the file.
     pub version: String,
     /// The generation it took the module for.
-    pub generation: String,
+    pub generation: Named,
     /// The SHA-256 of the stock file, for builds that carry no build-id.
     pub source_sha256: String,
 }
 
 impl Stamp {
     /// The stamp this command puts on what it makes of `source`.
-    pub fn new(generation: &str, source: &[u8]) -> Stamp {
+    pub fn new(generation: Generation, source: &[u8]) -> Stamp {
         Stamp {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            generation: generation.to_owned(),
+            generation: generation.into(),
             source_sha256: sha256(source),
         }
     }
@@ -64,7 +66,11 @@ impl Stamp {
     pub fn from_desc(desc: &[u8]) -> Stamp {
         let pairs = key_values(&String::from_utf8_lossy(desc));
         let get = |key: &str| pairs.get(key).cloned().unwrap_or_else(|| "unknown".to_owned());
-        Stamp { version: get("version"), generation: get("generation"), source_sha256: get("source-sha256") }
+        Stamp {
+            version: get("version"),
+            generation: Named::from(get("generation").as_str()),
+            source_sha256: get("source-sha256"),
+        }
     }
 }
 
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_stamp_is_read_back_as_it_was_written() {
-        let stamp = Stamp::new("3.5", b"abc");
+        let stamp = Stamp::new(Generation::V35, b"abc");
         let note = stamp.to_note(Endianness::Little);
         assert_eq!(note.len() % 4, 0);
         let name_size = u32::from_le_bytes(note[0..4].try_into().unwrap()) as usize;
@@ -102,7 +108,7 @@ mod tests {
 
     #[test]
     fn big_endian_files_get_a_big_endian_note() {
-        let note = Stamp::new("3.1", b"").to_note(Endianness::Big);
+        let note = Stamp::new(Generation::V31, b"").to_note(Endianness::Big);
         assert_eq!(note[0..4], 15u32.to_be_bytes());
     }
 }

@@ -120,6 +120,7 @@ fn differs(what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generation::Generation;
     use crate::rewrite::rewrite;
     use crate::stamp::Stamp;
 
@@ -137,7 +138,7 @@ mod tests {
             renames: [("first".to_owned(), "mpc35_rebind_first".to_owned())].into(),
             needed: "libours.so.0".into(),
             runpath: "/opt/lib".into(),
-            stamp: Stamp::new("3.5", b"source"),
+            stamp: Stamp::new(Generation::V35, b"source"),
         };
         (std::fs::read(object).unwrap(), plan)
     }
@@ -171,7 +172,7 @@ mod tests {
         assert!(with(second).contains("the imports"));
         assert!(with(|plan| plan.needed = "libother.so.0".into()).contains("NEEDED"));
         assert!(with(|plan| plan.runpath = "/elsewhere".into()).contains("RUNPATH"));
-        assert!(with(|plan| plan.stamp.generation = "3.1".into()).contains("note"));
+        assert!(with(|plan| plan.stamp.generation = Generation::V31.into()).contains("note"));
         assert!(verify(&source, &object, &plan).is_err());
     }
 

@@ -1,12 +1,14 @@
 //! Known defects of mod_python, as far as they are an administrator's business: who has them, and what cures them.
 
+use crate::generation::{Generation, Named};
+
 /// One defect.
 #[derive(Debug)]
 pub struct Defect {
     pub name: &'static str,
     pub what: &'static str,
     /// The generations that have it; none stands for all.
-    generations: &'static [&'static str],
+    generations: &'static [Generation],
     /// Does it take threads?
     threaded: bool,
     /// Does relinking cure it, in whatever way?
@@ -52,42 +54,42 @@ const DEFECTS: &[Defect] = &[
     Defect {
         name: "thread-local",
         what: "threading.local and context variables of one request are seen by the next",
-        generations: &["3.5"],
+        generations: &[Generation::V35],
         threaded: false,
         cured: true,
     },
     Defect {
         name: "reload",
         what: "a changed module is not loaded again",
-        generations: &["3.5"],
+        generations: &[Generation::V35],
         threaded: false,
         cured: true,
     },
     Defect {
         name: "MODPYTHON-75",
         what: "sections with directives crash the child",
-        generations: &["3.1"],
+        generations: &[Generation::V31],
         threaded: true,
         cured: true,
     },
     Defect {
         name: "MODPYTHON-109",
         what: "a child hangs when it is stopped",
-        generations: &["3.1", "3.2"],
+        generations: &[Generation::V31, Generation::V32],
         threaded: false,
         cured: true,
     },
     Defect {
         name: "add_handler",
         what: "req.add_handler for a phase that no directive names crashes",
-        generations: &["3.1", "3.2"],
+        generations: &[Generation::V31, Generation::V32],
         threaded: false,
         cured: true,
     },
     Defect {
         name: "handler-lists",
         what: "each phase of a request with handlers leaks a list",
-        generations: &["3.1", "3.2"],
+        generations: &[Generation::V31, Generation::V32],
         threaded: false,
         cured: true,
     },
@@ -102,10 +104,14 @@ const DEFECTS: &[Defect] = &[
 
 /// What a module of this generation (if that is known) has, relinked or not, under an MPM with or without threads. What
 /// is not known is taken for the worse.
-pub fn of(generation: Option<&str>, threaded: Option<bool>, relinked: bool) -> Vec<&'static Defect> {
+pub fn of(generation: Option<&Named>, threaded: Option<bool>, relinked: bool) -> Vec<&'static Defect> {
     let has = |defect: &&Defect| {
-        let by_generation =
-            generation.is_none_or(|name| defect.generations.is_empty() || defect.generations.contains(&name));
+        let by_generation = match generation {
+            _ if defect.generations.is_empty() => true,
+            Some(Named::Known(generation)) => defect.generations.contains(generation),
+            Some(Named::Other(_)) => false,
+            None => true,
+        };
         by_generation && (!defect.threaded || threaded != Some(false)) && !(relinked && defect.cured)
     };
     DEFECTS.iter().filter(has).collect()
@@ -115,17 +121,19 @@ pub fn of(generation: Option<&str>, threaded: Option<bool>, relinked: bool) -> V
 mod tests {
     use super::*;
 
-    fn names(generation: Option<&str>, threaded: Option<bool>, relinked: bool) -> Vec<&'static str> {
-        of(generation, threaded, relinked).iter().map(|defect| defect.name).collect()
+    fn names(generation: Option<Generation>, threaded: Option<bool>, relinked: bool) -> Vec<&'static str> {
+        of(generation.map(Named::from).as_ref(), threaded, relinked).iter().map(|defect| defect.name).collect()
     }
 
     #[test]
     fn a_cure_takes_its_defects_away() {
-        assert_eq!(names(Some("3.1"), Some(true), true), ["fork"]);
-        assert_eq!(names(Some("3.5"), Some(true), true), ["fork"]);
-        let stock = names(Some("3.5"), Some(true), false);
+        assert_eq!(names(Some(Generation::V31), Some(true), true), ["fork"]);
+        assert_eq!(names(Some(Generation::V35), Some(true), true), ["fork"]);
+        let stock = names(Some(Generation::V35), Some(true), false);
         assert!(stock.contains(&"interpreters") && stock.contains(&"reload") && !stock.contains(&"MODPYTHON-75"));
-        assert!(!names(Some("3.5"), Some(false), false).contains(&"interpreters"));
+        assert!(!names(Some(Generation::V35), Some(false), false).contains(&"interpreters"));
         assert_eq!(names(None, None, false).len(), DEFECTS.len());
+        let newer = of(Some(&Named::from("3.9")), None, false);
+        assert!(newer.iter().all(|defect| defect.generations.is_empty()));
     }
 }

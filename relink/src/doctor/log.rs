@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::files;
+use crate::generation::Named;
 
 /// So much of a log's end is read.
 const TAIL: u64 = 8 << 20;
@@ -26,8 +27,8 @@ pub struct Told {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Started {
     pub version: String,
-    /// Of the interpreter path that was taken over; none if it was switched off.
-    pub active: Option<(String, String)>,
+    /// The generation that it found, and the version of Python; `None` if it was switched off.
+    pub active: Option<(Named, String)>,
 }
 
 /// Look for them in a log.
@@ -68,7 +69,7 @@ fn started(code: &str, text: &str) -> Option<Started> {
     let rest = rest.strip_prefix("active, mod_python generation ")?;
     let (generation, python) = rest.split_once(", Python ")?;
     let python = python.split_whitespace().next().unwrap_or_default();
-    Some(Started { version, active: Some((generation.to_owned(), python.to_owned())) })
+    Some(Started { version, active: Some((generation.into(), python.to_owned())) })
 }
 
 #[cfg(test)]
@@ -89,7 +90,7 @@ mod tests {
             told(&log).unwrap().started
         };
         assert_eq!(started(""), None);
-        let active = Some(("3.5".to_owned(), "3.11".to_owned()));
+        let active = Some(("3.5".into(), "3.11".to_owned()));
         assert_eq!(started(&on), Some(Started { version: "0.1.0".into(), active }));
         assert_eq!(started(&format!("{on}{off}")), Some(Started { version: "0.1.0".into(), active: None }));
         assert!(told(&place.path().join("absent")).is_err());

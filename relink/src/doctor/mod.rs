@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::DoctorArguments;
 use crate::exit_status::ExitStatus;
 use crate::failure::Failure;
+use crate::generation::Named;
 use crate::report::Report;
 use crate::text::Shown;
 use crate::{check, files, package, system, text};
@@ -33,7 +34,8 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Report, Failure> {
     let of = |field: &str| examined.json[field].as_str().filter(|word| *word != "unknown");
     let relinked = !matches!(status, ExitStatus::Stock | ExitStatus::Reverted);
     let threaded = server.as_ref().and_then(|server| server.threaded);
-    let defects = defects::of(of("generation"), threaded, relinked);
+    let generation = of("generation").map(Named::from);
+    let defects = defects::of(generation.as_ref(), threaded, relinked);
     let log = arguments.error_log.clone().or_else(|| server.as_ref()?.error_log.clone());
     let told = log.as_deref().map(log::told);
 
@@ -190,7 +192,7 @@ fn running_json(started: &Started) -> Value {
     json!({
         "version": started.version,
         "active": active.is_some(),
-        "generation": active.map(|(generation, _)| generation),
+        "generation": active.map(|(generation, _)| generation.to_string()),
         "python": active.map(|(_, python)| python),
     })
 }

@@ -2,7 +2,7 @@
 //! distribution has changed is served too.
 
 use super::edit::{Addition, lines, text};
-use super::generation::Generation;
+use super::release_line::ReleaseLine;
 
 /// A file that gets lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +30,10 @@ const LIBRARIES: &str = "+=`pkg-config --libs modpython-core`";
 const LIBS: [&str; 2] = ["LIBS", "LDLIBS"];
 
 impl Target {
-    /// The files of a generation. 3.3 has an importer of its own in the place of apache.py's, which stays.
-    pub fn of(generation: Generation) -> &'static [Target] {
-        match generation {
-            Generation::V33 => &[Target::ModPython, Target::Makefile],
+    /// The files of a release line. 3.3 has an importer of its own in the place of apache.py's, which stays.
+    pub fn of(release_line: ReleaseLine) -> &'static [Target] {
+        match release_line {
+            ReleaseLine::V33 => &[Target::ModPython, Target::Makefile],
             _ => &[Target::ModPython, Target::Apache, Target::Makefile],
         }
     }
@@ -72,11 +72,11 @@ impl Target {
     ///
     /// # Errors
     /// What is missing or doubled, to be read after the file's name.
-    pub fn additions(self, generation: Generation, content: &[u8]) -> Result<Vec<Addition>, String> {
+    pub fn additions(self, release_line: ReleaseLine, content: &[u8]) -> Result<Vec<Addition>, String> {
         let lines: Vec<&[u8]> = lines(content).into_iter().map(text).collect();
         let is_ended = content.ends_with(b"\n");
         let additions = match self {
-            Target::ModPython => mod_python(generation, &lines),
+            Target::ModPython => mod_python(release_line, &lines),
             Target::Apache => apache(&lines, is_ended),
             Target::Makefile => makefile(&lines),
         }?;
@@ -100,7 +100,7 @@ pub fn only(lines: &[&[u8]], what: &str, fits: impl Fn(&str) -> bool) -> Result<
 
 /// After the line that includes mod_python.h; and above python_cleanup, which all releases have directly below the
 /// functions of the interpreter path, with a comment before it.
-fn mod_python(generation: Generation, lines: &[&[u8]]) -> Result<Vec<Addition>, String> {
+fn mod_python(release_line: ReleaseLine, lines: &[&[u8]]) -> Result<Vec<Addition>, String> {
     let include = only(lines, "the line that includes mod_python.h", |line| {
         let rest = line.trim_start().strip_prefix('#').map(str::trim_start);
         rest.and_then(|rest| rest.strip_prefix("include")).is_some_and(|rest| rest.trim() == "\"mod_python.h\"")
@@ -111,7 +111,7 @@ fn mod_python(generation: Generation, lines: &[&[u8]]) -> Result<Vec<Addition>, 
     let place = above_comment(lines, cleanup)?;
     for function in ["get_interpreter", "release_interpreter", "save_interpreter"] {
         let defines = |line: &str| is_definition(line, function);
-        if function == "save_interpreter" && !generation.saves() {
+        if function == "save_interpreter" && !release_line.saves() {
             // The headers go by the version, and would leave it as it is.
             if lines.iter().any(|line| std::str::from_utf8(line).is_ok_and(defines)) {
                 return Err("save_interpreter is there, which this version does not have".to_owned());
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn find(target: Target, text: &str) -> Result<Vec<usize>, String> {
-        let found = target.additions(Generation::V31, text.as_bytes());
+        let found = target.additions(ReleaseLine::V31, text.as_bytes());
         found.map(|additions| additions.iter().map(|addition| addition.after).collect())
     }
 
@@ -235,7 +235,7 @@ mod tests {
     fn the_makefile_of_either_naming() {
         for name in LIBS {
             let text = format!("INCLUDES=@INCLUDES@\n{name}=@{name}@\nX={name}\n");
-            let additions = Target::Makefile.additions(Generation::V35, text.as_bytes()).unwrap();
+            let additions = Target::Makefile.additions(ReleaseLine::V35, text.as_bytes()).unwrap();
             assert_eq!(additions[1], Addition::new(2, &[&format!("{name}{LIBRARIES}")]));
         }
     }

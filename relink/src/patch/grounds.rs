@@ -4,13 +4,13 @@
 //!
 //! `patches/grounds` has the table; a tree in which a macro's ground is missing is refused.
 
-use super::generation::Generation;
+use super::release_line::ReleaseLine;
 
 /// One line of the table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ground {
-    /// The generations whose macro it is, each as the table has it.
-    generations: Vec<Generation>,
+    /// The release lines whose macro it is, each as the table has it.
+    release_lines: Vec<ReleaseLine>,
     /// How often the text may stand in the code.
     count: Count,
     /// The macro, by the call that it changes.
@@ -42,7 +42,7 @@ const TABLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../patche
 /// Where they stand in the releases of the patch set.
 const PLACES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../patches/places"));
 
-/// The grounds of all generations. A line of the table that cannot be read is left out, which a test rules out.
+/// The grounds of all release lines. A line of the table that cannot be read is left out, which a test rules out.
 fn table() -> Vec<Ground> {
     rows(TABLE).filter_map(Ground::parse).collect()
 }
@@ -65,7 +65,7 @@ pub fn recorded(release: &str) -> Vec<Found> {
 impl Ground {
     fn parse(line: &'static str) -> Option<Ground> {
         let mut columns = line.split('|').map(str::trim);
-        let generations = columns.next()?.split(' ').map(generation).collect::<Option<_>>()?;
+        let release_lines = columns.next()?.split(' ').map(release_line).collect::<Option<_>>()?;
         let count = match columns.next()? {
             "never" => Count::Never,
             "once" => Count::Once,
@@ -74,7 +74,7 @@ impl Ground {
             _ => return None,
         };
         let (call, text, reason) = (columns.next()?, columns.next()?, columns.next()?);
-        (columns.next().is_none() && !text.is_empty()).then_some(Ground { generations, count, call, text, reason })
+        (columns.next().is_none() && !text.is_empty()).then_some(Ground { release_lines, count, call, text, reason })
     }
 
     /// The lines of a mod_python.c at which the text stands.
@@ -85,14 +85,14 @@ impl Ground {
 }
 
 /// As the table names them.
-fn generation(name: &str) -> Option<Generation> {
+fn release_line(name: &str) -> Option<ReleaseLine> {
     Some(match name {
-        "3.1" => Generation::V31,
-        "3.2.0-8" => Generation::V32Early,
-        "3.2" => Generation::V32,
-        "3.3" => Generation::V33,
-        "3.4" => Generation::V34,
-        "3.5" => Generation::V35,
+        "3.1" => ReleaseLine::V31,
+        "3.2.0-8" => ReleaseLine::V32Early,
+        "3.2" => ReleaseLine::V32,
+        "3.3" => ReleaseLine::V33,
+        "3.4" => ReleaseLine::V34,
+        "3.5" => ReleaseLine::V35,
         _ => return None,
     })
 }
@@ -124,14 +124,14 @@ fn code(content: &[u8]) -> Vec<String> {
     text.lines().map(line).collect()
 }
 
-/// Looks for every ground of a generation in a mod_python.c.
+/// Looks for every ground of a release line in a mod_python.c.
 ///
 /// # Errors
 /// The first that is missing, to be read after the file's name.
-pub fn find(generation: Generation, content: &[u8]) -> Result<Vec<Found>, String> {
+pub fn find(release_line: ReleaseLine, content: &[u8]) -> Result<Vec<Found>, String> {
     let code = code(content);
     let mut found = Vec::new();
-    for ground in table().into_iter().filter(|ground| ground.generations.contains(&generation)) {
+    for ground in table().into_iter().filter(|ground| ground.release_lines.contains(&release_line)) {
         let lines = ground.find(&code);
         let holds = match ground.count {
             Count::Never => lines.is_empty(),
@@ -157,14 +157,20 @@ pub fn find(generation: Generation, content: &[u8]) -> Result<Vec<Found>, String
 mod tests {
     use super::*;
 
-    const ALL: [Generation; 6] =
-        [Generation::V31, Generation::V32Early, Generation::V32, Generation::V33, Generation::V34, Generation::V35];
+    const ALL: [ReleaseLine; 6] = [
+        ReleaseLine::V31,
+        ReleaseLine::V32Early,
+        ReleaseLine::V32,
+        ReleaseLine::V33,
+        ReleaseLine::V34,
+        ReleaseLine::V35,
+    ];
 
     #[test]
     fn every_line_of_the_table_can_be_read() {
         assert_eq!(table().len(), rows(TABLE).count());
-        for generation in ALL {
-            assert!(table().iter().any(|ground| ground.generations.contains(&generation)), "{generation:?}");
+        for release_line in ALL {
+            assert!(table().iter().any(|ground| ground.release_lines.contains(&release_line)), "{release_line:?}");
         }
     }
 
@@ -191,12 +197,12 @@ mod tests {
     #[test]
     fn every_release_of_the_set_has_its_places() {
         for release in super::super::releases::RELEASES {
-            let generation = Generation::of(release.version).expect(release.version);
+            let release_line = ReleaseLine::of(release.version).expect(release.version);
             let recorded: Vec<_> = recorded(release.version).iter().map(|found| found.call).collect();
             let table = table();
             let wanted: Vec<_> = table
                 .iter()
-                .filter(|ground| ground.generations.contains(&generation))
+                .filter(|ground| ground.release_lines.contains(&release_line))
                 .map(|ground| ground.call)
                 .collect();
             assert_eq!(recorded, wanted, "{}", release.version);
@@ -212,7 +218,7 @@ mod tests {
     #[test]
     fn a_ground_that_is_missing_or_forbidden_is_said() {
         let core = "Py_Initialize();\n";
-        let refused = find(Generation::V31, core.as_bytes()).expect_err("there is more to it");
+        let refused = find(ReleaseLine::V31, core.as_bytes()).expect_err("there is more to it");
         assert!(refused.contains("not what the macro for") && refused.contains("stands nowhere"), "{refused}");
     }
 }

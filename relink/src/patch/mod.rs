@@ -1,6 +1,6 @@
 //! `modpython-relink patch`: the lines that a source tree of mod_python gets, as diffs or in the tree itself.
 //!
-//! [`tree`] reads it, and [`generation`] says which mod_python it may be; [`anchors`] finds the places, and
+//! [`tree`] reads it, and [`release_line`] says which mod_python it may be; [`anchors`] finds the places, and
 //! [`mod@grounds`] what the macros rely on; [`releases`] knows the places for the files of a release, [`edit`] puts
 //! lines in and writes diffs, [`output`] writes what a packager takes, [`mod@change`] what the tree gets, and
 //! [`reverse`] takes the lines back.
@@ -8,10 +8,10 @@
 mod anchors;
 mod change;
 mod edit;
-mod generation;
 mod grounds;
 mod output;
 mod probe;
+mod release_line;
 mod releases;
 mod reverse;
 mod tree;
@@ -64,7 +64,7 @@ fn grounds(tree: &Tree, release: Option<&Release>) -> Result<Value, Failure> {
     let core = Target::ModPython;
     let content = tree.files.iter().find(|(target, _)| *target == core).map_or(&[][..], |(_, content)| content);
     let anchor = |detail| Failure::Anchor { path: tree.top.join(core.path()), detail };
-    let found = grounds::find(tree.generation, content).map_err(anchor)?;
+    let found = grounds::find(tree.release_line, content).map_err(anchor)?;
     if let Some(release) = release.filter(|release| grounds::recorded(release.version) != found) {
         return Err(anchor(format!("what the set has for {} is not where the set has it", release.version)));
     }
@@ -80,7 +80,7 @@ fn edits<'set>(tree: &Tree, set: &'set [Release]) -> Result<(Vec<Edit>, Option<&
         let anchor = |detail| Failure::Anchor { path: tree.top.join(target.path()), detail };
         let additions = match &released {
             Some((_, diffs)) => diffs[at].additions.clone(),
-            None => target.additions(tree.generation, content).map_err(anchor)?,
+            None => target.additions(tree.release_line, content).map_err(anchor)?,
         };
         let edit = Edit { path: target.path(), before: content.clone(), additions };
         let wrong = released.as_ref().filter(|(_, diffs)| sha256(&edit.after()) != diffs[at].after);
@@ -135,7 +135,7 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
     let json = json!({
         "tree": text::path(&tree.top),
         "version": version,
-        "generation": tree.generation.name(),
+        "generation": tree.release_line.name(),
         "released": released,
         "applied": arguments.apply && !arguments.dry_run,
         "dry_run": arguments.dry_run,
@@ -147,7 +147,7 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use generation::Generation;
+    use release_line::ReleaseLine;
     use std::path::PathBuf;
 
     const CORE: &str = "#include \"mod_python.h\"\nstatic x *get_interpreter(void)\nstatic void release_interpreter(void)\n\
@@ -158,7 +158,7 @@ mod tests {
         Tree {
             top: PathBuf::new(),
             version: "3.1.9".to_owned(),
-            generation: Generation::V31,
+            release_line: ReleaseLine::V31,
             files,
             originals: Vec::new(),
         }
@@ -184,7 +184,7 @@ mod tests {
         let changed = format!("/* changed */\n{CORE}");
         let (edits, release) = super::edits(&tree(&changed), &set).unwrap();
         assert!(release.is_none());
-        assert_eq!(edits[0].additions, Target::ModPython.additions(Generation::V31, changed.as_bytes()).unwrap());
+        assert_eq!(edits[0].additions, Target::ModPython.additions(ReleaseLine::V31, changed.as_bytes()).unwrap());
     }
 
     #[test]

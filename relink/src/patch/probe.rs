@@ -2,19 +2,19 @@
 
 use super::anchors::Target;
 use super::edit::Edit;
-use super::generation::Generation;
+use super::release_line::ReleaseLine;
 use super::reverse::without;
 
 /// Add the lines and take them out again.
 ///
 /// # Panics
 /// If they do not come out as they went in, or the diff has a line removed.
-pub fn probe(generation: u8, target: u8, content: &[u8]) {
+pub fn probe(release_line: u8, target: u8, content: &[u8]) {
     let versions = ["3.1", "3.2", "3.3", "3.5"];
-    let Some(generation) = Generation::of(versions[usize::from(generation) % versions.len()]) else { return };
-    let targets = Target::of(generation);
+    let Some(release_line) = ReleaseLine::of(versions[usize::from(release_line) % versions.len()]) else { return };
+    let targets = Target::of(release_line);
     let target = targets[usize::from(target) % targets.len()];
-    let Ok(additions) = target.additions(generation, content) else { return };
+    let Ok(additions) = target.additions(release_line, content) else { return };
     let edit = Edit { path: target.path(), before: content.to_vec(), additions };
     let after = edit.after();
     for context in [0, 3] {

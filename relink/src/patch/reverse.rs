@@ -63,14 +63,14 @@ pub fn without(target: Target, content: &[u8]) -> Result<(Vec<u8>, usize), Strin
 #[cfg(test)]
 mod tests {
     use super::super::edit::Edit;
-    use super::super::generation::Generation;
+    use super::super::release_line::ReleaseLine;
     use super::*;
 
     #[test]
     fn what_was_added_is_what_is_taken() {
         for end in ["\n", "\r\n"] {
             let before = "INCLUDES=@INCLUDES@\nLDLIBS=@LDLIBS@\nX=1\n".replace('\n', end);
-            let additions = Target::Makefile.additions(Generation::V35, before.as_bytes()).unwrap();
+            let additions = Target::Makefile.additions(ReleaseLine::V35, before.as_bytes()).unwrap();
             let edit = Edit { path: "", before: before.clone().into(), additions };
             assert_eq!(without(Target::Makefile, &edit.after()), Ok((before.into(), 2)));
         }

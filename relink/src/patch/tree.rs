@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::anchors::Target;
-use super::generation::Generation;
+use super::release_line::ReleaseLine;
 use crate::failure::Failure;
 use crate::files::Original;
 
@@ -16,7 +16,7 @@ pub struct Tree {
     pub top: PathBuf,
     /// As its header has it: "3.1.3". Releases after 3.5.0 went on saying "3.5.0".
     pub version: String,
-    pub generation: Generation,
+    pub release_line: ReleaseLine,
     /// The files that get lines, in the order of the patch.
     pub files: Vec<(Target, Vec<u8>)>,
     /// The same, still open.
@@ -34,17 +34,17 @@ impl Tree {
             let places = VERSIONS.map(|(path, _)| path).join(" and no ");
             refuse(format!("no {places} says its version"))
         })?;
-        let generation = Generation::of(&version)
-            .ok_or_else(|| Failure::TreeGeneration { path: top.to_owned(), generation: version.clone() })?;
+        let release_line = ReleaseLine::of(&version)
+            .ok_or_else(|| Failure::TreeGeneration { path: top.to_owned(), version: version.clone() })?;
         let read = |target: &Target| {
             let original = Original::read(&top.join(target.path()));
             original.map_err(|error| refuse(format!("{}: {error}", target.path())))
         };
-        let targets = Target::of(generation);
+        let targets = Target::of(release_line);
         let originals = targets.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let files =
             targets.iter().zip(&originals).map(|(target, original)| (*target, original.content.clone())).collect();
-        Ok(Tree { top: top.to_owned(), version, generation, files, originals })
+        Ok(Tree { top: top.to_owned(), version, release_line, files, originals })
     }
 
     /// The files that have lines of ours already.

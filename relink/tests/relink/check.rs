@@ -129,3 +129,16 @@ fn a_module_that_was_built_with_the_library() {
     fs::remove_file(place.path("lib").join(LIBRARY)).unwrap();
     place.run_bare(&["--check", "built.so"]).assert_exit(12);
 }
+
+/// A newer version of the command may have relinked it, for a generation that this one does not know.
+#[test]
+fn a_module_relinked_for_a_generation_of_a_newer_version() {
+    let place = Place::new();
+    let source = "extern int mpc39_rebind_Py_NewInterpreter(void);\n\
+                  int python_module(void) { return mpc39_rebind_Py_NewInterpreter(); }\n";
+    craft::compile(&place.path("newer.so"), source, &[]);
+    let ran = place.run_bare(&["--check", "newer.so"]);
+    assert!(ran.assert_exit(12).stdout.contains("mod_python 3.9, relinked"), "{}", ran.stdout);
+    assert_eq!(place.run_bare(&["--check", "--json", "newer.so"]).json()["generation"], "3.9");
+    place.run(&["newer.so"]).assert_exit(28);
+}
