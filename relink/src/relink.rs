@@ -68,14 +68,15 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
         exposed.refuse_everybody()?;
     }
     let current = cli.in_place && output == module.bytes();
-    if cli.dry_run || current {
-        files::check_writable(&target)?;
-    } else if cli.in_place && kept.is_some() {
-        files::renew(&module.original, &output)?;
-    } else if cli.in_place {
-        files::replace(&module.original, &backup, &output)?;
-    } else {
-        files::write_new(&target, &output, &source.original.metadata)?;
+    files::check_writable(&target)?;
+    if cli.in_place && kept.is_none() {
+        files::check_writable(&target.beside(backup.clone()))?;
+    }
+    match (cli.dry_run || current, cli.in_place, &kept) {
+        (true, ..) => {}
+        (false, true, Some(_)) => files::renew(&module.original, &output)?,
+        (false, true, None) => files::replace(&module.original, &backup, &output)?,
+        (false, false, _) => files::write_new(&target, &output, &source.original.metadata)?,
     }
     let target = target.path();
     let what = match (current, cli.dry_run) {

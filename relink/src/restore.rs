@@ -43,9 +43,10 @@ pub fn restore(cli: &Cli) -> Result<Report, Failure> {
         warnings.push("the backup is another build than the one that was relinked".to_owned());
     }
     let mut undiverted = false;
-    if cli.dry_run {
-        files::check_writable(&current.original.entry)?;
-    } else {
+    // The backup loses its name, and so must be free to be renamed too.
+    files::check_writable(&current.original.entry)?;
+    files::check_writable(&backup.original.entry)?;
+    if !cli.dry_run {
         files::restore(&current.original, &backup.original)?;
         match package::end_diversion(&current.path, &backup_path) {
             Ok(ended) => undiverted = ended,

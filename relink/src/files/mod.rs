@@ -211,13 +211,16 @@ pub fn change_all(changes: &[Change<'_>]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Would a file of this name be written? For `--dry-run`, which must say so without writing.
+/// Refuses a name that could not be given to another file. Every run asks before it writes, so that `--dry-run` refuses
+/// what the real run refuses, in the same words.
 pub fn check_writable(target: &Entry) -> Result<(), Failure> {
     let refuse = |reason: String| Failure::unwritable(&target.path(), reason);
-    target.folder.access().map_err(|error| refuse(error.to_string()))?;
-    if target.folder.is_fixed(OsStr::new(".")) || target.folder.is_fixed(&target.name) {
-        return Err(refuse("it is marked unchangeable: chattr -i -a".into()));
+    for (name, whose) in [(OsStr::new("."), "its folder"), (&target.name, "it")] {
+        if target.folder.is_fixed(name) {
+            return Err(refuse(format!("{whose} is marked unchangeable: chattr -i -a")));
+        }
     }
+    target.folder.access().map_err(|error| refuse(error.to_string()))?;
     let (folder, me) = (target.folder.metadata(), rustix::process::geteuid().as_raw());
     let (folder, file) = (folder.map_err(|error| refuse(error.to_string()))?, target.metadata().ok().flatten());
     let is_anothers = file.is_some_and(|file| file.uid() != me && folder.uid() != me && me != 0);

@@ -7,9 +7,9 @@ use crate::files::{self, Change};
 
 /// Changes all the files of the tree, or none. Says who else could have done so.
 pub fn change(arguments: &PatchArguments, changes: &[Change<'_>]) -> Result<Vec<String>, Failure> {
-    match arguments.dry_run {
-        true => changes.iter().try_for_each(|change| files::check_writable(change.entry()))?,
-        false => files::change_all(changes)?,
+    changes.iter().try_for_each(|change| files::check_writable(change.entry()))?;
+    if !arguments.dry_run {
+        files::change_all(changes)?;
     }
     let mut exposed = Exposed::default();
     for file in changes {

@@ -35,6 +35,7 @@ pub fn write(
         false => diffs(arguments, version, edits),
     };
     let old = files.iter().map(|(path, _)| replaceable(path)).collect::<Result<Vec<_>, _>>()?;
+    check_writable(directory, &files)?;
     if !arguments.dry_run {
         let made: Vec<_> = directory.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
         fs::create_dir_all(directory)
@@ -58,6 +59,19 @@ pub fn write(
     });
     report.json["output"] = json!(files.iter().map(|(path, _)| crate::text::path(path)).collect::<Vec<_>>());
     Ok(())
+}
+
+/// Refuses files that could not be written, or a folder that could not be made.
+fn check_writable(directory: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
+    let directory = absolute(directory);
+    let check = |path: &Path| {
+        let found = disk::find(path).map_err(|error| Failure::unwritable(path, error))?;
+        disk::check_writable(&found.entry)
+    };
+    match directory.ancestors().take_while(|folder| !folder.exists()).last() {
+        Some(outermost) => check(outermost),
+        None => files.iter().try_for_each(|(path, _)| check(path)),
+    }
 }
 
 /// Puts the files in the place of the old ones, all or none.

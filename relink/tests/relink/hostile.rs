@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::FlockOperation;
 
-use crate::patch::Tree;
 use crate::run::{Place, is_root};
+use crate::source_tree::Tree;
 
 const BACKUP: &str = "mod_python.so.modpython-core-stock";
 const TEMPORARY: &str = ".modpython-relink-";

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::craft::{self, LIBPYTHON};
 use crate::doctor::Installation;
-use crate::patch::Tree;
 use crate::run::Place;
+use crate::source_tree::Tree;
 
 const PAGE: &str = include_str!("../../../docs/json.md");
 

@@ -2,11 +2,13 @@
 
 mod craft;
 mod run;
+mod source_tree;
 
 mod check;
 mod damage;
 mod diversion;
 mod doctor;
+mod dry_run;
 mod hostile;
 mod in_place;
 mod json;

@@ -9,8 +9,8 @@ use modpython_relink::probe;
 
 use crate::craft::{DEBIANS_LIBRARY, LIBRARY, Recipe};
 use crate::damage::tables;
-use crate::patch::Tree;
 use crate::run::{Place, stock};
+use crate::source_tree::Tree;
 
 /// xorshift: the same numbers everywhere.
 struct Numbers(u64);

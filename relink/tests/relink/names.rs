@@ -10,8 +10,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::craft::{self, DEBIANS_LIBRARY, LIBPYTHON, LIBRARY};
-use crate::patch::Tree;
-use crate::run::{Place, Ran, STOCK, command, is_root, stock};
+use crate::run::{Place, Ran, STOCK, command, stock};
+use crate::source_tree::Tree;
 
 /// Names of folders that are legal, and in somebody's way: not UTF-8, and what JSON, a shell, the loader or Apache's
 /// configuration sees something in.
@@ -82,7 +82,7 @@ fn tree_of(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// The run was refused, and everything is as it was.
-fn assert_refused(place: &Place, arguments: &[&OsStr], exit: i32) -> Ran {
+pub fn assert_refused(place: &Place, arguments: &[&OsStr], exit: i32) -> Ran {
     let before = tree_of(&place.path(""));
     let ran = bounded(place, arguments);
     assert_eq!(ran.exit, Some(exit), "{arguments:?}: {}", ran.stderr);
@@ -225,29 +225,6 @@ fn pipes_and_devices_are_no_files() {
     fs::remove_file(tree.top().join("src/Makefile.in")).unwrap();
     assert!(Command::new("mkfifo").arg(tree.top().join("src/Makefile.in")).status().unwrap().success());
     assert_refused(&tree.place, &["patch", "tree", "--apply"].map(OsStr::new), 40);
-}
-
-/// `chattr +i`: a dry run said "would relink".
-#[test]
-fn an_unchangeable_module_or_folder_is_refused_by_a_dry_run_too() {
-    let place = Place::within(Path::new(env!("CARGO_TARGET_TMPDIR")));
-    let chattr = |change: &str, path: &Path| Command::new("chattr").arg(change).arg(path).status().unwrap().success();
-    let module = place.path("mod_python.so");
-    if !chattr("+i", &module) {
-        assert!(!is_root(), "root may mark files of the target folder unchangeable (chattr +i)");
-        return;
-    }
-    let run = |arguments: &[&str]| {
-        let all: Vec<&OsStr> = ["--library", "lib"].iter().chain(arguments).map(OsStr::new).collect();
-        assert_refused(&place, &all, 31)
-    };
-    let dry = run(&["--in-place", "--dry-run", "mod_python.so"]);
-    assert!(dry.stderr.contains("chattr"), "{}", dry.stderr);
-    run(&["--in-place", "mod_python.so"]);
-    assert!(chattr("-i", &module) && chattr("+a", &place.path("")));
-    run(&["--in-place", "--dry-run", "mod_python.so"]);
-    assert!(chattr("-a", &place.path("")));
-    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
 }
 
 /// The loader's answer is had before anything is written: a server that does not start is no outcome of `--in-place`.

@@ -5,8 +5,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use crate::craft::{self, LIBPYTHON, LIBRARY, Recipe};
-use crate::patch::Tree;
 use crate::run::{Place, Ran, command, is_root};
+use crate::source_tree::Tree;
 
 /// The run was refused with this word and code, in one sentence that names what it is about, and left nothing behind.
 fn assert_refused(place: &Place, arguments: &[&str], word: &str, exit: i32, says: &str) {
