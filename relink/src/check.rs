@@ -24,7 +24,7 @@ pub fn check(cli: &Cli) -> Result<Report, Failure> {
 /// The same of a module, with its library where the loader finds it unless that is given.
 pub fn examine(named: &Path, library: Option<&Path>) -> Result<Report, Failure> {
     let mut module = Module::read(named)?;
-    module.path = std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
+    module.path = text::absolute(named);
     let facts = module.facts()?;
     match relinked_by(&facts) {
         None => Ok(stock(&module, &facts)),

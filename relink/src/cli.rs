@@ -98,9 +98,9 @@ pub struct PatchArguments {
     #[arg(value_name = "TREE")]
     pub tree: PathBuf,
 
-    /// The folder to write the diffs to, one for each file
-    #[arg(short, long, value_name = "DIR", default_value = "modpython-core-patches")]
-    pub output: PathBuf,
+    /// The folder to write the diffs to, one for each file; by default TREE.modpython-core-patches beside the tree
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 
     /// Write one patch instead, modpython-core.patch, and enter it in the folder's series file
     #[arg(long)]

@@ -31,8 +31,7 @@ pub struct Done<'run> {
 impl Done<'_> {
     pub fn report(&self) -> Report {
         let (cli, plan, library) = (self.cli, self.plan, self.library);
-        let absolute = |module: &Module| std::path::absolute(&module.path).unwrap_or_else(|_| module.path.clone());
-        let (module, source) = (absolute(self.module), absolute(self.source));
+        let (module, source) = (text::absolute(&self.module.path), text::absolute(&self.source.path));
         let line = text::load_module(self.target);
         let way_back = if cli.in_place {
             text::shell_word(&module).map(|word| format!("modpython-relink --restore {word}"))

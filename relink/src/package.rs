@@ -89,7 +89,7 @@ pub fn leftover(module: &Path, backup: &Path) -> Option<String> {
     if backup.symlink_metadata().is_ok() || diverted(module)? != backup {
         return None;
     }
-    let word = crate::text::shell_word(module).unwrap_or_else(|| crate::text::NO_LINE.to_owned());
+    let word = crate::text::shell_word_to_print(module);
     Some(format!(
         "its package has been removed: run rm {word} && dpkg-divert --local --no-rename --remove {word}, or install the \
          package again"

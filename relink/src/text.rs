@@ -1,6 +1,6 @@
 //! Paths in text: as JSON has them, as Apache's configuration reads them, and as a shell does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -77,6 +77,16 @@ pub fn shell_word(path: &Path) -> Option<String> {
 
 /// In the place of a line that cannot be had.
 pub const NO_LINE: &str = "(its path cannot be written in a line: use another)";
+
+/// As [`shell_word`], for a line that is printed in any case.
+pub fn shell_word_to_print(path: &Path) -> String {
+    shell_word(path).unwrap_or_else(|| NO_LINE.to_owned())
+}
+
+/// The absolute form of a path, links left as they are: a report may be read elsewhere.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
 
 #[cfg(test)]
 mod tests {

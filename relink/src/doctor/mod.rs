@@ -95,7 +95,7 @@ fn headline(status: ExitStatus) -> &'static str {
 }
 
 fn advice(status: ExitStatus, module: &Path) -> Vec<String> {
-    let word = text::shell_word(module).unwrap_or_else(|| text::NO_LINE.to_owned());
+    let word = text::shell_word_to_print(module);
     let restart = "then stop and start the server";
     match status {
         ExitStatus::Stock => vec![format!("relink it: modpython-relink --in-place {word}, {restart}")],

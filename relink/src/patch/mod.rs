@@ -108,8 +108,7 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
         true => "as it was released: the patch set has it",
         false => "not as one of the patch set's releases: the places are found by the code around them",
     };
-    let top = tree.top.shown();
-    let mut lines = format!("mod_python {version} in {top}\n  {origin}\n");
+    let mut lines = format!("mod_python {version} in {}\n  {origin}\n", tree.top.shown());
     let mut files: Vec<Value> = Vec::new();
     let tense = if arguments.apply && !arguments.dry_run { "added" } else { "to add" };
     for edit in edits {
@@ -130,6 +129,7 @@ fn describe(arguments: &PatchArguments, tree: &Tree, edits: &[Edit], released: b
     }
     if arguments.apply {
         lines.push_str("They are built with the library installed (pkg-config has to find modpython-core); configure and make as usual.\n");
+        let top = text::shell_word_to_print(&tree.top);
         lines.push_str(&format!("The way back: modpython-relink patch --reverse {top}\n"));
     }
     let json = json!({

@@ -13,11 +13,13 @@ use crate::failure::Failure;
 use crate::files::{self as disk, Change, Original};
 use crate::report::Report;
 use crate::stamp::sha256;
-use crate::text::Shown;
+use crate::text::{self, Shown};
 
 /// The patch's name in a quilt series.
 const QUILT_PATCH: &str = "modpython-core.patch";
 const SERIES: &str = "series";
+/// What is added to the tree's name for the folder that is written to where none is given.
+const DEFAULT_SUFFIX: &str = ".modpython-core-patches";
 /// By which a file is known to be one of these.
 const MARK: &str = "modpython-relink patch";
 
@@ -29,10 +31,13 @@ pub fn write(
     edits: &[Edit],
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let directory = &arguments.output;
+    let directory = &match &arguments.output {
+        Some(directory) => text::absolute(directory),
+        None => beside(&tree.top)?,
+    };
     let files = match arguments.quilt {
-        true => quilt(arguments, tree, version, edits, report)?,
-        false => diffs(arguments, version, edits),
+        true => quilt(directory, arguments, tree, version, edits, report)?,
+        false => diffs(directory, arguments, version, edits),
     };
     let old = files.iter().map(|(path, _)| replaceable(path)).collect::<Result<Vec<_>, _>>()?;
     check_writable(directory, &files)?;
@@ -52,18 +57,26 @@ pub fn write(
     for (path, _) in &files {
         report.text.push_str(&format!("{written}: {}\n", path.shown()));
     }
-    let top = tree.top.shown();
+    let top = text::shell_word_to_print(&tree.top);
     report.text.push_str(&match arguments.quilt {
-        true => format!("To apply it: QUILT_PATCHES={} quilt push, in {top}\n", absolute(directory).shown()),
+        true => format!("To apply it: QUILT_PATCHES={} quilt push, in {top}\n", text::shell_word_to_print(directory)),
         false => format!("To apply them: patch -p1 -d {top} <FILE, for each; or git apply FILE\n"),
     });
-    report.json["output"] = json!(files.iter().map(|(path, _)| crate::text::path(path)).collect::<Vec<_>>());
+    report.json["output"] = json!(files.iter().map(|(path, _)| text::path(path)).collect::<Vec<_>>());
     Ok(())
+}
+
+/// The folder for a tree's diffs, beside it and with its name: it does not depend on the current directory, it is no
+/// part of the tree, and two trees in one folder have one each.
+fn beside(top: &Path) -> Result<PathBuf, Failure> {
+    let top = fs::canonicalize(top).map_err(|error| Failure::unwritable(top, error))?;
+    let mut name = top.file_name().unwrap_or_default().to_owned();
+    name.push(DEFAULT_SUFFIX);
+    Ok(top.with_file_name(name))
 }
 
 /// Refuses files that could not be written, or a folder that could not be made.
 fn check_writable(directory: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
-    let directory = absolute(directory);
     let check = |path: &Path| {
         let found = disk::find(path).map_err(|error| Failure::unwritable(path, error))?;
         disk::check_writable(&found.entry)
@@ -90,7 +103,7 @@ fn put(files: &[(PathBuf, Vec<u8>)], old: &[Option<Original>]) -> Result<(), Fai
 }
 
 /// One diff for a file of the tree, with its sums.
-fn diffs(arguments: &PatchArguments, version: &str, edits: &[Edit]) -> Vec<(PathBuf, Vec<u8>)> {
+fn diffs(directory: &Path, arguments: &PatchArguments, version: &str, edits: &[Edit]) -> Vec<(PathBuf, Vec<u8>)> {
     let diff = |edit: &Edit| {
         let name = Path::new(edit.path).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let content = format!(
@@ -103,13 +116,14 @@ fn diffs(arguments: &PatchArguments, version: &str, edits: &[Edit]) -> Vec<(Path
         );
         let mut content = content.into_bytes();
         content.extend(edit.diff(arguments.context.into()));
-        (arguments.output.join(format!("{name}.diff")), content)
+        (directory.join(format!("{name}.diff")), content)
     };
     edits.iter().map(diff).collect()
 }
 
 /// One patch with the head that Debian asks for (DEP 3), and the series with its name at the end.
 fn quilt(
+    directory: &Path,
     arguments: &PatchArguments,
     tree: &Tree,
     version: &str,
@@ -127,7 +141,7 @@ fn quilt(
     for edit in edits {
         patch.extend(edit.diff(arguments.context.into()));
     }
-    let path = arguments.output.join(SERIES);
+    let path = directory.join(SERIES);
     let mut series = replaceable(&path)?.map(|old| old.content).unwrap_or_default();
     let names: Vec<String> = names(&series);
     let before: Vec<&String> = names.iter().take_while(|name| *name != QUILT_PATCH).collect();
@@ -146,7 +160,7 @@ fn quilt(
         }
         series.extend(format!("{QUILT_PATCH}\n").into_bytes());
     }
-    Ok(vec![(arguments.output.join(QUILT_PATCH), patch), (path, series)])
+    Ok(vec![(directory.join(QUILT_PATCH), patch), (path, series)])
 }
 
 /// The patches of a series, without what follows a name, and without remarks.
@@ -168,10 +182,6 @@ fn replaceable(path: &Path) -> Result<Option<Original>, Failure> {
             Err(Failure::unwritable(path, "it exists and was not made by this command: remove it or choose another"))
         }
     }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::anchors::Target;
 use super::release_line::ReleaseLine;
 use crate::failure::Failure;
 use crate::files::Original;
+use crate::text::absolute;
 
 /// Where a tree says its version, and by which macros.
 const VERSIONS: [(&str, &str); 2] = [("src/include/mpversion.h", "MPV_"), ("src/include/mp_version.h", "MP_VERSION_")];
@@ -44,7 +45,7 @@ impl Tree {
         let originals = targets.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let files =
             targets.iter().zip(&originals).map(|(target, original)| (*target, original.content.clone())).collect();
-        Ok(Tree { top: top.to_owned(), version, release_line, files, originals })
+        Ok(Tree { top: absolute(top), version, release_line, files, originals })
     }
 
     /// The files that have lines of ours already.

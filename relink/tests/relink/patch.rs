@@ -1,7 +1,9 @@
 //! `modpython-relink patch` on the source tree of the look-alike, as it is and as a distribution may have changed it.
 
 use std::fs;
+use std::process::Command;
 
+use crate::run::{Ran, command};
 use crate::source_tree::{APACHE, CORE, FILES, MAKEFILE, Tree};
 
 /// The lines of `more` that are not in `less`, if `more` is `less` with lines added.
@@ -179,6 +181,36 @@ fn a_tree_that_is_half_patched_is_named_and_can_be_taken_back() {
     assert!(refused.stderr.contains(APACHE) && !refused.stderr.contains(CORE), "{}", refused.stderr);
     tree.patch(&["--reverse"]).assert_exit(0);
     assert_eq!(tree.files(), before);
+}
+
+/// They were written to wherever the caller stood: into the tree itself, or over another tree's.
+#[test]
+fn the_diffs_of_a_tree_are_beside_it_by_default() {
+    use std::os::unix::fs::symlink;
+    let tree = Tree::new();
+    let at = |name: &str| tree.place.path(name);
+    fs::create_dir(at("elsewhere")).unwrap();
+    symlink("../tree", at("elsewhere/link")).unwrap();
+    let run = |folder: &str, arguments: &[&str]| -> Ran {
+        let mut run = Command::new(command());
+        run.arg("patch").args(arguments).current_dir(at(folder)).output().unwrap().into()
+    };
+    let names = ["mod_python.c.diff", "apache.py.diff", "Makefile.in.diff"];
+    let beside = names.map(|name| at("tree.modpython-core-patches").join(name));
+    for (folder, named) in [("tree", "."), ("", "tree"), ("elsewhere", "../tree/"), ("elsewhere", "link")] {
+        let ran = run(folder, &[named]);
+        for path in &beside {
+            assert!(ran.assert_exit(0).stdout.contains(&format!("written: {}\n", path.display())), "{}", ran.stdout);
+        }
+        let json = run(folder, &["--json", named]).json();
+        assert_eq!(json["output"], serde_json::json!(beside));
+        assert!(json["tree"].as_str().unwrap().starts_with('/'), "{}", json["tree"]);
+        fs::remove_dir_all(at("tree.modpython-core-patches")).unwrap();
+    }
+    let json = run("elsewhere", &["--json", "--quilt", "--output", "debian", "link"]).json();
+    assert_eq!(json["output"][1].as_str(), at("elsewhere/debian/series").to_str());
+    run("elsewhere", &["link", "--reverse"]).assert_exit(43);
+    assert!(!at("tree.modpython-core-patches").exists() && !at("elsewhere/modpython-core-patches").exists());
 }
 
 #[test]
