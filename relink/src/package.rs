@@ -2,7 +2,7 @@
 
 use crate::text::Shown;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -23,13 +23,25 @@ pub fn reinstall_command(path: &Path) -> Option<String> {
 
 /// The package of dpkg's that owns a file.
 fn dpkg_owner(path: &Path) -> Option<String> {
-    let output = run("dpkg-query", &["-S".as_ref(), path.as_os_str()]).filter(|output| output.status.success())?;
+    let output = run("dpkg-query", &["-S".as_ref(), &pattern_of(path)]).filter(|output| output.status.success())?;
     // "libapache2-mod-python: /usr/lib/…", for a multi-arch package "name:amd64: /usr/lib/…", and for a diverted
     // file two lines before that tell of the diversion.
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let of_package = |line: &&str| !line.starts_with("diversion ") && !line.starts_with("local diversion ");
     let owners = text.lines().find(of_package)?.split(": ").next()?;
     owners.split(", ").next().map(str::to_owned)
+}
+
+/// The pattern that matches this path alone: `dpkg-query -S` takes `*`, `?` and `[` for wildcards.
+fn pattern_of(path: &Path) -> OsString {
+    let mut pattern = Vec::new();
+    for &byte in path.as_os_str().as_bytes() {
+        if b"*?[\\".contains(&byte) {
+            pattern.push(b'\\');
+        }
+        pattern.push(byte);
+    }
+    OsString::from_vec(pattern)
 }
 
 /// Has dpkg put the package's file under the backup's name, so that an upgrade goes there?

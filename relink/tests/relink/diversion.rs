@@ -70,6 +70,13 @@ impl Packaged {
         content
     }
 
+    /// How the module in this folder is said to be had again.
+    fn reinstall(&self, folder: &str) -> serde_json::Value {
+        let module = format!("{folder}/mod_python.so");
+        let ran = self.run(&["--json", "--library", "lib", "--in-place", "--dry-run", &module]);
+        ran.assert_exit(0).json()["reinstall"].clone()
+    }
+
     /// The module, and the backup if it is there.
     fn files(&self) -> (Vec<u8>, Option<Vec<u8>>) {
         (self.place.read("mod_python.so"), fs::read(self.place.path(BACKUP)).ok())
@@ -149,4 +156,34 @@ fn a_dry_run_diverts_nothing_and_a_strangers_diversion_stays() {
     assert!(ran.assert_exit(0).stderr.contains("somebody else"), "{}", ran.stderr);
     packaged.run(&["--restore", "mod_python.so"]).assert_exit(0);
     assert_eq!(packaged.diversions(), before);
+}
+
+/// `dpkg-query -S` takes patterns: a module in `a*` had the package of the one in `ab`, and one in `a[b]` had none.
+#[test]
+fn a_path_with_a_patterns_characters_has_no_other_files_package() {
+    let packaged = Packaged::new();
+    let owned = [("ab", "plain"), ("a[b]", "brackets"), ("a\\b", "backslash")];
+    let nobodys = ["a*", "a?", "a[b"];
+    let module = packaged.place.path("mod_python.so");
+    packaged.place.craft("mod_python.so", &Recipe::generation_35());
+    for folder in owned.map(|(folder, _)| folder).into_iter().chain(nobodys) {
+        fs::create_dir(packaged.place.path(folder)).unwrap();
+        fs::copy(&module, packaged.place.path(folder).join("mod_python.so")).unwrap();
+    }
+    let mut status = String::new();
+    for (folder, package) in owned {
+        let list = format!("{}\n", packaged.place.path(folder).join("mod_python.so").display());
+        packaged.place.write(&format!("dpkg/info/{package}.list"), list.as_bytes());
+        status.push_str(&format!(
+            "Package: {package}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\
+             Maintainer: A Test <test@localhost>\nDescription: a module\n\n"
+        ));
+    }
+    packaged.place.write("dpkg/status", status.as_bytes());
+    for (folder, package) in owned {
+        assert_eq!(packaged.reinstall(folder), format!("apt-get install --reinstall {package}"), "{folder}");
+    }
+    for folder in nobodys {
+        assert_eq!(packaged.reinstall(folder), serde_json::Value::Null, "{folder}");
+    }
 }
