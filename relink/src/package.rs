@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn a_file_of_nobodys_is_not_diverted() {
-        let place = tempfile::tempdir().unwrap();
-        let (module, backup) = (place.path().join("m"), place.path().join("b"));
+        let workspace = tempfile::tempdir().unwrap();
+        let (module, backup) = (workspace.path().join("m"), workspace.path().join("b"));
         assert_eq!(divert(&module, &backup), Ok(Diversion::None));
         assert_eq!(end_diversion(&module, &backup), Ok(false));
     }

@@ -78,12 +78,12 @@ mod tests {
 
     #[test]
     fn the_loaders_search_follows_origin() {
-        let place = tempfile::tempdir().unwrap();
-        std::fs::create_dir(place.path().join("lib")).unwrap();
-        std::fs::write(place.path().join("lib/libx.so.0"), "").unwrap();
-        let module = place.path().join("mod.so");
+        let workspace = tempfile::tempdir().unwrap();
+        std::fs::create_dir(workspace.path().join("lib")).unwrap();
+        std::fs::write(workspace.path().join("lib/libx.so.0"), "").unwrap();
+        let module = workspace.path().join("mod.so");
         for search in ["/nonexistent:$ORIGIN/lib", "${ORIGIN}/lib"] {
-            assert_eq!(resolve("libx.so.0", search, &module), Some(place.path().join("lib/libx.so.0")));
+            assert_eq!(resolve("libx.so.0", search, &module), Some(workspace.path().join("lib/libx.so.0")));
         }
         assert_eq!(resolve("libx.so.0", "/nonexistent:$ORIGIN", &module), None);
     }

@@ -126,8 +126,8 @@ mod tests {
 
     /// A shared object that imports two functions and exports three things, and a plan for it.
     fn object_and_plan() -> (Vec<u8>, Plan) {
-        let place = tempfile::tempdir().unwrap();
-        let (source, object) = (place.path().join("m.c"), place.path().join("m.so"));
+        let workspace = tempfile::tempdir().unwrap();
+        let (source, object) = (workspace.path().join("m.c"), workspace.path().join("m.so"));
         let text = "extern int first(void), second(void);\nint (*table[])(void) = { first, second };\n\
                     int python_module = 7;\nint call(void) { return first() + second(); }\n";
         std::fs::write(&source, text).unwrap();

@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn the_last_start_counts() {
-        let place = tempfile::tempdir().unwrap();
-        let log = place.path().join("error.log");
+        let workspace = tempfile::tempdir().unwrap();
+        let log = workspace.path().join("error.log");
         let head = "[Thu Nov 26 13:18:29 2026] [python:notice] [pid 7]";
         let on =
             format!("{head} MPC0001: modpython-core: version 0.1.0 active, mod_python generation 3.5, Python 3.11\n");
@@ -93,7 +93,7 @@ mod tests {
         let active = Some(("3.5".into(), "3.11".to_owned()));
         assert_eq!(started(&on), Some(Started { version: "0.1.0".into(), active }));
         assert_eq!(started(&format!("{on}{off}")), Some(Started { version: "0.1.0".into(), active: None }));
-        assert!(told(&place.path().join("absent")).is_err());
+        assert!(told(&workspace.path().join("absent")).is_err());
     }
 
     #[test]

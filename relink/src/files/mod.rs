@@ -254,16 +254,16 @@ mod tests {
 
     /// A module and its backup's path, in a directory of their own.
     fn module() -> (tempfile::TempDir, PathBuf, PathBuf) {
-        let place = tempfile::tempdir().unwrap();
-        let module = place.path().join("mod_python.so");
+        let workspace = tempfile::tempdir().unwrap();
+        let module = workspace.path().join("mod_python.so");
         fs::write(&module, "stock").unwrap();
         let backup = backup_of(&module);
-        (place, module, backup)
+        (workspace, module, backup)
     }
 
-    fn names(place: &Path) -> Vec<String> {
+    fn names(workspace: &Path) -> Vec<String> {
         let mut names: Vec<String> =
-            fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            fs::read_dir(workspace).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn replace_and_restore_are_each_others_way_back() {
-        let (place, module, backup) = module();
+        let (workspace, module, backup) = module();
         fs::set_permissions(&module, fs::Permissions::from_mode(0o4711)).unwrap();
         let seen = Original::read(&module).unwrap();
         replace(&seen, name_of(&backup), b"relinked").unwrap();
@@ -286,31 +286,31 @@ mod tests {
         restore(&Original::read(&module).unwrap(), &Original::read(&backup).unwrap()).unwrap();
         assert_eq!(fs::read(&module).unwrap(), b"stock");
         assert_eq!(fs::metadata(&module).unwrap().mode() & 0o7777, 0o711);
-        assert_eq!(names(place.path()), ["mod_python.so"]);
+        assert_eq!(names(workspace.path()), ["mod_python.so"]);
     }
 
     #[test]
     fn a_module_that_changed_meanwhile_is_left_alone() {
-        let (place, module, backup) = module();
+        let (workspace, module, backup) = module();
         let seen = Original::read(&module).unwrap();
         fs::write(&module, "stock, upgraded").unwrap();
         for failure in [replace(&seen, name_of(&backup), b"relinked").unwrap_err(), renew(&seen, b"x").unwrap_err()] {
             assert_eq!(failure.status(), ExitStatus::Unwritable);
         }
         assert_eq!(fs::read(&module).unwrap(), b"stock, upgraded");
-        assert_eq!(names(place.path()), ["mod_python.so"]);
+        assert_eq!(names(workspace.path()), ["mod_python.so"]);
     }
 
     /// The second rename fails after the first succeeded: a file cannot take the place of a directory.
     #[test]
     fn a_failure_between_the_renames_undoes_the_first() {
         for older in [None, Some("older backup")] {
-            let (place, module, backup) = module();
+            let (workspace, module, backup) = module();
             if let Some(content) = older {
                 fs::write(&backup, content).unwrap();
             }
-            fs::create_dir(place.path().join("folder")).unwrap();
-            let before = names(place.path());
+            fs::create_dir(workspace.path().join("folder")).unwrap();
+            let before = names(workspace.path());
             let seen = Original::read(&module).unwrap();
             let folder = &seen.entry.folder;
             let visit = Visit::to(folder);
@@ -319,7 +319,7 @@ mod tests {
             assert_eq!(aside.is_some(), older.is_some());
             let kept = (staged(b"stock"), name_of(&backup), aside);
             give_both_names(folder, kept, (staged(b"relinked"), OsStr::new("folder"))).unwrap_err();
-            assert_eq!(names(place.path()), before);
+            assert_eq!(names(workspace.path()), before);
             if let Some(content) = older {
                 assert_eq!(fs::read_to_string(&backup).unwrap(), content);
             }
@@ -328,8 +328,8 @@ mod tests {
 
     #[test]
     fn all_files_are_changed_or_none() {
-        let place = tempfile::tempdir().unwrap();
-        let path = |name: &str| place.path().join(name);
+        let workspace = tempfile::tempdir().unwrap();
+        let path = |name: &str| workspace.path().join(name);
         fs::write(path("a"), "old").unwrap();
         fs::create_dir(path("c")).unwrap();
         let a = Original::read(&path("a")).unwrap();
@@ -337,7 +337,7 @@ mod tests {
         let failure = change_all(&[Change::Of(&a, b"new".to_vec()), new("b"), new("c")]).unwrap_err();
         assert_eq!(failure.status(), ExitStatus::Unwritable);
         assert_eq!(fs::read(path("a")).unwrap(), b"old");
-        assert_eq!(names(place.path()), ["a", "c"]);
+        assert_eq!(names(workspace.path()), ["a", "c"]);
         let a = Original::read(&path("a")).unwrap();
         change_all(&[Change::Of(&a, b"new".to_vec()), new("b")]).unwrap();
         assert_eq!((fs::read(path("a")).unwrap(), fs::read(path("b")).unwrap()), (b"new".to_vec(), b"new".to_vec()));

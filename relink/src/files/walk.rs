@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn a_path_ends_where_the_system_says_it_does() {
-        let place = tempfile::tempdir().unwrap();
-        let at = |name: &str| place.path().join(name);
+        let workspace = tempfile::tempdir().unwrap();
+        let at = |name: &str| workspace.path().join(name);
         fs::create_dir_all(at("a/b")).unwrap();
         fs::write(at("a/b/file"), "").unwrap();
         symlink("a/b", at("short")).unwrap();
@@ -118,18 +118,22 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_has_a_folder_that_is() {
-        let place = tempfile::tempdir().unwrap();
-        let found = find(&place.path().join("new")).unwrap();
+        let workspace = tempfile::tempdir().unwrap();
+        let found = find(&workspace.path().join("new")).unwrap();
         assert!(found.state.is_none() && found.entry.name == "new");
         for absent in ["no/new", "new/", "new/.."] {
-            assert_eq!(find(&place.path().join(absent)).unwrap_err().kind(), ErrorKind::NotFound, "{absent}");
+            assert_eq!(find(&workspace.path().join(absent)).unwrap_err().kind(), ErrorKind::NotFound, "{absent}");
         }
-        fs::write(place.path().join("file"), "").unwrap();
+        fs::write(workspace.path().join("file"), "").unwrap();
         for through in ["file/new", "file/"] {
-            assert_eq!(find(&place.path().join(through)).unwrap_err().kind(), ErrorKind::NotADirectory, "{through}");
+            assert_eq!(
+                find(&workspace.path().join(through)).unwrap_err().kind(),
+                ErrorKind::NotADirectory,
+                "{through}"
+            );
         }
-        symlink("loop", place.path().join("loop")).unwrap();
-        let looped = find(&place.path().join("loop")).unwrap_err();
+        symlink("loop", workspace.path().join("loop")).unwrap();
+        let looped = find(&workspace.path().join("loop")).unwrap_err();
         assert_eq!(looped.raw_os_error(), Some(rustix::io::Errno::LOOP.raw_os_error()));
         assert_eq!(find(Path::new("")).unwrap_err().kind(), ErrorKind::NotFound);
     }
@@ -137,8 +141,8 @@ mod tests {
     /// Every folder that a link is in, or leads through, is on the way.
     #[test]
     fn the_way_has_the_folders_of_the_links_too() {
-        let place = tempfile::tempdir().unwrap();
-        let top = fs::canonicalize(place.path()).unwrap();
+        let workspace = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(workspace.path()).unwrap();
         for folder in ["real", "links"] {
             fs::create_dir(top.join(folder)).unwrap();
         }

@@ -81,15 +81,15 @@ mod tests {
 
     #[test]
     fn the_version_is_read_from_either_header() {
-        let place = tempfile::tempdir().unwrap();
-        fs::create_dir_all(place.path().join("src/include")).unwrap();
-        assert_eq!(version(place.path()), None);
+        let workspace = tempfile::tempdir().unwrap();
+        fs::create_dir_all(workspace.path().join("src/include")).unwrap();
+        assert_eq!(version(workspace.path()), None);
         let of = |prefix: &str| {
             format!("/* \u{e9} */\n#define {prefix}MAJOR 3\n#define {prefix}MINOR 2\n#define {prefix}PATCH 10 \n")
         };
-        fs::write(place.path().join(VERSIONS[1].0), of("MP_VERSION_")).unwrap();
-        assert_eq!(version(place.path()).as_deref(), Some("3.2.10"));
-        fs::write(place.path().join(VERSIONS[0].0), of("MPV_").replace("2\n", "1\n")).unwrap();
-        assert_eq!(version(place.path()).as_deref(), Some("3.1.10"));
+        fs::write(workspace.path().join(VERSIONS[1].0), of("MP_VERSION_")).unwrap();
+        assert_eq!(version(workspace.path()).as_deref(), Some("3.2.10"));
+        fs::write(workspace.path().join(VERSIONS[0].0), of("MPV_").replace("2\n", "1\n")).unwrap();
+        assert_eq!(version(workspace.path()).as_deref(), Some("3.1.10"));
     }
 }

@@ -68,7 +68,7 @@ impl Recipe {
 /// Make a module. Each import is both called (a PLT entry) and pointed to (a data relocation), as a compiler does it;
 /// `probe(n)` calls the n-th.
 pub fn module(path: &Path, recipe: &Recipe) {
-    let place = path.parent().unwrap();
+    let workspace = path.parent().unwrap();
     let mut source = format!("const int build_number = {};\n", recipe.build);
     for name in &recipe.exports {
         source.push_str(&format!("long {name}[4] = {{ {}, 2, 3, 4 }};\n", recipe.build));
@@ -86,14 +86,14 @@ pub fn module(path: &Path, recipe: &Recipe) {
     let mut arguments = recipe.arguments.clone();
     arguments.push("-Wl,-soname=mod_python.so".into());
     if let Some(name) = recipe.libpython {
-        arguments.extend(["-Wl,--no-as-needed".into(), stub_libpython(place, name, &recipe.arguments)]);
+        arguments.extend(["-Wl,--no-as-needed".into(), stub_libpython(workspace, name, &recipe.arguments)]);
     }
     compile(path, &source, &arguments);
 }
 
 /// Make a library like ours: every listed symbol, each returning 2, and the build information.
 pub fn library(path: &Path, libpython: &str, exports: &[&str], arguments: &[String]) {
-    let place = path.parent().unwrap();
+    let workspace = path.parent().unwrap();
     let python = libpython.trim_start_matches("libpython").split(".so").next().unwrap();
     let mut source = format!(
         "const char modpython_core_build_info[] = \"version=7.8.9\\npython={python}\\nlibpython={libpython}\\nabi=0\\n\";\n"
@@ -104,15 +104,15 @@ pub fn library(path: &Path, libpython: &str, exports: &[&str], arguments: &[Stri
     all.extend([
         format!("-Wl,-soname={soname}"),
         "-Wl,--no-as-needed".into(),
-        stub_libpython(place, libpython, arguments),
+        stub_libpython(workspace, libpython, arguments),
     ]);
     compile(path, &source, &all);
 }
 
 /// Something with libpython's SONAME that defines what modules import, each function returning 1. In a folder of its
 /// own, where no RUNPATH leads: at run time it is found only by a test that asks for it.
-fn stub_libpython(place: &Path, soname: &str, arguments: &[String]) -> String {
-    let folder = place.join("stub");
+fn stub_libpython(workspace: &Path, soname: &str, arguments: &[String]) -> String {
+    let folder = workspace.join("stub");
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join(soname);
     let mut names = Recipe::generation_35().imports;

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::run::{Place, Ran, command, stock};
+use crate::run::{Ran, Workspace, command, stock};
 
 /// What a relinking run of a damaged file may end with: done, or a refusal that is about the file.
 const DOCUMENTED: &[i32] = &[0, 21, 22, 23, 24, 25, 26, 27, 29];
@@ -16,18 +16,18 @@ const DOCUMENTED: &[i32] = &[0, 21, 22, 23, 24, 25, 26, 27, 29];
 type Case = (String, Vec<u8>);
 
 /// Run every case, two at a time, and count the exit codes.
-fn run_all(place: &Place, cases: &[Case]) -> BTreeMap<i32, usize> {
+fn run_all(workspace: &Workspace, cases: &[Case]) -> BTreeMap<i32, usize> {
     let next = AtomicUsize::new(0);
     let exits = Mutex::new(BTreeMap::new());
     let work = |worker: usize| {
-        let folder = place.path(&format!("worker{worker}"));
+        let folder = workspace.path(&format!("worker{worker}"));
         fs::create_dir_all(&folder).unwrap();
         while let Some((name, bytes)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             fs::write(folder.join("in.so"), bytes).unwrap();
             // Five seconds and a gigabyte are far more than any honest file of this size takes.
             let ran: Ran = Command::new("prlimit")
                 .args(["--cpu=5", "--as=1073741824", "--core=0", command(), "--library"])
-                .arg(place.path("lib"))
+                .arg(workspace.path("lib"))
                 .args(["--output", "out.so", "in.so"])
                 .current_dir(&folder)
                 .output()
@@ -86,15 +86,15 @@ pub fn tables(bytes: &[u8]) -> Vec<(&'static str, usize, usize)> {
 
 #[test]
 fn a_truncated_file_is_always_told_as_damaged() {
-    let place = Place::new();
-    let crafted = place.read("mod_python.so");
+    let workspace = Workspace::new();
+    let crafted = workspace.read("mod_python.so");
     let real = fs::read(stock()).unwrap();
     let mut cases = Vec::new();
     for (name, bytes, step) in [("crafted", &crafted, crafted.len() / 120), ("Debian's", &real, real.len() / 60)] {
         let lengths = (0..80).step_by(7).chain((80..bytes.len()).step_by(step)).chain([bytes.len() - 1]);
         cases.extend(lengths.map(|length| (format!("{name} cut to {length}"), bytes[..length].to_vec())));
     }
-    let exits = run_all(&place, &cases);
+    let exits = run_all(&workspace, &cases);
     // Shorter than its magic it is not ELF; longer it is ELF, and the section headers at the end are missing.
     assert_eq!(exits.keys().copied().collect::<Vec<_>>(), [21, 22], "{exits:?}");
     assert_eq!(exits[&21], 2, "{exits:?}");
@@ -102,8 +102,8 @@ fn a_truncated_file_is_always_told_as_damaged() {
 
 #[test]
 fn flipped_bytes_in_any_table_end_in_a_documented_exit() {
-    let place = Place::new();
-    let bytes = place.read("mod_python.so");
+    let workspace = Workspace::new();
+    let bytes = workspace.read("mod_python.so");
     let mut cases = Vec::new();
     for (name, offset, size) in tables(&bytes) {
         let step = match name {
@@ -120,13 +120,13 @@ fn flipped_bytes_in_any_table_end_in_a_documented_exit() {
         }
     }
     assert!(cases.len() > 1000, "the corpus has shrunk to {}", cases.len());
-    let exits = run_all(&place, &cases);
+    let exits = run_all(&workspace, &cases);
     assert!(exits[&22] > cases.len() / 4, "damage goes unseen: {exits:?}");
 }
 
 #[test]
 fn overwritten_stretches_of_debians_module_end_in_a_documented_exit() {
-    let place = Place::for_debian();
+    let workspace = Workspace::for_debian();
     let bytes = fs::read(stock()).unwrap();
     let mut cases = Vec::new();
     for (name, offset, size) in tables(&bytes) {
@@ -139,5 +139,5 @@ fn overwritten_stretches_of_debians_module_end_in_a_documented_exit() {
             }
         }
     }
-    run_all(&place, &cases);
+    run_all(&workspace, &cases);
 }

@@ -4,23 +4,23 @@ use std::fs;
 use std::process::Command;
 
 use crate::craft::Recipe;
-use crate::run::{Place, Ran, command};
+use crate::run::{Ran, Workspace, command};
 
 const BACKUP: &str = "mod_python.so.modpython-core-stock";
 
 /// A folder whose module belongs to a package.
 struct Packaged {
-    place: Place,
+    workspace: Workspace,
 }
 
 impl Packaged {
     fn new() -> Packaged {
-        let packaged = Packaged { place: Place::new() };
-        fs::remove_file(packaged.place.path("mod_python.so")).unwrap();
+        let packaged = Packaged { workspace: Workspace::new() };
+        fs::remove_file(packaged.workspace.path("mod_python.so")).unwrap();
         for folder in ["dpkg/info", "dpkg/updates", "dpkg/triggers", "dpkg/parts"] {
-            fs::create_dir_all(packaged.place.path(folder)).unwrap();
+            fs::create_dir_all(packaged.workspace.path(folder)).unwrap();
         }
-        packaged.place.write("dpkg/status", b"");
+        packaged.workspace.write("dpkg/status", b"");
         packaged
     }
 
@@ -28,8 +28,8 @@ impl Packaged {
     fn with_database(&self, program: &str) -> Command {
         let mut run = Command::new(program);
         // dpkg looks for these in a PATH that an ordinary user's shell does not have.
-        run.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("DPKG_ADMINDIR", self.place.path("dpkg"));
-        run.current_dir(self.place.path(""));
+        run.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("DPKG_ADMINDIR", self.workspace.path("dpkg"));
+        run.current_dir(self.workspace.path(""));
         run
     }
 
@@ -38,7 +38,7 @@ impl Packaged {
     }
 
     fn dpkg(&self, arguments: &[&str]) {
-        let log = format!("--log={}", self.place.path("dpkg/log").display());
+        let log = format!("--log={}", self.workspace.path("dpkg/log").display());
         let mut run = self.with_database("dpkg");
         let output = run.args(["--force-not-root", "--force-bad-path", &log]).args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -46,8 +46,8 @@ impl Packaged {
 
     /// Installs a version of the package; its module is another build each time.
     fn install(&self, version: u32) -> Vec<u8> {
-        let root = self.place.path(&format!("package{version}"));
-        let inside = root.join(self.place.path("").strip_prefix("/").unwrap());
+        let root = self.workspace.path(&format!("package{version}"));
+        let inside = root.join(self.workspace.path("").strip_prefix("/").unwrap());
         fs::create_dir_all(&inside).unwrap();
         fs::create_dir_all(root.join("DEBIAN")).unwrap();
         let control = format!(
@@ -55,14 +55,14 @@ impl Packaged {
              Description: a module\n"
         );
         fs::write(root.join("DEBIAN/control"), control).unwrap();
-        let built = self.place.craft("built.so", &Recipe { build: version, ..Recipe::generation_35() });
+        let built = self.workspace.craft("built.so", &Recipe { build: version, ..Recipe::generation_35() });
         let content = fs::read(&built).unwrap();
         fs::rename(built, inside.join("mod_python.so")).unwrap();
         let file = format!("package{version}.deb");
         let build = Command::new("dpkg-deb")
             .args(["--root-owner-group", "--build"])
             .arg(&root)
-            .arg(self.place.path(&file))
+            .arg(self.workspace.path(&file))
             .output()
             .unwrap();
         assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
@@ -79,7 +79,7 @@ impl Packaged {
 
     /// The module, and the backup if it is there.
     fn files(&self) -> (Vec<u8>, Option<Vec<u8>>) {
-        (self.place.read("mod_python.so"), fs::read(self.place.path(BACKUP)).ok())
+        (self.workspace.read("mod_python.so"), fs::read(self.workspace.path(BACKUP)).ok())
     }
 
     fn diversions(&self) -> String {
@@ -119,7 +119,7 @@ fn an_upgrade_goes_to_the_backup_and_everything_can_be_taken_back() {
     let third = packaged.install(3);
     assert!(packaged.files() == (third, None));
     packaged.dpkg(&["--purge", "mod-python-of-a-test"]);
-    assert!(!packaged.place.path("mod_python.so").exists());
+    assert!(!packaged.workspace.path("mod_python.so").exists());
 }
 
 /// dpkg removes what it knows; what is left is named, with the way to be rid of it.
@@ -137,7 +137,7 @@ fn a_package_that_is_purged_leaves_nothing_that_is_not_named() {
     let commands = advice.split("run ").nth(1).and_then(|rest| rest.split(", or").next()).expect(&advice);
     let done = packaged.with_database("sh").args(["-ec", commands]).output().unwrap();
     assert!(done.status.success(), "{commands}: {}", String::from_utf8_lossy(&done.stderr));
-    assert!(packaged.diversions().is_empty() && !packaged.place.path("mod_python.so").exists());
+    assert!(packaged.diversions().is_empty() && !packaged.workspace.path("mod_python.so").exists());
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn a_dry_run_diverts_nothing_and_a_strangers_diversion_stays() {
     packaged.install(1);
     packaged.run(&["--library", "lib", "--in-place", "--dry-run", "mod_python.so"]).assert_exit(0);
     assert_eq!(packaged.diversions(), "");
-    let theirs = packaged.place.path("theirs.so").display().to_string();
-    let module = packaged.place.path("mod_python.so").display().to_string();
+    let theirs = packaged.workspace.path("theirs.so").display().to_string();
+    let module = packaged.workspace.path("mod_python.so").display().to_string();
     let mut divert = packaged.with_database("dpkg-divert");
     let diverted = divert.args(["--local", "--no-rename", "--divert", &theirs, "--add", &module]).output().unwrap();
     assert!(diverted.status.success(), "{}", String::from_utf8_lossy(&diverted.stderr));
@@ -164,22 +164,22 @@ fn a_path_with_a_patterns_characters_has_no_other_files_package() {
     let packaged = Packaged::new();
     let owned = [("ab", "plain"), ("a[b]", "brackets"), ("a\\b", "backslash")];
     let nobodys = ["a*", "a?", "a[b"];
-    let module = packaged.place.path("mod_python.so");
-    packaged.place.craft("mod_python.so", &Recipe::generation_35());
+    let module = packaged.workspace.path("mod_python.so");
+    packaged.workspace.craft("mod_python.so", &Recipe::generation_35());
     for folder in owned.map(|(folder, _)| folder).into_iter().chain(nobodys) {
-        fs::create_dir(packaged.place.path(folder)).unwrap();
-        fs::copy(&module, packaged.place.path(folder).join("mod_python.so")).unwrap();
+        fs::create_dir(packaged.workspace.path(folder)).unwrap();
+        fs::copy(&module, packaged.workspace.path(folder).join("mod_python.so")).unwrap();
     }
     let mut status = String::new();
     for (folder, package) in owned {
-        let list = format!("{}\n", packaged.place.path(folder).join("mod_python.so").display());
-        packaged.place.write(&format!("dpkg/info/{package}.list"), list.as_bytes());
+        let list = format!("{}\n", packaged.workspace.path(folder).join("mod_python.so").display());
+        packaged.workspace.write(&format!("dpkg/info/{package}.list"), list.as_bytes());
         status.push_str(&format!(
             "Package: {package}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\
              Maintainer: A Test <test@localhost>\nDescription: a module\n\n"
         ));
     }
-    packaged.place.write("dpkg/status", status.as_bytes());
+    packaged.workspace.write("dpkg/status", status.as_bytes());
     for (folder, package) in owned {
         assert_eq!(packaged.reinstall(folder), format!("apt-get install --reinstall {package}"), "{folder}");
     }

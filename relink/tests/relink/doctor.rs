@@ -7,36 +7,37 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::craft::Recipe;
-use crate::run::{Place, Ran};
+use crate::run::{Ran, Workspace};
 
 const BACKUP: &str = "mod_python.so.modpython-core-stock";
 
 /// A server's folder with a program that answers for it, a configuration and a log.
 pub struct Installation {
-    pub place: Place,
+    pub workspace: Workspace,
 }
 
 impl Installation {
     pub fn new(mpm: &str, threaded: bool) -> Installation {
-        let place = Place::new();
-        let top = place.path("").display().to_string();
+        let workspace = Workspace::new();
+        let top = workspace.path("").display().to_string();
         let answer = format!(
             "#!/bin/sh\ntest \"$1\" = -V || exit 1\ncat <<'END'\nServer MPM:     {mpm}\n  threaded:     {} (variable)\n \
              -D HTTPD_ROOT=\"{top}\"\n -D SERVER_CONFIG_FILE=\"conf/httpd.conf\"\nEND\n",
             if threaded { "yes" } else { "no" }
         );
-        place.write("apachectl", answer.as_bytes());
-        fs::set_permissions(place.path("apachectl"), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::create_dir(place.path("conf")).unwrap();
-        fs::create_dir(place.path("conf.modules.d")).unwrap();
-        place.write("conf/httpd.conf", b"ErrorLog \"error_log\"\n<IfModule x>\n  threadsperchild 42\n</IfModule>\n");
-        place.write("conf.modules.d/10-python.conf", b"LoadModule python_module mod_python.so\n");
-        place.write("error_log", b"[notice] Apache configured\n");
-        Installation { place }
+        workspace.write("apachectl", answer.as_bytes());
+        fs::set_permissions(workspace.path("apachectl"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(workspace.path("conf")).unwrap();
+        fs::create_dir(workspace.path("conf.modules.d")).unwrap();
+        workspace
+            .write("conf/httpd.conf", b"ErrorLog \"error_log\"\n<IfModule x>\n  threadsperchild 42\n</IfModule>\n");
+        workspace.write("conf.modules.d/10-python.conf", b"LoadModule python_module mod_python.so\n");
+        workspace.write("error_log", b"[notice] Apache configured\n");
+        Installation { workspace }
     }
 
     pub fn doctor(&self, arguments: &[&str]) -> Ran {
-        self.place.run_bare(&[&["doctor", "--apache", "./apachectl"], arguments].concat())
+        self.workspace.run_bare(&[&["doctor", "--apache", "./apachectl"], arguments].concat())
     }
 
     fn json(&self, exit: i32) -> Value {
@@ -46,13 +47,13 @@ impl Installation {
     }
 
     fn log(&self, line: &str) {
-        let mut log = self.place.read("error_log");
+        let mut log = self.workspace.read("error_log");
         log.extend(format!("[notice] {line}\n").into_bytes());
-        self.place.write("error_log", &log);
+        self.workspace.write("error_log", &log);
     }
 
     fn in_place(&self) {
-        self.place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+        self.workspace.run(&["--in-place", "mod_python.so"]).assert_exit(0);
     }
 }
 
@@ -68,11 +69,11 @@ fn assert_advises(json: &Value, says: &str) {
 #[test]
 fn from_stock_to_relinked_and_through_an_upgrade() {
     let server = Installation::new("worker", true);
-    let module = server.place.path("mod_python.so");
+    let module = server.workspace.path("mod_python.so");
     let json = server.json(10);
     assert_eq!((&json["state"], &json["server"]["mpm"]), (&"stock".into(), &"worker".into()));
     assert_eq!((&json["server"]["threads_per_child"], json["module"].as_str()), (&42.into(), module.to_str()));
-    assert_eq!(json["error_log"].as_str(), server.place.path("error_log").to_str());
+    assert_eq!(json["error_log"].as_str(), server.workspace.path("error_log").to_str());
     assert!(defects(&json).contains(&"interpreters"));
     assert_advises(&json, "--in-place");
 
@@ -88,9 +89,9 @@ fn from_stock_to_relinked_and_through_an_upgrade() {
     assert_eq!((&json["running"]["active"], &json["running"]["python"]), (&true.into(), &"3.77".into()));
 
     // With a diversion the newer file is the backup, without one it is the module itself.
-    let upgraded = server.place.craft("upgraded.so", &Recipe { build: 2, ..Recipe::generation_35() });
-    let relinked = server.place.read("mod_python.so");
-    fs::copy(&upgraded, server.place.path(BACKUP)).unwrap();
+    let upgraded = server.workspace.craft("upgraded.so", &Recipe { build: 2, ..Recipe::generation_35() });
+    let relinked = server.workspace.read("mod_python.so");
+    fs::copy(&upgraded, server.workspace.path(BACKUP)).unwrap();
     assert_advises(&server.json(11), "--in-place");
     fs::copy(&upgraded, &module).unwrap();
     let json = server.json(13);
@@ -98,7 +99,7 @@ fn from_stock_to_relinked_and_through_an_upgrade() {
     assert_advises(&json, "--in-place");
     assert_advises(&json, "stop and start the server");
     fs::write(&module, relinked).unwrap();
-    fs::rename(server.place.path("lib"), server.place.path("gone")).unwrap();
+    fs::rename(server.workspace.path("lib"), server.workspace.path("gone")).unwrap();
     assert_advises(&server.json(12), "--restore");
     fs::remove_file(&module).unwrap();
     server.doctor(&[]).assert_exit(20);
@@ -123,7 +124,7 @@ fn what_the_children_said_is_compared_with_what_is_there() {
         assert_eq!(server.json(0)["messages"], serde_json::json!([{ "code": "MPC0010", "count": count }]));
         assert!(server.doctor(&[]).stdout.contains(&format!("MPC0010 ({count})")));
     }
-    let other = server.place.write("other_log", b"");
+    let other = server.workspace.write("other_log", b"");
     let json = server.doctor(&["--json", "--error-log", other.to_str().unwrap()]).assert_exit(0).json();
     assert_eq!(json["running"], Value::Null);
     let absent = server.doctor(&["--error-log", "/nonexistent/log"]);
@@ -135,16 +136,16 @@ fn the_mpm_and_the_configuration_decide_what_is_said() {
     let prefork = Installation::new("prefork", false);
     let json = prefork.json(10);
     assert!(!defects(&json).contains(&"interpreters") && defects(&json).contains(&"same-name"));
-    prefork.place.write("conf.modules.d/20-wsgi.conf", b"LoadModule wsgi_module modules/mod_wsgi.so\n");
+    prefork.workspace.write("conf.modules.d/20-wsgi.conf", b"LoadModule wsgi_module modules/mod_wsgi.so\n");
     assert_advises(&prefork.json(10), "mod_wsgi");
     // Another file than the one that is loaded.
-    prefork.place.run(&["mod_python.so"]).assert_exit(0);
+    prefork.workspace.run(&["mod_python.so"]).assert_exit(0);
     let other = prefork.doctor(&["--json", "mod_python-relinked.so"]).json();
     assert_advises(&other, "loads another file");
     // No server at all: the module alone, and every defect that it may have.
-    let alone = prefork.place.run_bare(&["doctor", "--json", "--apache", "/bin/false", "mod_python.so"]);
+    let alone = prefork.workspace.run_bare(&["doctor", "--json", "--apache", "/bin/false", "mod_python.so"]);
     let json = alone.assert_exit(10).json();
     assert!(defects(&json).contains(&"interpreters"));
-    let absent: PathBuf = prefork.place.path("absent");
-    prefork.place.run_bare(&["doctor", "--apache", absent.to_str().unwrap(), "mod_python.so"]).assert_exit(10);
+    let absent: PathBuf = prefork.workspace.path("absent");
+    prefork.workspace.run_bare(&["doctor", "--apache", absent.to_str().unwrap(), "mod_python.so"]).assert_exit(10);
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::craft::Recipe;
 use crate::names::assert_refused;
-use crate::run::{Place, is_root};
+use crate::run::{Workspace, is_root};
 use crate::source_tree::Tree;
 
 const BACKUP: &str = "mod_python.so.modpython-core-stock";
@@ -41,16 +41,16 @@ fn chattr(change: &str, path: &Path) -> bool {
 }
 
 /// Not in /tmp, which may be a tmpfs without such marks.
-fn place() -> Place {
-    Place::within(Path::new(env!("CARGO_TARGET_TMPDIR")))
+fn workspace() -> Workspace {
+    Workspace::within(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
 /// Both runs are refused with one sentence, which names the file.
-fn assert_both_refused(place: &Place, arguments: &[&str], name: &str) {
+fn assert_both_refused(workspace: &Workspace, arguments: &[&str], name: &str) {
     let real: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
     let mut dry = real.clone();
     dry.push(OsStr::new("--dry-run"));
-    let (dry, real) = (assert_refused(place, &dry, 31), assert_refused(place, &real, 31));
+    let (dry, real) = (assert_refused(workspace, &dry, 31), assert_refused(workspace, &real, 31));
     assert_eq!(dry.stderr, real.stderr);
     assert!(dry.stderr.contains("chattr") && dry.stderr.contains(name), "{}", dry.stderr);
 }
@@ -59,55 +59,55 @@ const IN_PLACE: [&str; 4] = ["--library", "lib", "--in-place", "mod_python.so"];
 
 #[test]
 fn an_unchangeable_module_or_folder() {
-    let place = place();
+    let workspace = workspace();
     for mark in ['i', 'a'] {
         for marked in ["mod_python.so", ""] {
-            let Some(_marked) = Marked::new(&place.path(marked), mark) else { return };
-            assert_both_refused(&place, &IN_PLACE, "mod_python.so");
+            let Some(_marked) = Marked::new(&workspace.path(marked), mark) else { return };
+            assert_both_refused(&workspace, &IN_PLACE, "mod_python.so");
         }
     }
-    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    workspace.run(&["--in-place", "mod_python.so"]).assert_exit(0);
 }
 
 /// An upgrade has put a stock module over a relinked one, and the older backup cannot give way to it.
 #[test]
 fn an_unchangeable_backup_that_would_be_replaced() {
-    let place = place();
-    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
-    place.craft("mod_python.so", &Recipe { build: 2, ..Recipe::generation_35() });
+    let workspace = workspace();
+    workspace.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    workspace.craft("mod_python.so", &Recipe { build: 2, ..Recipe::generation_35() });
     for mark in ['i', 'a'] {
-        let Some(_marked) = Marked::new(&place.path(BACKUP), mark) else { return };
-        assert_both_refused(&place, &IN_PLACE, BACKUP);
+        let Some(_marked) = Marked::new(&workspace.path(BACKUP), mark) else { return };
+        assert_both_refused(&workspace, &IN_PLACE, BACKUP);
     }
-    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    workspace.run(&["--in-place", "mod_python.so"]).assert_exit(0);
 }
 
 /// A module that is relinked anew from its backup leaves that as it is; to restore it takes the backup's name away.
 #[test]
 fn an_unchangeable_backup_that_stays() {
-    let place = place();
-    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
-    let Some(marked) = Marked::new(&place.path(BACKUP), 'i') else { return };
+    let workspace = workspace();
+    workspace.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    let Some(marked) = Marked::new(&workspace.path(BACKUP), 'i') else { return };
     let anew = ["--in-place", "--runpath", "$ORIGIN/lib", "mod_python.so"];
-    place.run(&[&anew[..], &["--dry-run"]].concat()).assert_exit(0);
-    place.run(&anew).assert_exit(0);
-    assert_both_refused(&place, &["--restore", "mod_python.so"], BACKUP);
+    workspace.run(&[&anew[..], &["--dry-run"]].concat()).assert_exit(0);
+    workspace.run(&anew).assert_exit(0);
+    assert_both_refused(&workspace, &["--restore", "mod_python.so"], BACKUP);
     drop(marked);
-    place.run(&["--restore", "mod_python.so"]).assert_exit(0);
+    workspace.run(&["--restore", "mod_python.so"]).assert_exit(0);
 }
 
 #[test]
 fn an_unchangeable_output() {
-    let place = place();
-    place.run(&["--output", "out.so", "mod_python.so"]).assert_exit(0);
-    let Some(_marked) = Marked::new(&place.path("out.so"), 'i') else { return };
-    assert_both_refused(&place, &["--library", "lib", "--output", "out.so", "mod_python.so"], "out.so");
+    let workspace = workspace();
+    workspace.run(&["--output", "out.so", "mod_python.so"]).assert_exit(0);
+    let Some(_marked) = Marked::new(&workspace.path("out.so"), 'i') else { return };
+    assert_both_refused(&workspace, &["--library", "lib", "--output", "out.so", "mod_python.so"], "out.so");
 }
 
 #[test]
 fn unchangeable_files_and_folders_of_patches() {
-    let tree = Tree::within(place(), "3.1");
-    let of = |name: &str| tree.place.path(name);
+    let tree = Tree::within(workspace(), "3.1");
+    let of = |name: &str| tree.workspace.path(name);
     tree.patch(&["--output", "diffs"]).assert_exit(0);
     fs::create_dir(of("fixed")).unwrap();
     for (marked, arguments, name) in [
@@ -118,7 +118,7 @@ fn unchangeable_files_and_folders_of_patches() {
         ("tree/src", ["--apply", "--json"], "src/mod_python.c"),
     ] {
         let Some(_marked) = Marked::new(&of(marked), 'i') else { return };
-        assert_both_refused(&tree.place, &[&["patch", "tree"], &arguments[..]].concat(), name);
+        assert_both_refused(&tree.workspace, &[&["patch", "tree"], &arguments[..]].concat(), name);
     }
     tree.patch(&["--output", "fixed/new/diffs", "--dry-run"]).assert_exit(0);
     assert!(!of("fixed/new").exists());

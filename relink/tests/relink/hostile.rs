@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::FlockOperation;
 
-use crate::run::{Place, is_root};
+use crate::run::{Workspace, is_root};
 use crate::source_tree::Tree;
 
 const BACKUP: &str = "mod_python.so.modpython-core-stock";
@@ -68,11 +68,11 @@ fn exchanging(folder: &Path, victim: &Victim, work: impl FnOnce()) -> usize {
 }
 
 /// A module with an owner, times and an attribute of its own, in a folder of that owner.
-fn module_of_a_user() -> Place {
-    let place = Place::within(Path::new(env!("CARGO_TARGET_TMPDIR")));
-    fs::create_dir(place.path("theirs")).unwrap();
-    let module = place.path("theirs/mod_python.so");
-    fs::rename(place.path("mod_python.so"), &module).unwrap();
+fn module_of_a_user() -> Workspace {
+    let workspace = Workspace::within(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    fs::create_dir(workspace.path("theirs")).unwrap();
+    let module = workspace.path("theirs/mod_python.so");
+    fs::rename(workspace.path("mod_python.so"), &module).unwrap();
     let _ = xattr::set(&module, "user.origin", b"distribution");
     File::options()
         .write(true)
@@ -81,26 +81,26 @@ fn module_of_a_user() -> Place {
         .set_modified(SystemTime::now() - Duration::from_secs(9))
         .unwrap();
     if is_root() {
-        for path in [place.path("theirs"), module] {
+        for path in [workspace.path("theirs"), module] {
             chown(path, Some(12345), Some(54321)).unwrap();
         }
     }
-    place
+    workspace
 }
 
 /// Root's own file was the user's after the first run: owner, times and attributes were set by the name.
 #[test]
 fn a_link_swapped_in_for_the_temporary_file_is_not_followed() {
-    let place = module_of_a_user();
-    let victim = Victim::new(place.path("victim"));
-    let stock = place.read("theirs/mod_python.so");
+    let workspace = module_of_a_user();
+    let victim = Victim::new(workspace.path("victim"));
+    let stock = workspace.read("theirs/mod_python.so");
     let mut exchanged = 0;
     for round in 0.. {
-        exchanged += exchanging(&place.path("theirs"), &victim, || {
-            let ran = place.run(&["--in-place", "theirs/mod_python.so"]);
+        exchanged += exchanging(&workspace.path("theirs"), &victim, || {
+            let ran = workspace.run(&["--in-place", "theirs/mod_python.so"]);
             assert!(matches!(ran.exit, Some(0 | 31)), "{}", ran.stderr);
             if ran.exit == Some(31) {
-                assert_eq!(place.read("theirs/mod_python.so"), stock);
+                assert_eq!(workspace.read("theirs/mod_python.so"), stock);
             }
         });
         victim.assert_untouched();
@@ -108,8 +108,8 @@ fn a_link_swapped_in_for_the_temporary_file_is_not_followed() {
             break;
         }
         assert!(round < 200, "only {exchanged} temporary files were exchanged");
-        if place.path("theirs").join(BACKUP).exists() {
-            place.run(&["--restore", "theirs/mod_python.so"]).assert_exit(0);
+        if workspace.path("theirs").join(BACKUP).exists() {
+            workspace.run(&["--restore", "theirs/mod_python.so"]).assert_exit(0);
         }
     }
 }
@@ -117,7 +117,7 @@ fn a_link_swapped_in_for_the_temporary_file_is_not_followed() {
 #[test]
 fn a_link_swapped_in_while_a_tree_is_patched_is_not_followed() {
     let tree = Tree::new();
-    let victim = Victim::new(tree.place.path("victim"));
+    let victim = Victim::new(tree.workspace.path("victim"));
     let before = tree.files();
     let mut exchanged = 0;
     for round in 0.. {
@@ -142,25 +142,25 @@ fn a_link_swapped_in_while_a_tree_is_patched_is_not_followed() {
 /// A link in the place of the folder or of the file: what was read is what is replaced, or nothing is.
 #[test]
 fn a_folder_exchanged_while_the_command_works_leads_nowhere_else() {
-    let place = module_of_a_user();
-    fs::create_dir(place.path("precious")).unwrap();
-    let stock = place.read("theirs/mod_python.so");
-    fs::write(place.path("precious/mod_python.so"), &stock).unwrap();
-    let victim = place.path("precious/mod_python.so");
+    let workspace = module_of_a_user();
+    fs::create_dir(workspace.path("precious")).unwrap();
+    let stock = workspace.read("theirs/mod_python.so");
+    fs::write(workspace.path("precious/mod_python.so"), &stock).unwrap();
+    let victim = workspace.path("precious/mod_python.so");
     let before = fs::metadata(&victim).unwrap();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                fs::rename(place.path("theirs"), place.path("aside")).unwrap();
-                symlink("precious", place.path("theirs")).unwrap();
-                fs::remove_file(place.path("theirs")).unwrap();
-                fs::rename(place.path("aside"), place.path("theirs")).unwrap();
+                fs::rename(workspace.path("theirs"), workspace.path("aside")).unwrap();
+                symlink("precious", workspace.path("theirs")).unwrap();
+                fs::remove_file(workspace.path("theirs")).unwrap();
+                fs::rename(workspace.path("aside"), workspace.path("theirs")).unwrap();
             }
         });
         let _ends = SetAtEnd(&done);
         for _ in 0..20 {
-            let ran = place.run(&["--in-place", "--json", "theirs/mod_python.so"]);
+            let ran = workspace.run(&["--in-place", "--json", "theirs/mod_python.so"]);
             // Whatever folder it came to, module and backup are in that one.
             if ran.exit == Some(0) {
                 let (module, backup) = (&ran.json()["output"], &ran.json()["backup"]);
@@ -174,7 +174,7 @@ fn a_folder_exchanged_while_the_command_works_leads_nowhere_else() {
     let now = fs::metadata(&victim).unwrap();
     assert_eq!((now.uid(), now.gid(), now.mode()), (before.uid(), before.gid(), before.mode()));
     for folder in ["theirs", "precious"] {
-        let folder = place.path(folder);
+        let folder = workspace.path(folder);
         let names = fs::read_dir(&folder).unwrap().count();
         let is_relinked = fs::read(folder.join("mod_python.so")).unwrap() != stock;
         assert_eq!(names, if is_relinked { 2 } else { 1 }, "{}", folder.display());
@@ -186,15 +186,15 @@ fn a_folder_exchanged_while_the_command_works_leads_nowhere_else() {
 
 #[test]
 fn rights_to_act_as_somebody_else_are_not_given_to_the_new_file() {
-    let place = Place::within(Path::new(env!("CARGO_TARGET_TMPDIR")));
-    let module = place.path("mod_python.so");
+    let workspace = Workspace::within(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let module = workspace.path("mod_python.so");
     fs::set_permissions(&module, Permissions::from_mode(0o6755)).unwrap();
     // cap_net_bind_service, as `setcap` writes it; only a privileged user may.
     let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let has_capability = xattr::set(&module, "security.capability", &capability).is_ok();
     assert!(has_capability || !is_root(), "root may set capabilities on the file system of the target folder");
-    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
-    for path in [module, place.path(BACKUP)] {
+    workspace.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    for path in [module, workspace.path(BACKUP)] {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o755);
         assert_eq!(xattr::get(&path, "security.capability").unwrap(), None);
     }
@@ -207,30 +207,30 @@ fn open_to_all(path: &Path) {
 /// In place what everybody may exchange is refused to root; else it is named.
 #[test]
 fn a_folder_that_everybody_may_write_to_is_refused_or_named() {
-    type Open = fn(&Place) -> PathBuf;
+    type Open = fn(&Workspace) -> PathBuf;
     let cases: [(&str, Open); 4] = [
-        ("mod_python.so", |place| place.path("")),
-        ("mod_python.so", |place| place.path("lib")),
-        ("mod_python.so", |place| place.path("lib").join(crate::craft::LIBRARY)),
-        ("links/link.so", |place| place.path("links")),
+        ("mod_python.so", |workspace| workspace.path("")),
+        ("mod_python.so", |workspace| workspace.path("lib")),
+        ("mod_python.so", |workspace| workspace.path("lib").join(crate::craft::LIBRARY)),
+        ("links/link.so", |workspace| workspace.path("links")),
     ];
     for (module, exposed) in cases {
-        let place = Place::new();
-        fs::create_dir(place.path("links")).unwrap();
-        symlink("../mod_python.so", place.path("links/link.so")).unwrap();
-        let (names, content) = (place.names(), place.read("mod_python.so"));
-        let exposed = exposed(&place);
+        let workspace = Workspace::new();
+        fs::create_dir(workspace.path("links")).unwrap();
+        symlink("../mod_python.so", workspace.path("links/link.so")).unwrap();
+        let (names, content) = (workspace.names(), workspace.read("mod_python.so"));
+        let exposed = exposed(&workspace);
         open_to_all(&exposed);
         let exposed = exposed.display().to_string();
         let exposed = exposed.trim_end_matches('/');
-        let ran = place.run(&["--in-place", module]);
+        let ran = workspace.run(&["--in-place", module]);
         if is_root() {
             ran.assert_exit(33);
             assert!(ran.stderr.contains(exposed) && ran.stderr.lines().count() == 1, "{exposed}: {}", ran.stderr);
-            assert_eq!((place.names(), place.read("mod_python.so")), (names, content));
-            assert_eq!(place.run(&["--in-place", "--json", module]).json()["error"], "exposed");
+            assert_eq!((workspace.names(), workspace.read("mod_python.so")), (names, content));
+            assert_eq!(workspace.run(&["--in-place", "--json", module]).json()["error"], "exposed");
         }
-        let ran = place.run(&["--output", "links/out.so", module]);
+        let ran = workspace.run(&["--output", "links/out.so", module]);
         let warning = format!("{exposed} can be written by everybody");
         assert!(ran.stderr.contains(&warning) || !is_root(), "{warning}: {}", ran.stderr);
     }
@@ -238,22 +238,22 @@ fn a_folder_that_everybody_may_write_to_is_refused_or_named() {
 
 #[test]
 fn others_than_root_and_the_caller_are_named() {
-    let place = Place::new();
-    let silent = place.run(&["mod_python.so"]);
+    let workspace = Workspace::new();
+    let silent = workspace.run(&["mod_python.so"]);
     assert_eq!(silent.assert_exit(0).stderr, "");
     // In a folder with the sticky bit nobody can exchange what is root's: /tmp, above all this, is one. But where the
     // loader searches, anybody could put a libpython there.
-    fs::set_permissions(place.path("lib"), Permissions::from_mode(0o1777)).unwrap();
-    assert!(place.run(&["mod_python.so"]).assert_exit(0).stderr.contains("lib can be written by everybody"));
+    fs::set_permissions(workspace.path("lib"), Permissions::from_mode(0o1777)).unwrap();
+    assert!(workspace.run(&["mod_python.so"]).assert_exit(0).stderr.contains("lib can be written by everybody"));
     if is_root() {
-        fs::set_permissions(place.path("lib"), Permissions::from_mode(0o775)).unwrap();
+        fs::set_permissions(workspace.path("lib"), Permissions::from_mode(0o775)).unwrap();
         for (owner, group, says) in
             [(0, 50, "lib can be written by group 50"), (1000, 0, "lib can be written by user 1000")]
         {
-            chown(place.path("lib"), Some(owner), Some(group)).unwrap();
-            let ran = place.run(&["--in-place", "mod_python.so"]);
+            chown(workspace.path("lib"), Some(owner), Some(group)).unwrap();
+            let ran = workspace.run(&["--in-place", "mod_python.so"]);
             assert!(ran.assert_exit(0).stderr.contains(says), "{}", ran.stderr);
-            let ran = place.run_bare(&["--restore", "mod_python.so"]);
+            let ran = workspace.run_bare(&["--restore", "mod_python.so"]);
             assert!(!ran.assert_exit(0).stderr.contains("can be written"), "{}", ran.stderr);
         }
     }
@@ -262,19 +262,19 @@ fn others_than_root_and_the_caller_are_named() {
 /// Where a run was killed, the next one clears away what it left, but not what a run of now has.
 #[test]
 fn temporary_files_of_killed_runs_are_cleared_by_the_next() {
-    let place = Place::new();
+    let workspace = Workspace::new();
     let left = format!("{TEMPORARY}4711-0");
-    let running = File::open(place.path("")).unwrap();
+    let running = File::open(workspace.path("")).unwrap();
     rustix::fs::flock(&running, FlockOperation::LockShared).unwrap();
-    place.write(&left, b"half a module");
-    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
-    assert!(place.names().contains(&left));
+    workspace.write(&left, b"half a module");
+    workspace.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    assert!(workspace.names().contains(&left));
     // Not by closing it: a process that another test is just starting has a copy for a moment.
     rustix::fs::flock(&running, FlockOperation::Unlock).unwrap();
-    place.run(&["--restore", "mod_python.so"]).assert_exit(0);
-    assert_eq!(place.names(), ["mod_python.so"]);
+    workspace.run(&["--restore", "mod_python.so"]).assert_exit(0);
+    assert_eq!(workspace.names(), ["mod_python.so"]);
     // Where somebody holds the folder for himself, work goes on without.
-    let hostile = File::open(place.path("")).unwrap();
+    let hostile = File::open(workspace.path("")).unwrap();
     rustix::fs::flock(&hostile, FlockOperation::LockExclusive).unwrap();
-    place.run(&["--in-place", "mod_python.so"]).assert_exit(0);
+    workspace.run(&["--in-place", "mod_python.so"]).assert_exit(0);
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::craft::{self, LIBPYTHON};
 use crate::doctor::Installation;
-use crate::run::Place;
+use crate::run::Workspace;
 use crate::source_tree::Tree;
 
 const PAGE: &str = include_str!("../../../docs/json.md");
@@ -48,37 +48,37 @@ fn fields_of(value: &Value, name: &str, fields: &mut Fields) {
 #[test]
 fn the_page_has_every_field_and_no_other() {
     let mut printed: BTreeMap<String, Fields> = BTreeMap::new();
-    let mut print = |place: &Place, arguments: &[&str]| {
-        let json = place.run_bare(&[&["--json"], arguments].concat()).json();
+    let mut print = |workspace: &Workspace, arguments: &[&str]| {
+        let json = workspace.run_bare(&[&["--json"], arguments].concat()).json();
         let section = match json["error"].is_string() {
             true => "An action that failed",
             false => json["action"].as_str().unwrap(),
         };
         fields_of(&json, "", printed.entry(section.to_owned()).or_default());
     };
-    let place = Place::new();
-    print(&place, &["--bogus"]);
-    print(&place, &["--check", "absent.so"]);
-    print(&place, &["--check", "mod_python.so"]);
-    print(&place, &["--library", "lib", "mod_python.so"]);
-    print(&place, &["--library", "lib", "--in-place", "mod_python.so"]);
-    print(&place, &["--check", "mod_python.so"]);
-    fs::rename(place.path("lib"), place.path("away")).unwrap();
-    print(&place, &["--check", "mod_python.so"]);
-    print(&place, &["--restore", "mod_python.so"]);
+    let workspace = Workspace::new();
+    print(&workspace, &["--bogus"]);
+    print(&workspace, &["--check", "absent.so"]);
+    print(&workspace, &["--check", "mod_python.so"]);
+    print(&workspace, &["--library", "lib", "mod_python.so"]);
+    print(&workspace, &["--library", "lib", "--in-place", "mod_python.so"]);
+    print(&workspace, &["--check", "mod_python.so"]);
+    fs::rename(workspace.path("lib"), workspace.path("away")).unwrap();
+    print(&workspace, &["--check", "mod_python.so"]);
+    print(&workspace, &["--restore", "mod_python.so"]);
     let linked = format!(
         "const char modpython_core_build_info[] = \"version=7.8.9\\nlibpython={LIBPYTHON}\\n\";\n\
          extern int Py_NewInterpreter(void);\nint python_module(void) {{ return Py_NewInterpreter(); }}\n"
     );
-    craft::compile(&place.path("linked.so"), &linked, &[]);
-    print(&place, &["--check", "linked.so"]);
+    craft::compile(&workspace.path("linked.so"), &linked, &[]);
+    print(&workspace, &["--check", "linked.so"]);
     let server = Installation::new("worker", true);
     for _ in 0..2 {
         let json = server.doctor(&["--json"]).json();
         fields_of(&json, "", printed.entry("doctor".to_owned()).or_default());
         let line = "MPC0001: modpython-core: version 0.1.0 active, mod_python generation 3.5, Python 3.77\n\
                     MPC0010: modpython-core: interpreter 'x'\n";
-        server.place.write("error_log", line.as_bytes());
+        server.workspace.write("error_log", line.as_bytes());
     }
     let doctor = printed.get_mut("doctor").unwrap();
     ["running", "messages"].iter().for_each(|field| assert!(doctor.remove(*field), "{field}"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::run::Place;
+use crate::run::Workspace;
 
 const PAGE: &str = include_str!("../../../docs/modpython-relink.1");
 
@@ -35,7 +35,7 @@ fn page() -> String {
 fn every_option_of_the_help_is_in_the_man_page_and_the_reverse() {
     let mut of_help = BTreeSet::new();
     for arguments in [&["--help"][..], &["patch", "--help"], &["doctor", "--help"]] {
-        let help = Place::new().run_bare(arguments);
+        let help = Workspace::new().run_bare(arguments);
         of_help.extend(options(&help.assert_exit(0).stdout));
     }
     assert!(of_help.contains("--in-place") && of_help.contains("--json"), "{of_help:?}");
@@ -57,7 +57,7 @@ fn every_option_of_the_help_is_in_the_man_page_and_the_reverse() {
 
 #[test]
 fn every_exit_code_of_the_help_is_in_the_man_page_and_the_reverse() {
-    let help = Place::new().run_bare(&["--help"]).stdout;
+    let help = Workspace::new().run_bare(&["--help"]).stdout;
     let of_help = endings(&help);
     assert!(of_help.contains(&("29".to_owned(), "layout".to_owned())), "{of_help:?}");
     let page = page();
@@ -79,6 +79,6 @@ fn every_exit_code_of_the_help_is_in_the_man_page_and_the_reverse() {
 fn the_man_page_has_the_packages_version() {
     let title = PAGE.lines().find(|line| line.starts_with(".TH")).expect("a title line");
     assert!(title.contains(&format!("\"modpython-core {}\"", env!("CARGO_PKG_VERSION"))), "{title}");
-    let version = Place::new().run_bare(&["--version"]).stdout;
+    let version = Workspace::new().run_bare(&["--version"]).stdout;
     assert_eq!(version.trim(), format!("modpython-relink {}", env!("CARGO_PKG_VERSION")));
 }

@@ -9,7 +9,7 @@ use modpython_relink::probe;
 
 use crate::craft::{DEBIANS_LIBRARY, LIBRARY, Recipe};
 use crate::damage::tables;
-use crate::run::{Place, stock};
+use crate::run::{Workspace, stock};
 use crate::source_tree::Tree;
 
 /// xorshift: the same numbers everywhere.
@@ -61,28 +61,28 @@ fn mutate(original: &[u8], tables: &[(&'static str, usize, usize)], numbers: &mu
 }
 
 /// A program that loads a module and looks python_module up, as Apache does.
-fn loader(place: &Place) -> std::path::PathBuf {
+fn loader(workspace: &Workspace) -> std::path::PathBuf {
     let source = "#include <dlfcn.h>\nint main(int c, char **v) {\n  void *m = dlopen(v[1], RTLD_NOW | RTLD_GLOBAL);\n\
                   if (!m) return 1;\n  return dlsym(m, \"python_module\") ? 0 : 2;\n}\n";
-    let file = place.write("loader.c", source.as_bytes());
-    let loader = place.path("loader");
+    let file = workspace.write("loader.c", source.as_bytes());
+    let loader = workspace.path("loader");
     assert!(Command::new("cc").arg("-o").arg(&loader).arg(file).arg("-ldl").status().unwrap().success());
     loader
 }
 
 /// Does the system's loader take it? A loader that crashes or hangs over it does not.
-fn loads(place: &Place, loader: &Path, module: &Path) -> bool {
+fn loads(workspace: &Workspace, loader: &Path, module: &Path) -> bool {
     let mut run = Command::new("prlimit");
-    run.args(["--cpu=2", "--core=0"]).arg(loader).arg(module).env("LD_LIBRARY_PATH", place.path("stub"));
+    run.args(["--cpu=2", "--core=0"]).arg(loader).arg(module).env("LD_LIBRARY_PATH", workspace.path("stub"));
     run.output().unwrap().status.code() == Some(0)
 }
 
 /// Mutations of a module: how many were relinked, and how many of these load.
-fn mutations(place: &Place, module: &[u8], library: &str, count: u32, seed: u64) -> (u32, u32) {
-    let loader = loader(place);
-    let folder = place.path("lib").display().to_string();
+fn mutations(workspace: &Workspace, module: &[u8], library: &str, count: u32, seed: u64) -> (u32, u32) {
+    let loader = loader(workspace);
+    let folder = workspace.path("lib").display().to_string();
     let tables = tables(module);
-    let (before, after) = (place.path("before.so"), place.path("after.so"));
+    let (before, after) = (workspace.path("before.so"), workspace.path("after.so"));
     let mut numbers = Numbers(seed);
     let (mut relinked, mut loaded) = (0, 0);
     for round in 0..count {
@@ -95,9 +95,9 @@ fn mutations(place: &Place, module: &[u8], library: &str, count: u32, seed: u64)
             let _ = fs::remove_file(path);
             fs::write(path, content).unwrap();
         }
-        if loads(place, &loader, &before) {
+        if loads(workspace, &loader, &before) {
             loaded += 1;
-            if !loads(place, &loader, &after) {
+            if !loads(workspace, &loader, &after) {
                 let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mutation-{seed:x}-{round}.so"));
                 fs::write(&kept, &bytes).unwrap();
                 panic!("mutation {round} loads, and does not when it is relinked: {}", kept.display());
@@ -109,15 +109,15 @@ fn mutations(place: &Place, module: &[u8], library: &str, count: u32, seed: u64)
 
 #[test]
 fn what_loads_before_it_is_relinked_loads_after() {
-    let place = Place::new();
+    let workspace = Workspace::new();
     for (arguments, seed) in [
         (&["-Wl,--build-id=sha1"][..], 0x9e37_79b9_7f4a_7c15),
         (&["-Wl,--hash-style=both", "-Wl,-z,noseparate-code"], 0xd1b5_4a32_d192_ed03),
         (&["-Wl,--hash-style=sysv", "-Wl,-z,now", "-Wl,-z,relro"], 0x2545_f491_4f6c_dd1d),
     ] {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        place.craft("m.so", &Recipe { arguments, ..Recipe::generation_35() });
-        let (relinked, loaded) = mutations(&place, &place.read("m.so"), LIBRARY, 500, seed);
+        workspace.craft("m.so", &Recipe { arguments, ..Recipe::generation_35() });
+        let (relinked, loaded) = mutations(&workspace, &workspace.read("m.so"), LIBRARY, 500, seed);
         assert!(relinked >= 50 && loaded >= 25, "the mutations are too wild: {relinked} relinked, {loaded} loaded");
     }
 }
@@ -126,13 +126,13 @@ fn what_loads_before_it_is_relinked_loads_after() {
 #[test]
 #[ignore = "takes half an hour"]
 fn what_loads_before_it_is_relinked_loads_after_for_half_an_hour() {
-    let place = Place::new();
-    let module = place.read("mod_python.so");
+    let workspace = Workspace::new();
+    let module = workspace.read("mod_python.so");
     let started = std::time::Instant::now();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let (mut seed, mut relinked, mut loaded) = (now.as_nanos() as u64 | 1, 0, 0);
     while started.elapsed().as_secs() < 1800 {
-        let (more_relinked, more_loaded) = mutations(&place, &module, LIBRARY, 1000, seed);
+        let (more_relinked, more_loaded) = mutations(&workspace, &module, LIBRARY, 1000, seed);
         (relinked, loaded) = (relinked + more_relinked, loaded + more_loaded);
         seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15) | 1;
         println!("{relinked} relinked, {loaded} of them loaded");

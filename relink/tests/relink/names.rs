@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::craft::{self, DEBIANS_LIBRARY, LIBPYTHON, LIBRARY};
-use crate::run::{Place, Ran, STOCK, command, stock};
+use crate::run::{Ran, STOCK, Workspace, command, stock};
 use crate::source_tree::Tree;
 
 /// Names of folders that are legal, and in somebody's way: not UTF-8, and what JSON, a shell, the loader or Apache's
@@ -56,9 +56,9 @@ fn unescaped(value: &Value) -> PathBuf {
 }
 
 /// Runs the command for ten seconds at most, with 2 GB of memory.
-fn bounded(place: &Place, arguments: &[&OsStr]) -> Ran {
+fn bounded(workspace: &Workspace, arguments: &[&OsStr]) -> Ran {
     let mut run = Command::new("timeout");
-    run.args(["10", "prlimit", "--as=2147483648", command()]).args(arguments).current_dir(place.path(""));
+    run.args(["10", "prlimit", "--as=2147483648", command()]).args(arguments).current_dir(workspace.path(""));
     let output = run.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is text, whatever the names are");
     let ran = Ran { exit: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
@@ -82,30 +82,30 @@ fn tree_of(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// The run was refused, and everything is as it was.
-pub fn assert_refused(place: &Place, arguments: &[&OsStr], exit: i32) -> Ran {
-    let before = tree_of(&place.path(""));
-    let ran = bounded(place, arguments);
+pub fn assert_refused(workspace: &Workspace, arguments: &[&OsStr], exit: i32) -> Ran {
+    let before = tree_of(&workspace.path(""));
+    let ran = bounded(workspace, arguments);
     assert_eq!(ran.exit, Some(exit), "{arguments:?}: {}", ran.stderr);
-    assert!(tree_of(&place.path("")) == before, "{arguments:?} was refused, and something changed");
+    assert!(tree_of(&workspace.path("")) == before, "{arguments:?} was refused, and something changed");
     ran
 }
 
 #[test]
 fn a_module_in_a_folder_of_any_name_goes_there_and_back() {
     for name in NAMES {
-        let place = Place::new();
-        let folder = place.path("").join(OsStr::from_bytes(name));
+        let workspace = Workspace::new();
+        let folder = workspace.path("").join(OsStr::from_bytes(name));
         fs::create_dir(&folder).unwrap();
         let module = folder.join("mod_python.so");
-        fs::rename(place.path("mod_python.so"), &module).unwrap();
+        fs::rename(workspace.path("mod_python.so"), &module).unwrap();
         let stock = fs::read(&module).unwrap();
         let backup = folder.join("mod_python.so.modpython-core-stock");
         let run = |arguments: &[&str]| {
-            let library = place.path("lib");
+            let library = workspace.path("lib");
             let mut all = vec![OsStr::new("--library"), library.as_os_str()];
             all.extend(arguments.iter().map(OsStr::new));
             all.push(module.as_os_str());
-            bounded(&place, &all)
+            bounded(&workspace, &all)
         };
         for json in [false, true] {
             let json: &[&str] = if json { &["--json"] } else { &[] };
@@ -136,10 +136,10 @@ fn a_module_in_a_folder_of_any_name_goes_there_and_back() {
 #[test]
 fn a_library_in_a_folder_of_any_name_is_found_by_the_loader_or_refused() {
     for name in NAMES {
-        let place = Place::new();
-        let folder = place.path("").join(OsStr::from_bytes(name));
+        let workspace = Workspace::new();
+        let folder = workspace.path("").join(OsStr::from_bytes(name));
         fs::create_dir(&folder).unwrap();
-        fs::copy(place.path("lib").join(LIBRARY), folder.join(LIBRARY)).unwrap();
+        fs::copy(workspace.path("lib").join(LIBRARY), folder.join(LIBRARY)).unwrap();
         let arguments = |last: &[&'static str]| -> Vec<OsString> {
             let mut all: Vec<OsString> = vec!["--library".into(), folder.clone().into()];
             all.extend(last.iter().map(|argument| argument.into()));
@@ -152,15 +152,15 @@ fn a_library_in_a_folder_of_any_name_is_found_by_the_loader_or_refused() {
             let all = arguments(last);
             let all: Vec<&OsStr> = all.iter().map(OsString::as_os_str).collect();
             if !is_sayable {
-                let refused = assert_refused(&place, &all, 30);
+                let refused = assert_refused(&workspace, &all, 30);
                 assert!(refused.stderr.contains("--runpath"), "{}", refused.stderr);
             }
         }
         if is_sayable {
             let all = arguments(&["--in-place", "mod_python.so"]);
             let all: Vec<&OsStr> = all.iter().map(OsString::as_os_str).collect();
-            bounded(&place, &all).assert_exit(0);
-            place.run_bare(&["--check", "mod_python.so"]).assert_exit(0);
+            bounded(&workspace, &all).assert_exit(0);
+            workspace.run_bare(&["--check", "mod_python.so"]).assert_exit(0);
         }
     }
 }
@@ -169,7 +169,7 @@ fn a_library_in_a_folder_of_any_name_is_found_by_the_loader_or_refused() {
 fn a_source_tree_in_a_folder_of_any_name_goes_there_and_back() {
     for name in NAMES {
         let tree = Tree::new();
-        let top = tree.place.path("").join(OsStr::from_bytes(name));
+        let top = tree.workspace.path("").join(OsStr::from_bytes(name));
         fs::rename(tree.top(), &top).unwrap();
         let before = tree_of(&top);
         for arguments in
@@ -177,7 +177,7 @@ fn a_source_tree_in_a_folder_of_any_name_goes_there_and_back() {
         {
             let mut all = vec![OsStr::new("patch"), OsStr::new("--"), top.as_os_str()];
             all.splice(1..1, arguments.iter().map(OsStr::new));
-            let ran = bounded(&tree.place, &all);
+            let ran = bounded(&tree.workspace, &all);
             ran.assert_exit(0);
             if arguments.contains(&"--json") {
                 assert_eq!(unescaped(&ran.json()["tree"]), top);
@@ -190,7 +190,7 @@ fn a_source_tree_in_a_folder_of_any_name_goes_there_and_back() {
         let mut all = all.to_vec();
         let other = again.top();
         all.extend([output.as_os_str(), other.as_os_str()]);
-        let ran = bounded(&tree.place, &all);
+        let ran = bounded(&tree.workspace, &all);
         assert_eq!(unescaped(&ran.assert_exit(0).json()["output"][0]), output.join("modpython-core.patch"));
     }
 }
@@ -198,13 +198,13 @@ fn a_source_tree_in_a_folder_of_any_name_goes_there_and_back() {
 /// A pipe was waited on, and /dev/zero read until the memory was gone.
 #[test]
 fn pipes_and_devices_are_no_files() {
-    let place = Place::new();
-    let made = Command::new("mkfifo").arg(place.path("pipe")).status().unwrap();
+    let workspace = Workspace::new();
+    let made = Command::new("mkfifo").arg(workspace.path("pipe")).status().unwrap();
     assert!(made.success());
     for other in ["pipe", "/dev/zero", "/dev/tty"] {
         let run = |arguments: &[&str], exit| {
             let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-            assert_refused(&place, &arguments, exit);
+            assert_refused(&workspace, &arguments, exit);
         };
         run(&["--library", other, "mod_python.so"], 30);
         run(&["--library", "lib", other], 20);
@@ -212,42 +212,42 @@ fn pipes_and_devices_are_no_files() {
         run(&["--check", other], 20);
         run(&["--library", "lib", "--output", other, "mod_python.so"], 31);
     }
-    fs::rename(place.path("pipe"), place.path("mod_python.so.modpython-core-stock")).unwrap();
+    fs::rename(workspace.path("pipe"), workspace.path("mod_python.so.modpython-core-stock")).unwrap();
     let in_place = ["--library", "lib", "--in-place", "mod_python.so"].map(OsStr::new);
-    assert_refused(&place, &in_place, 20);
+    assert_refused(&workspace, &in_place, 20);
     let restore = ["--restore", "mod_python.so"].map(OsStr::new);
-    assert_refused(&place, &restore, 32);
+    assert_refused(&workspace, &restore, 32);
     let tree = Tree::new();
-    fs::create_dir(tree.place.path("debian")).unwrap();
-    assert!(Command::new("mkfifo").arg(tree.place.path("debian/series")).status().unwrap().success());
+    fs::create_dir(tree.workspace.path("debian")).unwrap();
+    assert!(Command::new("mkfifo").arg(tree.workspace.path("debian/series")).status().unwrap().success());
     let quilt = ["patch", "tree", "--quilt", "--output", "debian"].map(OsStr::new);
-    assert_refused(&tree.place, &quilt, 31);
+    assert_refused(&tree.workspace, &quilt, 31);
     fs::remove_file(tree.top().join("src/Makefile.in")).unwrap();
     assert!(Command::new("mkfifo").arg(tree.top().join("src/Makefile.in")).status().unwrap().success());
-    assert_refused(&tree.place, &["patch", "tree", "--apply"].map(OsStr::new), 40);
+    assert_refused(&tree.workspace, &["patch", "tree", "--apply"].map(OsStr::new), 40);
 }
 
 /// The loader's answer is had before anything is written: a server that does not start is no outcome of `--in-place`.
 #[test]
 fn a_search_path_that_does_not_lead_to_the_library_is_refused_in_place_and_else_named() {
-    let place = Place::new();
-    fs::create_dir(place.path("other")).unwrap();
-    craft::library(&place.path("other").join(LIBRARY), LIBPYTHON, &craft::replacements()[1..], &[]);
-    let other = place.path("other").display().to_string();
+    let workspace = Workspace::new();
+    fs::create_dir(workspace.path("other")).unwrap();
+    craft::library(&workspace.path("other").join(LIBRARY), LIBPYTHON, &craft::replacements()[1..], &[]);
+    let other = workspace.path("other").display().to_string();
     for runpath in ["/nonexistent", "$ORIGIN", &other] {
         let all = ["--library", "lib", "--runpath", runpath, "--in-place", "mod_python.so"].map(OsStr::new);
-        let refused = assert_refused(&place, &all, 30);
+        let refused = assert_refused(&workspace, &all, 30);
         assert!(refused.stderr.contains(LIBRARY), "{}", refused.stderr);
-        let named = place.run(&["--runpath", runpath, "mod_python.so"]);
+        let named = workspace.run(&["--runpath", runpath, "mod_python.so"]);
         assert!(named.assert_exit(0).stderr.contains(LIBRARY), "{}", named.stderr);
-        place.run_bare(&["--check", "mod_python-relinked.so"]).assert_exit(12);
+        workspace.run_bare(&["--check", "mod_python-relinked.so"]).assert_exit(12);
     }
 }
 
 /// Apache itself reads the lines.
 #[test]
 fn apache_reads_the_line_as_it_is_given() {
-    let place = Place::for_debian();
+    let workspace = Workspace::for_debian();
     for name in [
         "plain",
         "a b",
@@ -261,10 +261,10 @@ fn apache_reads_the_line_as_it_is_given() {
         "{brace}$x",
         "tab\tbed",
     ] {
-        let folder = place.path(name);
+        let folder = workspace.path(name);
         fs::create_dir(&folder).unwrap();
         let output = folder.join("m.so").display().to_string();
-        let line = place.run(&["--json", "--output", &output, stock().to_str().unwrap()]).assert_exit(0).json();
+        let line = workspace.run(&["--json", "--output", &output, stock().to_str().unwrap()]).assert_exit(0).json();
         let line = match line["load_module"].as_str() {
             Some(line) => line.to_owned(),
             None => {
@@ -273,14 +273,14 @@ fn apache_reads_the_line_as_it_is_given() {
             }
         };
         let modules = Path::new(STOCK).parent().unwrap().display();
-        let root = place.path("").display().to_string();
+        let root = workspace.path("").display().to_string();
         let configuration = format!(
             "ServerRoot {root}\nServerName localhost\nPidFile {root}/pid\nErrorLog {root}/error.log\n\
              LoadModule mpm_event_module {modules}/mod_mpm_event.so\n{line}\n"
         );
-        let file = place.write("apache.conf", configuration.as_bytes());
+        let file = workspace.write("apache.conf", configuration.as_bytes());
         let ran = Command::new("/usr/sbin/apache2").arg("-t").arg("-f").arg(file).output().unwrap();
         assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
     }
-    assert!(place.path("lib").join(DEBIANS_LIBRARY).exists());
+    assert!(workspace.path("lib").join(DEBIANS_LIBRARY).exists());
 }

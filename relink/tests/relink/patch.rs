@@ -31,11 +31,11 @@ fn seven_lines_are_added_and_none_is_removed() {
         );
         assert_eq!(added(&before[1], &after[1]).len(), 3);
         assert_eq!(added(&before[2], &after[2]).len(), 2);
-        let place = |line: &str| after[0].find(line).unwrap();
-        assert!(place("#include \"mod_python.h\"") < place("before.h"));
+        let line_of = |line: &str| after[0].find(line).unwrap();
+        assert!(line_of("#include \"mod_python.h\"") < line_of("before.h"));
         assert!(
-            place("static void release_interpreter") < place("after.h")
-                && place("after.h") < place("/**\n * pytho_cleanup")
+            line_of("static void release_interpreter") < line_of("after.h")
+                && line_of("after.h") < line_of("/**\n * pytho_cleanup")
         );
     }
 }
@@ -140,7 +140,7 @@ fn the_diffs_have_no_removed_line_and_as_much_context_as_is_asked_for() {
     for (context, lines) in [("0", 0), ("3", 36), ("1", 13)] {
         let diffs = format!("diffs{context}");
         tree.patch(&["--output", &diffs, "--context", context]).assert_exit(0);
-        let diffs = tree.place.path(&diffs);
+        let diffs = tree.workspace.path(&diffs);
         let text: String = ["mod_python.c", "apache.py", "Makefile.in"]
             .map(|name| fs::read_to_string(diffs.join(format!("{name}.diff"))).unwrap())
             .concat();
@@ -188,7 +188,7 @@ fn a_tree_that_is_half_patched_is_named_and_can_be_taken_back() {
 fn the_diffs_of_a_tree_are_beside_it_by_default() {
     use std::os::unix::fs::symlink;
     let tree = Tree::new();
-    let at = |name: &str| tree.place.path(name);
+    let at = |name: &str| tree.workspace.path(name);
     fs::create_dir(at("elsewhere")).unwrap();
     symlink("../tree", at("elsewhere/link")).unwrap();
     let run = |folder: &str, arguments: &[&str]| -> Ran {
@@ -222,7 +222,7 @@ fn nothing_is_written_where_it_is_only_tried() {
     {
         tree.patch(arguments).assert_exit(0);
         assert_eq!(tree.files(), before);
-        assert!(!tree.place.path("diffs").exists());
+        assert!(!tree.workspace.path("diffs").exists());
     }
 }
 
@@ -256,7 +256,7 @@ fn what_is_missing_or_doubled_is_said_and_nothing_is_changed() {
             assert!(refused.stderr.contains(says) && refused.stderr.contains(file), "{}", refused.stderr);
             assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
             assert_eq!(tree.files(), before);
-            assert!(!tree.place.path("diffs").exists());
+            assert!(!tree.workspace.path("diffs").exists());
         }
     }
 }
@@ -264,9 +264,9 @@ fn what_is_missing_or_doubled_is_said_and_nothing_is_changed() {
 #[test]
 fn a_folder_that_is_no_tree_and_a_version_that_is_not_known() {
     let tree = Tree::new();
-    let refused = tree.place.run_bare(&["patch", "absent", "--json"]);
+    let refused = tree.workspace.run_bare(&["patch", "absent", "--json"]);
     assert_eq!(refused.assert_exit(40).json()["error"], "not-a-tree");
-    tree.place.run_bare(&["patch", "tree/src"]).assert_exit(40);
+    tree.workspace.run_bare(&["patch", "tree/src"]).assert_exit(40);
     tree.replace("src/include/mpversion.h", "MPV_MINOR 1", "MPV_MINOR 6");
     let refused = tree.patch(&[]);
     refused.assert_exit(25);
@@ -282,10 +282,10 @@ fn a_folder_that_is_no_tree_and_a_version_that_is_not_known() {
 #[test]
 fn if_one_file_cannot_be_written_none_is() {
     let tree = Tree::new();
-    fs::create_dir_all(tree.place.path("diffs/Makefile.in.diff")).unwrap();
+    fs::create_dir_all(tree.workspace.path("diffs/Makefile.in.diff")).unwrap();
     tree.patch(&["--output", "diffs"]).assert_exit(31);
     let names: Vec<_> =
-        fs::read_dir(tree.place.path("diffs")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        fs::read_dir(tree.workspace.path("diffs")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["Makefile.in.diff"]);
 }
 
@@ -294,7 +294,7 @@ fn files_of_others_are_not_overwritten_and_ones_own_are() {
     let tree = Tree::new();
     tree.patch(&["--output", "diffs"]).assert_exit(0);
     tree.patch(&["--output", "diffs"]).assert_exit(0);
-    let other = tree.place.path("diffs/apache.py.diff");
+    let other = tree.workspace.path("diffs/apache.py.diff");
     fs::write(&other, "mine").unwrap();
     tree.patch(&["--output", "diffs"]).assert_exit(31);
     assert_eq!(fs::read_to_string(&other).unwrap(), "mine");
@@ -303,8 +303,8 @@ fn files_of_others_are_not_overwritten_and_ones_own_are() {
 #[test]
 fn an_existing_series_keeps_its_patches_and_is_entered_once() {
     let tree = Tree::new();
-    let series = tree.place.path("debian/series");
-    fs::create_dir(tree.place.path("debian")).unwrap();
+    let series = tree.workspace.path("debian/series");
+    fs::create_dir(tree.workspace.path("debian")).unwrap();
     fs::write(&series, "# theirs\nfirst.patch -p1").unwrap();
     for _ in 0..2 {
         let ran = tree.patch(&["--output", "debian", "--quilt"]);

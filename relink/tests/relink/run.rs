@@ -59,7 +59,7 @@ pub fn command() -> &'static str {
     env!("CARGO_BIN_EXE_modpython-relink")
 }
 
-/// What each place begins with, made once: the compiler would take most of these tests' time.
+/// The files each workspace begins with, made once: the compiler would take most of these tests' time.
 fn template() -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,29 +94,29 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// A directory with a library like ours in `lib/` and a crafted stock module of generation 3.5.
-pub struct Place {
+pub struct Workspace {
     dir: TempDir,
 }
 
-impl Place {
-    pub fn new() -> Place {
-        Place::within(&std::env::temp_dir())
+impl Workspace {
+    pub fn new() -> Workspace {
+        Workspace::within(&std::env::temp_dir())
     }
 
-    pub fn within(parent: &Path) -> Place {
-        let place = Place { dir: tempfile::tempdir_in(parent).unwrap() };
+    pub fn within(parent: &Path) -> Workspace {
+        let workspace = Workspace { dir: tempfile::tempdir_in(parent).unwrap() };
         // tempdir makes it 0700, and some tests run the command as somebody else.
-        fs::set_permissions(place.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        copy_folder(&template(), place.dir.path());
-        place
+        fs::set_permissions(workspace.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        copy_folder(&template(), workspace.dir.path());
+        workspace
     }
 
     /// With a library like ours for Debian's module as well.
-    pub fn for_debian() -> Place {
-        let place = Place::new();
-        let library = place.path("lib").join(DEBIANS_LIBRARY);
+    pub fn for_debian() -> Workspace {
+        let workspace = Workspace::new();
+        let library = workspace.path("lib").join(DEBIANS_LIBRARY);
         craft::library(&library, DEBIANS_LIBPYTHON, &craft::replacements(), &[]);
-        place
+        workspace
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::run::{Place, Ran};
+use crate::run::{Ran, Workspace};
 
 pub const CORE: &str = "src/mod_python.c";
 pub const APACHE: &str = "lib/python/mod_python/apache.py";
@@ -13,7 +13,7 @@ pub const FILES: [&str; 3] = [CORE, APACHE, MAKEFILE];
 
 /// A copy of the look-alike's source in a directory of its own.
 pub struct Tree {
-    pub place: Place,
+    pub workspace: Workspace,
 }
 
 impl Tree {
@@ -23,12 +23,12 @@ impl Tree {
 
     /// One in the shape of a generation.
     pub fn of(generation: &str) -> Tree {
-        Tree::within(Place::new(), generation)
+        Tree::within(Workspace::new(), generation)
     }
 
     /// The same in this folder.
-    pub fn within(place: Place, generation: &str) -> Tree {
-        let tree = Tree { place };
+    pub fn within(workspace: Workspace, generation: &str) -> Tree {
+        let tree = Tree { workspace };
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/lookalike"), &tree.top());
         tree.sh(&format!("./shape {generation}"));
         tree
@@ -46,7 +46,7 @@ impl Tree {
     }
 
     pub fn top(&self) -> PathBuf {
-        self.place.path("tree")
+        self.workspace.path("tree")
     }
 
     pub fn read(&self, file: &str) -> String {
@@ -70,7 +70,7 @@ impl Tree {
     pub fn patch(&self, arguments: &[&str]) -> Ran {
         let mut all = vec!["patch", "tree"];
         all.extend(arguments);
-        self.place.run_bare(&all)
+        self.workspace.run_bare(&all)
     }
 
     /// Runs another program at the tree's top.

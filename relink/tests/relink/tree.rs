@@ -6,16 +6,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{Place, Ran};
+use crate::run::{Ran, Workspace};
 
 /// A tree as configure and make leave it, as far as it is looked at: for the Python and httpd that are in it.
 struct Tree {
-    place: Place,
+    workspace: Workspace,
 }
 
 impl Tree {
     fn new() -> Tree {
-        let tree = Tree { place: Place::new() };
+        let tree = Tree { workspace: Workspace::new() };
         for folder in ["src/.libs", "httpd/include"] {
             fs::create_dir_all(tree.path(folder)).unwrap();
         }
@@ -32,7 +32,7 @@ impl Tree {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.place.path("tree").join(name)
+        self.workspace.path("tree").join(name)
     }
 
     fn write(&self, name: &str, content: &[u8]) {
