@@ -18,11 +18,23 @@ pub const DEBIANS_LIBRARY: &str = "libmodpython-core-py3.11.so.0";
 
 /// The names in the list that replace imports of mod_python 3.5.
 pub fn replacements() -> Vec<&'static str> {
-    SYMBOLS
-        .lines()
-        .filter(|line| line.starts_with("mpc35_rebind_"))
-        .filter_map(|line| line.split_whitespace().next())
-        .collect()
+    replacements_of("3.5")
+}
+
+/// The names in the list that replace imports of a generation.
+pub fn replacements_of(generation: &str) -> Vec<&'static str> {
+    let names = SYMBOLS.lines().filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| name.starts_with(&prefix_of(generation))).collect()
+}
+
+fn prefix_of(generation: &str) -> String {
+    format!("mpc{}_rebind_", generation.replace('.', ""))
+}
+
+/// The imports of a generation that are replaced.
+fn replaced_by(generation: &str) -> Vec<&'static str> {
+    let prefix = prefix_of(generation);
+    replacements_of(generation).iter().filter_map(|name| name.strip_prefix(&prefix)).collect()
 }
 
 /// A module to be made.
@@ -39,8 +51,7 @@ pub struct Recipe {
 impl Recipe {
     /// mod_python 3.5, by its marks.
     pub fn generation_35() -> Recipe {
-        let mut imports: Vec<&str> =
-            replacements().iter().filter_map(|name| name.strip_prefix("mpc35_rebind_")).collect();
+        let mut imports = replaced_by("3.5");
         imports.extend(["PyDict_New", "PyThreadState_New", "apr_table_get"]);
         Recipe {
             exports: vec!["python_module", "mp_acquire_interpreter", "mp_version_string"],
@@ -53,14 +64,13 @@ impl Recipe {
 
     /// An older generation, by its marks.
     pub fn older(generation: &str) -> Recipe {
-        let (exports, more): (&[&str], &[&str]) = match generation {
-            "3.3" => (&["python_module", "mp_acquire_interpreter"], &["apr_thread_mutex_create"]),
-            "3.2" => (&["python_module"], &["apr_thread_mutex_create"]),
-            "3.1" => (&["python_module"], &[]),
+        let exports: &[&str] = match generation {
+            "3.3" => &["python_module", "mp_acquire_interpreter"],
+            "3.2" | "3.1" => &["python_module"],
             _ => panic!("no such recipe: {generation}"),
         };
-        let mut imports = vec!["PyEval_AcquireLock", "PyEval_ReleaseLock", "PyDict_New", "Py_NewInterpreter"];
-        imports.extend(more);
+        let mut imports = replaced_by(generation);
+        imports.extend(["PyList_Size", "apr_table_get"]);
         Recipe { exports: exports.to_vec(), imports, ..Recipe::generation_35() }
     }
 }
@@ -116,7 +126,9 @@ fn stub_libpython(workspace: &Path, soname: &str, arguments: &[String]) -> Strin
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join(soname);
     let mut names = Recipe::generation_35().imports;
-    names.extend(["PyEval_AcquireLock", "PyEval_ReleaseLock", "apr_thread_mutex_create"]);
+    names.extend(["3.1", "3.2", "3.3"].map(Recipe::older).into_iter().flat_map(|recipe| recipe.imports));
+    names.sort_unstable();
+    names.dedup();
     let source: String = names.iter().map(|name| format!("int {name}(void) {{ return 1; }}\n")).collect();
     let mut all: Vec<String> =
         arguments.iter().filter(|argument| !argument.contains("version-script")).cloned().collect();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use modpython_relink::probe;
 
-use crate::craft::{DEBIANS_LIBRARY, LIBRARY, Recipe};
+use crate::craft::{self, DEBIANS_LIBRARY, LIBPYTHON, LIBRARY, Recipe};
 use crate::damage::tables;
 use crate::run::{Workspace, stock};
 use crate::source_tree::Tree;
@@ -77,10 +77,10 @@ fn loads(workspace: &Workspace, loader: &Path, module: &Path) -> bool {
     run.output().unwrap().status.code() == Some(0)
 }
 
-/// Mutations of a module: how many were relinked, and how many of these load.
-fn mutations(workspace: &Workspace, module: &[u8], library: &str, count: u32, seed: u64) -> (u32, u32) {
+/// Mutations of a module: how many were relinked, and how many of these load with the library in this folder.
+fn mutations(workspace: &Workspace, module: &[u8], folder: &str, count: u32, seed: u64) -> (u32, u32) {
     let loader = loader(workspace);
-    let folder = workspace.path("lib").display().to_string();
+    let folder = workspace.path(folder).display().to_string();
     let tables = tables(module);
     let (before, after) = (workspace.path("before.so"), workspace.path("after.so"));
     let mut numbers = Numbers(seed);
@@ -88,7 +88,7 @@ fn mutations(workspace: &Workspace, module: &[u8], library: &str, count: u32, se
     for round in 0..count {
         let bytes = mutate(module, &tables, &mut numbers);
         probe::read(&bytes);
-        let Ok(output) = probe::relink(&bytes, library, &folder) else { continue };
+        let Ok(output) = probe::relink(&bytes, LIBRARY, &folder) else { continue };
         relinked += 1;
         // Anew each time: what a loader has mapped must not be written to.
         for (path, content) in [(&before, &bytes), (&after, &output)] {
@@ -117,8 +117,27 @@ fn what_loads_before_it_is_relinked_loads_after() {
     ] {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         workspace.craft("m.so", &Recipe { arguments, ..Recipe::generation_35() });
-        let (relinked, loaded) = mutations(&workspace, &workspace.read("m.so"), LIBRARY, 500, seed);
+        let (relinked, loaded) = mutations(&workspace, &workspace.read("m.so"), "lib", 500, seed);
         assert!(relinked >= 50 && loaded >= 25, "the mutations are too wild: {relinked} relinked, {loaded} loaded");
+    }
+}
+
+/// Modules in the shape of older generations, from linkers of their time: one hash table of the old kind, or both.
+#[test]
+fn older_generations_that_load_before_they_are_relinked_load_after() {
+    let workspace = Workspace::new();
+    for (generation, arguments, seed) in [
+        ("3.1", &["-Wl,--hash-style=sysv", "-Wl,-z,norelro", "-Wl,-z,noseparate-code"][..], 0xa54f_f53a_5f1d_36f1),
+        ("3.2", &["-Wl,--hash-style=both", "-Wl,-z,norelro"], 0x510e_527f_ade6_82d1),
+        ("3.3", &["-Wl,--hash-style=both", "-Wl,-z,relro"], 0x9b05_688c_2b3e_6c1f),
+    ] {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        workspace.craft("m.so", &Recipe { arguments, ..Recipe::older(generation) });
+        fs::create_dir(workspace.path(generation)).unwrap();
+        let library = workspace.path(generation).join(LIBRARY);
+        craft::library(&library, LIBPYTHON, &craft::replacements_of(generation), &[]);
+        let (relinked, loaded) = mutations(&workspace, &workspace.read("m.so"), generation, 300, seed);
+        assert!(relinked >= 30 && loaded >= 15, "{generation}: {relinked} relinked, {loaded} loaded");
     }
 }
 
@@ -132,7 +151,7 @@ fn what_loads_before_it_is_relinked_loads_after_for_half_an_hour() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let (mut seed, mut relinked, mut loaded) = (now.as_nanos() as u64 | 1, 0, 0);
     while started.elapsed().as_secs() < 1800 {
-        let (more_relinked, more_loaded) = mutations(&workspace, &module, LIBRARY, 1000, seed);
+        let (more_relinked, more_loaded) = mutations(&workspace, &module, "lib", 1000, seed);
         (relinked, loaded) = (relinked + more_relinked, loaded + more_loaded);
         seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15) | 1;
         println!("{relinked} relinked, {loaded} of them loaded");
