@@ -49,7 +49,7 @@ fn stock(module: &Module, facts: &ElfFile<'_>) -> Report {
         lines.push_str("this generation is not supported\n");
     }
     if let Some(backup) = &backup {
-        // What an administrator meets after the package was upgraded over a module relinked in place.
+        // The package was upgraded over a module that was relinked in place.
         let kept = module.kept_beside().ok().flatten();
         let words = if kept.as_ref().is_some_and(Module::is_stock) {
             "is still there): run modpython-relink --in-place again"
@@ -99,7 +99,7 @@ fn relinked(given: Option<&Path>, module: &Module, facts: &ElfFile<'_>, version:
     let generation =
         generation.or_else(|| generation::of_relinked(facts)).unwrap_or_else(|| "unknown".into()).to_string();
     let library = loadable_library(given, module, facts);
-    // What was built with the library, and not rewritten, was not made from any file that could be upgraded.
+    // A module that was built with the library was not made from a file that could be upgraded.
     let built = facts.stamp.is_none() && generation::of_relinked(facts).is_none();
     let sources = if built { Vec::new() } else { sources(module, facts) };
     let upgraded = sources.iter().find(|source| !source.same).map(|source| source.path.clone());

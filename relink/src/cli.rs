@@ -55,7 +55,7 @@ pub struct Cli {
     pub dry_run: bool,
 }
 
-/// What is done with something else than a finished module.
+/// Actions on something else than a finished module.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Generate the patch for a mod_python source tree, or apply it
@@ -127,7 +127,7 @@ pub struct PatchArguments {
     pub dry_run: bool,
 }
 
-/// What a run does.
+/// The action of a run.
 #[derive(Debug, Clone, Copy)]
 pub enum Action<'cli> {
     Relink,
@@ -157,7 +157,7 @@ impl Cli {
         Cli::from_arg_matches(&matches)
     }
 
-    /// What is asked for.
+    /// The action that the arguments ask for.
     pub fn action(&self) -> Action<'_> {
         match (&self.command, self.check, self.restore) {
             (Some(Command::Patch(arguments)), ..) => Action::Patch(arguments),

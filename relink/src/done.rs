@@ -1,4 +1,4 @@
-//! What a relinking run says of what it has done.
+//! The report of a relinking run.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::rewrite::Plan;
 use crate::text::Shown;
 use crate::{files, text};
 
-/// What a run has done, for the report.
+/// The outcome of a run, for the report.
 pub struct Done<'run> {
     pub cli: &'run Cli,
     /// In words.

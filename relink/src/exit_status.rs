@@ -22,7 +22,7 @@ macro_rules! exit_statuses {
                 match self { $(ExitStatus::$name => $word),+ }
             }
 
-            /// What it means, for `--help`.
+            /// Its meaning, for `--help`.
             pub fn meaning(self) -> &'static str {
                 match self { $(ExitStatus::$name => $meaning),+ }
             }

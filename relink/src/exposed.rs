@@ -1,4 +1,4 @@
-//! What others than root and the user that runs this could exchange, of all that a run relies on.
+//! The files and folders a run relies on that somebody else than root and its user could exchange.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ impl Exposed {
         }
     }
 
-    /// What everybody may exchange is no part of a server's installation.
+    /// Refuses root a file that everybody may exchange: it is no part of a server's installation.
     pub fn refuse_everybody(&self) -> Result<(), Failure> {
         let me = rustix::process::geteuid();
         match self.all.iter().find(|exposure| exposure.who == Who::Everybody) {

@@ -18,7 +18,7 @@ const LIBDIR: &str = match option_env!("MODPYTHON_CORE_LIBDIR") {
 /// The library's data symbol with its `key=value` lines. A module that the static library is linked into has it too.
 pub const BUILD_INFO: &str = "modpython_core_build_info";
 
-/// What is known of the library.
+/// The library, as its file tells of it.
 #[derive(Debug)]
 pub struct Library {
     pub path: PathBuf,

@@ -1,4 +1,4 @@
-//! What the package manager knows of a file, and is told of one that is replaced in place.
+//! Asks the package manager about a file, and tells it of one that is replaced in place.
 
 use crate::text::Shown;
 use std::ffi::{OsStr, OsString};
@@ -95,8 +95,8 @@ pub fn diverted(module: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(path))).filter(|path| path != module)
 }
 
-/// What is to be done about a module whose package was removed: dpkg took the backup, which is the package's file, and
-/// left what it does not know. None, if that is not so.
+/// Advice for a module whose package was removed: dpkg removed the backup, which is the package's file, and left the
+/// module, which it does not know. `None` for any other module.
 pub fn leftover(module: &Path, backup: &Path) -> Option<String> {
     if backup.symlink_metadata().is_ok() || diverted(module)? != backup {
         return None;

@@ -1,4 +1,4 @@
-//! The parts that take what others made, without the files around them: for fuzzers and the tests of mutations. Each
+//! The parts that read files of others, without the files around them: for fuzzers and the tests of mutations. Each
 //! holds its own invariants, and says which one does not hold.
 
 use std::path::Path;
@@ -79,7 +79,7 @@ pub fn names(bytes: &[u8]) {
     }
 }
 
-/// What a path was, from its string in JSON.
+/// The bytes of a path, from its string in JSON.
 fn unescaped(text: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     loop {

@@ -118,8 +118,8 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// What `--check` would say of the library, before anything is written. None, if the loader finds the one that was read
-/// or one like it; a packager's library may not be where it will be yet.
+/// The reason for which `--check` would call the module broken, before it is written. `None` if the loader finds the
+/// library that was read or one like it; a packager's library may not be installed yet.
 fn resolve(plan: &Plan, library: &Library, target: &Path) -> Option<String> {
     let Some(found) = search_path::resolve(&plan.needed, &plan.runpath, target) else {
         return Some(format!("{} is not in {}: Apache will not start until it is", plan.needed, plan.runpath));
@@ -201,7 +201,7 @@ fn plan(
             directory.map_err(refuse)?.to_owned()
         }
     };
-    // What the module had stays behind ours: a Python in /opt is found by it.
+    // The module's own search path stays behind ours: it may lead to a Python in /opt.
     let before = facts.runpath.as_ref().or(facts.rpath.as_ref());
     let runpath = match before.filter(|before| !before.is_empty() && **before != directory) {
         Some(before) => format!("{directory}:{before}"),
@@ -256,7 +256,7 @@ fn ensure_replaceable(module: &Module) -> Result<(), Failure> {
     }
 }
 
-/// What follows for upgrades. dpkg is told to put the package's next file under the backup's name.
+/// Tells dpkg to put the package's next file under the backup's name, and the report what an upgrade will do.
 fn tell_package_manager(report: &mut Report, cli: &Cli, module: &Path, backup: &Path) {
     let diversion = if cli.dry_run { Ok(Diversion::None) } else { package::divert(module, backup) };
     let again = "run this command again then, and stop and start the server";

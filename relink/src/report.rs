@@ -1,4 +1,4 @@
-//! What a run says: text for people, one JSON object for scripts, and an exit code that means the same in both.
+//! The report of a run: text for people, one JSON object for scripts, and an exit code that means the same in both.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use object::elf;
 use crate::elf::guard::guarded;
 use crate::stamp::{self, Stamp};
 
-/// What is to be changed.
+/// The changes that make a module relinked.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Import -> the name put in its place.

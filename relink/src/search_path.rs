@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a folder that is to be searched, if anything is. The loader would take a relative one from
-/// wherever Apache happens to be started, and Apache loads modules as root; a colon ends a folder's name, and a dollar
-/// sign begins one of the loader's own words.
+/// The fault of a folder for a search path, if it has one. The loader takes a relative folder from wherever Apache is
+/// started, and Apache loads modules as root; a colon ends a folder's name, and a dollar sign begins one of the
+/// loader's own words.
 pub fn fault(folder: &str) -> Option<&'static str> {
     let rest = match after_origin(folder) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
@@ -26,7 +26,7 @@ pub fn fault(folder: &str) -> Option<&'static str> {
     rest.chars().any(char::is_control).then_some("there is a control character in it")
 }
 
-/// What follows `$ORIGIN`, if it begins with that.
+/// The rest of a folder that begins with `$ORIGIN`.
 fn after_origin(folder: &str) -> Option<&str> {
     folder.strip_prefix("${ORIGIN}").or_else(|| folder.strip_prefix("$ORIGIN"))
 }

@@ -20,7 +20,7 @@ pub const OWNER: &str = "modpython-core";
 /// The note's type. One is what `readelf -n` calls a version note where it does not know the owner.
 const KIND: u32 = 1;
 
-/// What the note says.
+/// The content of the note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// The version of `modpython-relink` that wrote the file.

@@ -1,4 +1,4 @@
-//! What this system has: where distributions put mod_python.so.
+//! The places where distributions put mod_python.so.
 
 use std::path::{Path, PathBuf};
 

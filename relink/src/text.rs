@@ -17,7 +17,7 @@ pub fn path(path: &Path) -> Value {
 
 /// A path as people read it.
 pub trait Shown {
-    /// What a terminal would obey or hide is escaped: the name of a folder is anybody's choice, and the output root's.
+    /// Escapes the characters that a terminal obeys or hides: anybody may name a folder, and root reads the output.
     fn shown(&self) -> String;
 }
 
@@ -49,7 +49,7 @@ pub fn path_or_null(of: Option<&Path>) -> Value {
     of.map_or(Value::Null, path)
 }
 
-/// What neither a shell nor Apache sees anything in.
+/// Whether neither a shell nor Apache gives any of these characters a meaning.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+,@:=".contains(c))
 }

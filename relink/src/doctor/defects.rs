@@ -102,8 +102,8 @@ const DEFECTS: &[Defect] = &[
     },
 ];
 
-/// What a module of this generation (if that is known) has, relinked or not, under an MPM with or without threads. What
-/// is not known is taken for the worse.
+/// The defects of a module of this generation, relinked or not, under an MPM with or without threads. `None` is
+/// unknown, and counts as the worse.
 pub fn of(generation: Option<&Named>, threaded: Option<bool>, relinked: bool) -> Vec<&'static Defect> {
     let has = |defect: &&Defect| {
         let by_generation = match generation {

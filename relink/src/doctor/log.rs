@@ -1,4 +1,4 @@
-//! What the children of a running server said: when they started last, and which messages there are.
+//! The error log: how the server's children started last, and which messages it has.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,7 +15,7 @@ const TAIL: u64 = 8 << 20;
 const ACTIVE: &str = "MPC0001";
 const SWITCHED_OFF: &str = "MPC0002";
 
-/// What a log has of ours.
+/// Our lines in a log.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Told {
     pub started: Option<Started>,

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Folders below the server's root that configurations are kept in.
 const FOLDERS: [&str; 7] = ["", "mods-enabled", "conf-enabled", "sites-enabled", "conf", "conf.d", "conf.modules.d"];
 
-/// What is known of the server.
+/// The server, as far as its program and its configuration tell.
 #[derive(Debug, Default)]
 pub struct Server {
     pub program: PathBuf,
@@ -98,7 +98,7 @@ fn configuration(root: &Path, main: Option<&str>) -> Vec<PathBuf> {
     files
 }
 
-/// What a program says to `-V`, if it ends in time.
+/// The output of a program with `-V`, if it ends in time.
 fn output(program: &Path) -> Option<String> {
     let mut run = Command::new(program);
     run.arg("-V").env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

@@ -13,7 +13,7 @@ use object::{Endianness, SymbolIndex};
 use self::guard::guarded;
 use crate::stamp::{self, Stamp, hex};
 
-/// What makes two files loadable into one process.
+/// The marks of a file that must be the same in all files of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
     pub e_machine: elf::Machine,

@@ -1,5 +1,5 @@
-//! Who, besides root and the user that runs this, may decide what a path leads to. Apache loads modules, and their
-//! libraries, as root.
+//! The users, besides root and the one that runs this, who may decide what a path leads to. Apache loads modules, and
+//! their libraries, as root.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;

@@ -51,7 +51,7 @@ impl Folder {
         File::from(fs::openat(&self.fd, name, flags, Mode::empty())?).metadata()
     }
 
-    /// What a link in it says.
+    /// The target of a link in it.
     pub fn link(&self, name: &OsStr) -> Result<PathBuf> {
         use std::os::unix::ffi::OsStringExt;
         let target = fs::readlinkat(&self.fd, name, Vec::new())?;

@@ -26,7 +26,7 @@ pub use walk::find;
 use crate::failure::Failure;
 use stage::{Staged, Visit};
 
-/// What is added to the module's name for the stock file that `--in-place` keeps beside it.
+/// The end of the name of the stock file that `--in-place` keeps beside the module; the module's name is before it.
 pub const BACKUP_SUFFIX: &str = ".modpython-core-stock";
 
 /// The backup's path. It does not end in `.so`, so that no wildcard of a configuration loads it.

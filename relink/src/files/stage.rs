@@ -17,7 +17,7 @@ use super::folder::Folder;
 /// How the names of files begin that are not finished.
 const TEMPORARY: &str = ".modpython-relink-";
 
-/// What must not be copied onto another content: rights to act as somebody else, and signatures of the old content.
+/// Attributes that belong to the old content alone: rights to act as somebody else, and signatures.
 const NOT_COPIED: [&str; 3] = ["security.capability", "security.ima", "security.evm"];
 
 /// Work in a folder. Runs hold a shared lock on it, so that one that finds nobody else there knows that temporary files
@@ -49,7 +49,7 @@ impl Visit<'_> {
 fn clear(folder: &Folder) {
     for name in folder.names().unwrap_or_default() {
         if name.as_bytes().starts_with(TEMPORARY.as_bytes()) {
-            // What cannot be removed does no harm.
+            // A file that cannot be removed does no harm.
             let _ = folder.remove(&name);
         }
     }
@@ -88,7 +88,7 @@ impl<'visit> Staged<'visit> {
         Ok(staged)
     }
 
-    /// What has this name, if anything has, under a temporary one.
+    /// Moves the file of this name, if there is one, to a temporary name.
     pub fn set_aside(visit: &'visit Visit<'_>, name: &OsStr) -> Result<Option<Staged<'visit>>> {
         match visit.folder.metadata_of(name) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

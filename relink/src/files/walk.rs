@@ -25,7 +25,7 @@ pub struct Step {
 #[derive(Debug)]
 pub struct Found {
     pub entry: Entry,
-    /// What is there, if anything is. It is no link.
+    /// The state of the file or folder there, if there is one. It is not a link.
     pub state: Option<Metadata>,
     pub way: Vec<Step>,
 }

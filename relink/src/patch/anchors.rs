@@ -11,7 +11,7 @@ pub enum Target {
     ModPython,
     /// Its Python side.
     Apache,
-    /// What the build needs: where the headers are, and the library.
+    /// The options of the build: where the headers are, and the library.
     Makefile,
 }
 
@@ -47,7 +47,7 @@ impl Target {
         }
     }
 
-    /// What any patched file of this kind has in it, wholly or partly patched.
+    /// The text that any patched file of this kind has in it, wholly or partly patched.
     pub fn mark(self) -> &'static [u8] {
         match self {
             Target::ModPython => b"<modpython-core/",
@@ -68,10 +68,10 @@ impl Target {
         }
     }
 
-    /// What is added to a file of this content.
+    /// The additions to a file of this content.
     ///
     /// # Errors
-    /// What is missing or doubled, to be read after the file's name.
+    /// The place that is missing or doubled, in words that follow the file's name.
     pub fn additions(self, release_line: ReleaseLine, content: &[u8]) -> Result<Vec<Addition>, String> {
         let lines: Vec<&[u8]> = lines(content).into_iter().map(text).collect();
         let is_ended = content.ends_with(b"\n");
@@ -80,7 +80,7 @@ impl Target {
             Target::Apache => apache(&lines, is_ended),
             Target::Makefile => makefile(&lines),
         }?;
-        // What is added below it would stand in it.
+        // An addition below the last line would become part of it.
         if !is_ended && additions.iter().any(|addition| addition.after == lines.len()) {
             return Err("the last line has no end: add a newline".to_owned());
         }

@@ -28,7 +28,7 @@ impl Addition {
     }
 }
 
-/// What is added to one file of a tree.
+/// The additions to one file of a tree.
 #[derive(Debug)]
 pub struct Edit {
     /// The file, seen from the tree's top.
@@ -78,7 +78,7 @@ impl Edit {
             let mut old = around(self.additions[next].after);
             let first = next;
             next += 1;
-            // What is near is one hunk: patch(1) and git refuse hunks that overlap.
+            // Additions close to each other make one hunk: patch(1) and git refuse hunks that overlap.
             while self.additions.get(next).is_some_and(|more| around(more.after).start <= old.end) {
                 old.end = around(self.additions[next].after).end;
                 next += 1;

@@ -1,6 +1,5 @@
-//! What the macros of after.h rely on in a mod_python.c, besides the functions of the interpreter path: a macro that
-//! changes a call in a way that the code around it does not expect crashes each request, and nothing says so at build
-//! time.
+//! The code of mod_python.c that the macros of after.h rely on, besides the functions of the interpreter path: a macro
+//! that changes a call in a way that the code around it does not expect crashes each request, and no compiler says so.
 //!
 //! `patches/grounds` has the table; a tree in which a macro's ground is missing is refused.
 
@@ -15,9 +14,9 @@ pub struct Ground {
     count: Count,
     /// The macro, by the call that it changes.
     pub call: &'static str,
-    /// What stands in the code, blanks aside.
+    /// The text to look for in the code, blanks aside.
     text: &'static str,
-    /// What it means if that is not so.
+    /// The consequence if the count is another.
     reason: &'static str,
 }
 
@@ -30,7 +29,7 @@ enum Count {
     Any,
 }
 
-/// What was found for one ground: the call, and the lines (from one) at which its text stands.
+/// One ground as it was found: the call, and the lines (from one) that have its text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
     pub call: &'static str,
@@ -51,7 +50,7 @@ fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// What is recorded of a release of the patch set.
+/// The grounds as they were found in a release of the patch set.
 pub fn recorded(release: &str) -> Vec<Found> {
     let of_release = rows(PLACES).filter_map(|line| {
         let mut columns = line.split('|').map(str::trim);

@@ -71,8 +71,8 @@ fn grounds(tree: &Tree, release: Option<&Release>) -> Result<Value, Failure> {
     Ok(found.iter().map(|found| json!({ "call": found.call, "lines": found.lines })).collect())
 }
 
-/// What is added to each file: as the set has it where all of them are those of a release, and else where the places
-/// are found.
+/// The additions to each file: those of the patch set where all files are those of a release, or else at the places
+/// that are found.
 fn edits<'set>(tree: &Tree, set: &'set [Release]) -> Result<(Vec<Edit>, Option<&'set Release>), Failure> {
     let released = released(tree, set);
     let mut edits = Vec::new();

@@ -18,7 +18,7 @@ use crate::text::{self, Shown};
 /// The patch's name in a quilt series.
 const QUILT_PATCH: &str = "modpython-core.patch";
 const SERIES: &str = "series";
-/// What is added to the tree's name for the folder that is written to where none is given.
+/// The end of the default folder's name; the tree's name is before it.
 const DEFAULT_SUFFIX: &str = ".modpython-core-patches";
 /// By which a file is known to be one of these.
 const MARK: &str = "modpython-relink patch";
@@ -170,8 +170,8 @@ fn names(series: &[u8]) -> Vec<String> {
     names.filter(|name| !name.starts_with('#')).map(str::to_owned).collect()
 }
 
-/// What is there under a name. What is made here can be made again, and a series is added to; anything else may be the
-/// only copy.
+/// The file of this name, if there is one that may be replaced: a series, which is added to, or a file of this
+/// command's, which can be made again. Any other may be the only copy.
 fn replaceable(path: &Path) -> Result<Option<Original>, Failure> {
     let is_series = path.file_name().is_some_and(|name| name == SERIES);
     match Original::read(path) {

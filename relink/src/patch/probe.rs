@@ -1,4 +1,4 @@
-//! What a patched file must be, whatever the file was: for fuzzers.
+//! The invariants of a patched file, whatever the file was: for fuzzers.
 
 use super::anchors::Target;
 use super::edit::Edit;

@@ -55,7 +55,7 @@ impl Release {
     }
 }
 
-/// What stands before a sum in the head of a diff.
+/// The words before a sum in the head of a diff.
 pub const SUM_BEFORE: &str = "sha256 before: ";
 pub const SUM_AFTER: &str = "sha256 after:  ";
 

@@ -95,7 +95,7 @@ fn a_library_beside_the_module_is_found_by_origin() {
     workspace.run_bare(&["--check", "mod_python.so"]).assert_exit(0);
 }
 
-/// What `make relink TREE=` makes: there is no library beside it that could be missing.
+/// A module of `make relink TREE=` has no library beside it that could be missing.
 #[test]
 fn a_module_with_the_library_in_it() {
     let workspace = Workspace::new();
@@ -114,7 +114,7 @@ fn a_module_with_the_library_in_it() {
     workspace.run_bare(&["--check", "other.so"]).assert_exit(12);
 }
 
-/// What the patch set makes: it comes from no finished module, so that the system's own says nothing of it.
+/// A module of a patched tree comes from no finished module, so that it is not compared with the system's.
 #[test]
 fn a_module_that_was_built_with_the_library() {
     stock();

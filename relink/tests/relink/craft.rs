@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the library must export, from the same list the command reads.
+/// The symbols the library must export, from the same list the command reads.
 pub const SYMBOLS: &str = include_str!("../../../capi/modpython_core.symbols");
 
 /// A Python that no system has: a library of ours that is installed there must not be found in the place of the tests'.
 pub const LIBPYTHON: &str = "libpython3.77.so.1.0";
 pub const LIBRARY: &str = "libmodpython-core-py3.77.so.0";
 
-/// What Debian 12's module needs.
+/// The libpython of Debian 12's module, and our library for it.
 pub const DEBIANS_LIBPYTHON: &str = "libpython3.11.so.1.0";
 pub const DEBIANS_LIBRARY: &str = "libmodpython-core-py3.11.so.0";
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::run::{Ran, Workspace, command, stock};
 
-/// What a relinking run of a damaged file may end with: done, or a refusal that is about the file.
+/// The exit codes of a relinking run of a damaged file: done, or a refusal that is about the file.
 const DOCUMENTED: &[i32] = &[0, 21, 22, 23, 24, 25, 26, 27, 29];
 
 /// One damaged file: a name for the failure message, and its bytes.

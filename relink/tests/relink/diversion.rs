@@ -1,4 +1,4 @@
-//! What an upgrade of the package leaves, by dpkg itself: with a database of its own, and a package with the module.
+//! An upgrade of the package, by dpkg itself, with a database of its own and a package that has the module.
 
 use std::fs;
 use std::process::Command;

@@ -48,7 +48,7 @@ fn every_option_of_the_help_is_in_the_man_page_and_the_reverse() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert_eq!(options(&heads), of_help);
-    // What is only mentioned elsewhere must exist as well; other programs' options are named here.
+    // An option that is only mentioned elsewhere must exist as well; other programs' options are named here.
     let foreign = ["--reinstall", "--divert", "--rename", "--add", "--cflags", "--libs"].map(str::to_owned);
     let strangers: Vec<String> =
         options(&page).into_iter().filter(|name| !of_help.contains(name) && !foreign.contains(name)).collect();

@@ -63,8 +63,8 @@ fn a_tree_of_each_generation_is_served() {
     }
 }
 
-/// Who gives the list of handlers up differs among the releases; the macro that does it for those that do not would
-/// free it twice in the others, and each request with handlers in two phases would crash.
+/// Some releases give the list of handlers up themselves, and for the others a macro does: in the wrong release it
+/// would free the list twice, and each request with handlers in two phases would crash.
 #[test]
 fn a_tree_in_which_the_ground_of_a_macro_is_missing_is_refused() {
     let (keeps, gives) = ("request_obj->hlo = (hlistobject *)", "Py_XDECREF(request_obj->hlo);");

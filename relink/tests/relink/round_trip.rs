@@ -159,7 +159,7 @@ fn every_layout_of_a_linker_is_relinked() {
         &["-Wl,-z,max-page-size=0x200000", "-Wl,--build-id=sha1"],
         &["-Wl,-z,now", "-Wl,-z,relro", "-g", "-Wl,--build-id=sha1"],
         &["-Wl,-z,norelro", "-Wl,-s", "-Wl,--build-id=sha1"],
-        // What some distributions' makepkg and rpm flags ask for; its version need must survive as well.
+        // Some distributions' makepkg and rpm flags ask for it; its version need must survive as well.
         &["-Wl,-z,pack-relative-relocs", "-Wl,--build-id=sha1"],
     ];
     for arguments in layouts {

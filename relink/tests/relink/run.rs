@@ -152,7 +152,7 @@ impl Workspace {
         self.run_bare(&all)
     }
 
-    /// What is in the directory, the compiler's leftovers aside.
+    /// The names in the directory, the compiler's leftovers aside.
     pub fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir.path()).unwrap();
         let mut names: Vec<String> = entries

@@ -1,5 +1,5 @@
-//! What `make relink TREE=` says to a tree that cannot be relinked, before anything is built. That it relinks one that
-//! can is seen by the live tests, which run on the result.
+//! `make relink TREE=` refuses a tree that cannot be relinked, before anything is built. The live tests run on a tree
+//! that it has relinked.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
