@@ -54,7 +54,7 @@ fn stock(module: &Module, facts: &ElfFile<'_>) -> Report {
         let words = if kept.as_ref().is_some_and(Module::is_stock) {
             "is still there): run modpython-relink --in-place again"
         } else {
-            "is there, but is no stock mod_python): move that away, then run modpython-relink --in-place"
+            "is there, but is not a stock mod_python): move that away, then run modpython-relink --in-place"
         };
         lines.push_str(&format!("it was relinked in place before ({} {words}\n", backup.shown()));
     }

@@ -181,7 +181,7 @@ impl Cli {
 fn search_path(text: &str) -> Result<String, String> {
     match text.split(':').find_map(search_path::fault) {
         None => Ok(text.to_owned()),
-        Some(fault) => Err(format!("this is no folder to search: {fault}")),
+        Some(fault) => Err(format!("this cannot be searched: {fault}")),
     }
 }
 
@@ -190,7 +190,7 @@ fn exit_codes() -> String {
     for status in ExitStatus::ALL {
         let _ = writeln!(text, "  {:>3}  {:<16}  {}", status.code(), status.word(), status.meaning());
     }
-    text.push_str("\nThe running server keeps what it has loaded: stop it and start it after every change. (A restart keeps its process, and\nwith it the Python in there.)");
+    text.push_str("\nThe running server keeps what it has loaded: stop it and start it after every change. (A restart keeps its process:\nthe manual page says which modules survive that.)");
     text
 }
 

@@ -51,7 +51,7 @@ exit_statuses! {
     Unwritable = 31, "unwritable": "the target cannot be written; nothing was changed";
     Restore = 32, "restore": "--restore: there is nothing that can be put back";
     Exposed = 33, "exposed": "--in-place: everybody may write to a folder on the way; nothing was changed";
-    NotATree = 40, "not-a-tree": "patch: the folder is no source tree of mod_python";
+    NotATree = 40, "not-a-tree": "patch: the folder is not a source tree of mod_python";
     Anchor = 41, "anchor": "patch: a place in the tree is missing or doubled; nothing was changed";
     AlreadyPatched = 42, "already-patched": "patch: the tree has been patched already, wholly or partly";
     NotPatched = 43, "not-patched": "patch --reverse: the tree is not patched";

@@ -39,17 +39,17 @@ pub enum Failure {
     Library(String),
     #[error("{}: cannot be written ({reason}): nothing was changed", .path.shown())]
     Unwritable { path: PathBuf, reason: String },
-    #[error("{}: can be written by everybody, who would decide what Apache runs as root: nothing was changed; take that right away (chmod o-w), or use another folder", .path.shown())]
+    #[error("{}: everybody may write to it, and could so decide what Apache runs as root: nothing was changed; remove that right (chmod o-w), or use another folder", .path.shown())]
     Exposed { path: PathBuf },
     #[error("{}: {reason}", .path.shown())]
     Restore { path: PathBuf, reason: String },
-    #[error("{}: no source tree of mod_python ({detail}): name the folder that has src/ and lib/python/ in it", .path.shown())]
+    #[error("{}: not a source tree of mod_python ({detail}): name the folder that has src/ and lib/python/ in it", .path.shown())]
     NotATree { path: PathBuf, detail: String },
     #[error("{}: mod_python {version} is not supported, only 3.1, 3.2, 3.3 and 3.5", .path.shown())]
     TreeGeneration { path: PathBuf, version: String },
     #[error("{}: {detail}; nothing was changed: the manual page says which lines belong where, to add them by hand", .path.shown())]
     Anchor { path: PathBuf, detail: String },
-    #[error("{}: patched already ({files}): take that back with `modpython-relink patch --reverse`, if it is to be patched anew", .path.shown())]
+    #[error("{}: patched already ({files}): to patch it anew, run `modpython-relink patch --reverse` first", .path.shown())]
     AlreadyPatched { path: PathBuf, files: String },
     #[error("{}: not patched: there is nothing to take back", .path.shown())]
     NotPatched { path: PathBuf },

@@ -115,7 +115,7 @@ const MARKS: &[Marks] = &[
 /// Why a file is not taken for mod_python, or `None` when it is.
 pub fn not_mod_python(facts: &ElfFile<'_>) -> Option<&'static str> {
     if !facts.is_shared_object {
-        return Some("it is no shared object");
+        return Some("it is not a shared object");
     }
     if !facts.exports("python_module") {
         return Some("it does not export python_module");

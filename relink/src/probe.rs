@@ -57,8 +57,8 @@ pub fn patch(generation: u8, target: u8, content: &[u8]) {
 /// Write a path in each way there is, and use text as a search path.
 ///
 /// # Panics
-/// If the path cannot be had again from JSON, a line has a second line in it, or a folder that has no fault is none
-/// that the loader takes as one.
+/// If JSON does not give the path back, a line has a second line in it, or the loader would read a folder without fault
+/// as something else.
 pub fn names(bytes: &[u8]) {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;

@@ -106,7 +106,7 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     let own = [&facts.runpath, &facts.rpath].into_iter().flatten().next().map_or("", String::as_str);
     for part in own.split(':').filter(|_| !own.is_empty()) {
         if let Some(fault) = search_path::fault(part) {
-            report.warnings.push(format!("the module's own search path, which stays, has {part:?} in it: {fault}"));
+            report.warnings.push(format!("the module's own search path, which is kept, has {part:?} in it: {fault}"));
         }
     }
     let relative = [&facts.runpath, &facts.rpath].into_iter().flatten().find(|path| path.contains("ORIGIN"));
@@ -131,7 +131,7 @@ fn resolve(plan: &Plan, library: &Library, target: &Path) -> Option<String> {
     };
     match Library::read(&found) {
         Ok(other) if fits(&other) => None,
-        Ok(other) => Some(format!("{} will be found by the loader, and does not fit", other.path.shown())),
+        Ok(other) => Some(format!("the loader will find {}, which does not fit this module", other.path.shown())),
         Err(failure) => Some(failure.to_string()),
     }
 }
@@ -213,7 +213,7 @@ fn plan(
 
 /// Where the output goes, if it may be written.
 fn output_entry(output: Option<&Path>, module: &Module, source: &Module) -> Result<Entry, Failure> {
-    // Beside the stock file it is as safe as that, wherever the caller happens to stand.
+    // Beside the stock file it is as safe as that, whatever the current directory is.
     let beside = module.original.entry.beside(DEFAULT_OUTPUT.into()).path();
     let output = output.unwrap_or(&beside);
     if output.as_os_str().as_encoded_bytes().ends_with(files::BACKUP_SUFFIX.as_bytes()) {

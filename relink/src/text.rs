@@ -55,7 +55,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Apache's line for a module. None for a path that no line can have: one that is not text, goes over a line's end, or
-/// has `${NAME}` in it, which Apache replaces wherever it stands.
+/// has `${NAME}` in it, which Apache replaces anywhere in a line.
 pub fn load_module(path: &Path) -> Option<String> {
     let path = path.to_str()?;
     if path.contains("${") || path.chars().any(char::is_control) {

@@ -1,4 +1,5 @@
-//! Known defects of mod_python, as far as they are an administrator's business: who has them, and what cures them.
+//! Known defects of mod_python, as far as they are an administrator's business: the installations that have them, and
+//! the cures.
 
 use crate::generation::{Generation, Named};
 
@@ -7,7 +8,7 @@ use crate::generation::{Generation, Named};
 pub struct Defect {
     pub name: &'static str,
     pub what: &'static str,
-    /// The generations that have it; none stands for all.
+    /// The generations that have it; an empty list means all.
     generations: &'static [Generation],
     /// Does it take threads?
     threaded: bool,

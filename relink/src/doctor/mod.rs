@@ -163,7 +163,7 @@ fn log_lines(log: Option<&Path>, told: &Option<std::io::Result<Told>>) -> String
         Some(Started { version, active: None }) => {
             format!("the children that started last have version {version}, switched off ({log})\n")
         }
-        None => format!("no child has said anything of modpython-core in {log}\n"),
+        None => format!("{log} has no line of modpython-core from a child's start\n"),
     };
     let counts: Vec<String> = told.messages.iter().map(|(code, count)| format!("{code} ({count})")).collect();
     match counts.is_empty() {

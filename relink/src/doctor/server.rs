@@ -63,7 +63,7 @@ impl Server {
         Some(server)
     }
 
-    /// The directives of one file, as they stand: conditions are not looked at.
+    /// The directives of one file, without regard to conditions.
     fn read(&mut self, root: &Path, file: &Path) {
         let Ok(original) = Original::read(file) else { return };
         for line in String::from_utf8_lossy(&original.content).lines() {

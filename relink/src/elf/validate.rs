@@ -140,7 +140,7 @@ fn relocations<Elf: FileHeader<Endian = Endianness>>(
     for section in sections.iter().filter(|section| section.sh_flags(endian).contains(elf::SHF_ALLOC)) {
         let mut addresses: Vec<u64> = Vec::new();
         if let Some((relas, _)) = section.rela(endian, data)? {
-            // Type 0 is none on every machine, and does nothing.
+            // Type 0 means "no relocation" on every machine.
             let real = relas.iter().filter(|rela| rela.r_type(endian, false).0 != 0);
             addresses.extend(real.map(|rela| -> u64 { rela.r_offset(endian).into() }));
         }

@@ -34,7 +34,8 @@ impl Visit<'_> {
             clear(folder);
             drop(lock);
         }
-        // Whoever clears holds it for a moment. Somebody who holds it for longer only keeps the next run from clearing.
+        // A run that clears holds the lock for a moment. A process that holds it longer only keeps the next run from
+        // clearing.
         for _ in 0..50 {
             match folder.lock(FlockOperation::NonBlockingLockShared) {
                 Ok(lock) => return Visit { folder, _lock: Some(lock) },

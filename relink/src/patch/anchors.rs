@@ -17,8 +17,8 @@ pub enum Target {
 
 pub const BEFORE: &str = "#include <modpython-core/before.h>";
 pub const AFTER: &str = "#include <modpython-core/after.h>";
-/// Without the library, or with it switched off, the module is not there, and all stays as it was. `try` stands on one
-/// line with its body to be few lines.
+/// Without the library, or with it switched off, the module is not there, and all stays as it was. `try` shares a
+/// line with its body to save one.
 pub const SHIM: [&str; 3] = [
     "# modpython-core: import_module with a lock per file",
     "try: import _modpython_core; _modpython_core.install(__name__)",
@@ -121,7 +121,7 @@ fn mod_python(release_line: ReleaseLine, lines: &[&[u8]]) -> Result<Vec<Addition
         let definition = only(lines, &format!("the definition of {function}"), defines)?;
         if !(include..place).contains(&definition) {
             return Err(format!(
-                "{function} (line {}) does not stand between the line that includes mod_python.h and python_cleanup",
+                "{function} (line {}) is not between the line that includes mod_python.h and python_cleanup",
                 definition + 1
             ));
         }
@@ -206,7 +206,7 @@ mod tests {
             (format!("{CORE}{cleanup}{cleanup}"), "more than once (lines 8 and 9)"),
             (cleanup.to_owned(), "the line that includes mod_python.h is missing"),
             (format!("#include \"mod_python.h\"\n{cleanup}"), "get_interpreter is missing"),
-            (format!("{cleanup}{CORE}"), "does not stand between"),
+            (format!("{cleanup}{CORE}"), "is not between"),
         ] {
             let refused = find(Target::ModPython, &text).expect_err(&text);
             assert!(refused.contains(says), "{refused}");

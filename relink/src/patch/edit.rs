@@ -16,7 +16,7 @@ pub fn text(line: &[u8]) -> &[u8] {
 /// Lines that go in at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
-    /// So many lines of the file stand before them.
+    /// The number of the file's lines before them.
     pub after: usize,
     /// The lines, without their ends.
     pub lines: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// How many lines are added.
+    /// The number of added lines.
     pub fn added(&self) -> usize {
         self.additions.iter().map(|addition| addition.lines.len()).sum()
     }

@@ -10,7 +10,7 @@ use super::release_line::ReleaseLine;
 pub struct Ground {
     /// The release lines whose macro it is, each as the table has it.
     release_lines: Vec<ReleaseLine>,
-    /// How often the text may stand in the code.
+    /// The number of times the code may have the text.
     count: Count,
     /// The macro, by the call that it changes.
     pub call: &'static str,
@@ -25,7 +25,7 @@ enum Count {
     Never,
     Once,
     AtLeastOnce,
-    /// It is noted where it stands.
+    /// Its lines are recorded, however many they are.
     Any,
 }
 
@@ -38,7 +38,7 @@ pub struct Found {
 
 const TABLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../patches/grounds"));
 
-/// Where they stand in the releases of the patch set.
+/// Their lines in the releases of the patch set.
 const PLACES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../patches/places"));
 
 /// The grounds of all release lines. A line of the table that cannot be read is left out, which a test rules out.
@@ -76,7 +76,7 @@ impl Ground {
         (columns.next().is_none() && !text.is_empty()).then_some(Ground { release_lines, count, call, text, reason })
     }
 
-    /// The lines of a mod_python.c at which the text stands.
+    /// The numbers of the lines that have the text.
     fn find(&self, code: &[String]) -> Vec<usize> {
         let wanted = squeezed(self.text);
         (1..).zip(code).filter(|(_, line)| line.contains(&wanted)).map(|(number, _)| number).collect()
@@ -141,11 +141,11 @@ pub fn find(release_line: ReleaseLine, content: &[u8]) -> Result<Vec<Found>, Str
         if !holds {
             let Ground { call, text, reason, .. } = ground;
             let places: Vec<String> = lines.iter().map(usize::to_string).collect();
-            let stands = match &places[..] {
-                [] => "stands nowhere".to_owned(),
-                _ => format!("stands at line {}", places.join(" and ")),
+            let lines = match &places[..] {
+                [] => "is nowhere in it".to_owned(),
+                _ => format!("is at line {}", places.join(" and ")),
             };
-            return Err(format!("not what the macro for {call} is made for: {reason} (\"{text}\" {stands})"));
+            return Err(format!("not what the macro for {call} is made for: {reason} (\"{text}\" {lines})"));
         }
         found.push(Found { call: ground.call, lines });
     }
@@ -218,6 +218,6 @@ mod tests {
     fn a_ground_that_is_missing_or_forbidden_is_said() {
         let core = "Py_Initialize();\n";
         let refused = find(ReleaseLine::V31, core.as_bytes()).expect_err("there is more to it");
-        assert!(refused.contains("not what the macro for") && refused.contains("stands nowhere"), "{refused}");
+        assert!(refused.contains("not what the macro for") && refused.contains("is nowhere in it"), "{refused}");
     }
 }

@@ -59,14 +59,17 @@ pub fn patch(arguments: &PatchArguments) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// Where what the macros rely on stands, as the report has it: each call with its lines.
+/// The calls that the macros change, each with the lines that its macro relies on, for the report.
 fn grounds(tree: &Tree, release: Option<&Release>) -> Result<Value, Failure> {
     let core = Target::ModPython;
     let content = tree.files.iter().find(|(target, _)| *target == core).map_or(&[][..], |(_, content)| content);
     let anchor = |detail| Failure::Anchor { path: tree.top.join(core.path()), detail };
     let found = grounds::find(tree.release_line, content).map_err(anchor)?;
     if let Some(release) = release.filter(|release| grounds::recorded(release.version) != found) {
-        return Err(anchor(format!("what the set has for {} is not where the set has it", release.version)));
+        return Err(anchor(format!(
+            "the code that the macros rely on is not at the lines recorded for {}",
+            release.version
+        )));
     }
     Ok(found.iter().map(|found| json!({ "call": found.call, "lines": found.lines })).collect())
 }
@@ -85,7 +88,10 @@ fn edits<'set>(tree: &Tree, set: &'set [Release]) -> Result<(Vec<Edit>, Option<&
         let edit = Edit { path: target.path(), before: content.clone(), additions };
         let wrong = released.as_ref().filter(|(_, diffs)| sha256(&edit.after()) != diffs[at].after);
         if let Some((release, _)) = wrong {
-            return Err(anchor(format!("what the set has for {} does not give the file it names", release.version)));
+            return Err(anchor(format!(
+                "the patch set's diff for {} does not give the file that it names",
+                release.version
+            )));
         }
         edits.push(edit);
     }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::files::Original;
 use crate::text::absolute;
 
-/// Where a tree says its version, and by which macros.
+/// The headers that have a tree's version, and their macros' prefix.
 const VERSIONS: [(&str, &str); 2] = [("src/include/mpversion.h", "MPV_"), ("src/include/mp_version.h", "MP_VERSION_")];
 
 /// A tree as it was read.
@@ -32,8 +32,8 @@ impl Tree {
             return Err(refuse("there is no such folder".to_owned()));
         }
         let version = version(top).ok_or_else(|| {
-            let places = VERSIONS.map(|(path, _)| path).join(" and no ");
-            refuse(format!("no {places} says its version"))
+            let places = VERSIONS.map(|(path, _)| path).join(" or ");
+            refuse(format!("no version in {places}"))
         })?;
         let release_line = ReleaseLine::of(&version)
             .ok_or_else(|| Failure::TreeGeneration { path: top.to_owned(), version: version.clone() })?;

@@ -229,7 +229,7 @@ fn the_backups_name_is_for_stock_files() {
     workspace.write(BACKUP, b"junk");
     let said = workspace.run(&["--check", "mod_python.so"]);
     said.assert_exit(10);
-    assert!(said.stdout.contains("is no stock mod_python): move that away"), "{}", said.stdout);
+    assert!(said.stdout.contains("is not a stock mod_python): move that away"), "{}", said.stdout);
     workspace.run(&["--in-place", "mod_python.so"]).assert_exit(31);
 }
 
