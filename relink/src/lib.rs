@@ -7,7 +7,7 @@
 //! Below them: [`module`] is a file in memory, [`elf`] its facts, [`generation`] which mod_python it is; [`library`] is
 //! what the replacements come from, and [`search_path`] how the loader finds it; [`rewrite`] and [`verify`] make the
 //! new file and prove it, [`stamp`] signs it, [`files`] puts it in place. [`exposed`] is what others could exchange,
-//! [`system`] and [`package`] are what distributions do. [`elf::guard`] stands between all of them and a panic.
+//! [`system`] and [`package`] are what distributions do. [`elf::guard`] keeps the parser's panics from all of them.
 //! [`probe`] is the way in for fuzzers.
 
 #![forbid(unsafe_code)]

@@ -62,7 +62,7 @@ impl Stamp {
         note
     }
 
-    /// Read the note's description. Unknown keys are left for later versions; a missing one is said to be unknown.
+    /// Read the note's description. Unknown keys are left for later versions; a missing one is "unknown".
     pub fn from_desc(desc: &[u8]) -> Stamp {
         let pairs = key_values(&String::from_utf8_lossy(desc));
         let get = |key: &str| pairs.get(key).cloned().unwrap_or_else(|| "unknown".to_owned());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// A path as a JSON string from which the path can be had again: a byte that is no UTF-8 is `\xNN`, a backslash `\\`.
+/// A path as a JSON string that gives the path back: a byte that is not UTF-8 is `\xNN`, a backslash `\\`.
 pub fn path(path: &Path) -> Value {
     use std::os::unix::ffi::OsStrExt;
     let mut text = String::new();

@@ -70,7 +70,7 @@ impl Packaged {
         content
     }
 
-    /// How the module in this folder is said to be had again.
+    /// The command that brings the module of this folder back, as the report has it.
     fn reinstall(&self, folder: &str) -> serde_json::Value {
         let module = format!("{folder}/mod_python.so");
         let ran = self.run(&["--json", "--library", "lib", "--in-place", "--dry-run", &module]);

@@ -14,7 +14,7 @@ use crate::source_tree::Tree;
 const BACKUP: &str = "mod_python.so.modpython-core-stock";
 const TEMPORARY: &str = ".modpython-relink-";
 
-/// A file that is none of the command's business.
+/// A file the command has nothing to do with.
 struct Victim {
     path: PathBuf,
     before: Metadata,

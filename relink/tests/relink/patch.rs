@@ -40,8 +40,8 @@ fn seven_lines_are_added_and_none_is_removed() {
     }
 }
 
-/// All generations have the places; 3.3 has an importer of its own, which stays. Where the macros' grounds stand is
-/// said.
+/// All generations have the places; 3.3 has an importer of its own, which stays. The report names the lines that the
+/// macros rely on.
 #[test]
 fn a_tree_of_each_generation_is_served() {
     for (shape, generation, lines) in [

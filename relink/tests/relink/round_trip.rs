@@ -102,7 +102,8 @@ fn apache_loads_debians_module_relinked() {
     };
     let (loads, message) = test(&workspace.path(RELINKED));
     assert!(loads, "{message}");
-    // The same test fails when the library is none (removed, an installed one might be found), so it does ask for it.
+    // With an empty library the same test fails, so the module does ask for it. (Were it removed, an installed one
+    // might be found.)
     fs::write(workspace.path("lib").join(DEBIANS_LIBRARY), "").unwrap();
     let (loads, message) = test(&workspace.path(RELINKED));
     assert!(!loads && message.contains(DEBIANS_LIBRARY), "{message}");
