@@ -1,12 +1,12 @@
 //! How a generator of the shim is told what it has called gave, in Python 2.4: one cannot be sent a value there, and no
 //! exception can be raised in it from outside. It is asked for the next step, and asks for its answer itself.
 
-use super::calls;
-use super::errors::Pending;
-use super::exceptions::{Exception, raise};
-use super::object::Owned;
 use super::state::State;
+use crate::python::calls;
+use crate::python::errors::Pending;
+use crate::python::exceptions::{Exception, raise};
 use crate::python::gil::Gil;
+use crate::python::object::Owned;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 

@@ -1,13 +1,13 @@
 //! What an import under a private name says where it fails: the name that the code has asked for. Code compares it, in
 //! `except ImportError as error: if error.name != 'settings': raise`.
 
-use super::errors::Pending;
-use super::exceptions::{self, Exception};
 use super::imports::Imports;
-use super::object::{Object, Owned};
-use super::{calls, dict, sequence};
+use crate::python::errors::Pending;
+use crate::python::exceptions::{self, Exception};
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::{calls, dict, sequence};
 
 /// What an import gives that has asked for `private` in the place of `name`: `module`; None with an exception set, in
 /// both directions.

@@ -4,11 +4,11 @@
 //! it costs each interpreter of each child neither.
 
 use super::SHIM;
-use super::exceptions;
-use super::object::{Owned, none};
-use super::values::bytes;
+use crate::python::exceptions;
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Owned, none};
+use crate::python::values::bytes;
 #[cfg(feature = "python3")]
 use std::ffi::c_char;
 use std::ffi::{CStr, CString, c_int};

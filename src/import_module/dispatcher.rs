@@ -5,14 +5,15 @@
 //! directories with one handler name get one module. The directory is still there to be seen, in the dispatcher's
 //! local variables at the moment of the call.
 
-use super::calls::{self, attribute};
-use super::object::{Object, Owned};
 use super::state::{Names, Shim, State};
-use super::text::is_text;
-use super::values::truth;
-use super::{dict, exceptions, pattern, siblings};
+use super::{pattern, siblings};
+use crate::python::calls::{self, attribute};
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::text::is_text;
+use crate::python::values::truth;
+use crate::python::{dict, exceptions};
 use std::ffi::c_int;
 use std::ptr::null_mut;
 

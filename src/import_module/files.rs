@@ -1,13 +1,13 @@
 //! What the system says of a file: its version, and where it lives.
 
-use super::calls::item_at;
-use super::exceptions::is_pending;
-use super::object::{Object, Owned, none};
 use super::state::State;
-use super::values::{as_integer, as_long, as_unsigned, file_name, is_int};
 use crate::module_cache::{FileSystemKind, Version};
+use crate::python::calls::item_at;
+use crate::python::exceptions::is_pending;
 use crate::python::ffi;
 use crate::python::gil::{Gil, without_gil};
+use crate::python::object::{Object, Owned, none};
+use crate::python::values::{as_integer, as_long, as_unsigned, file_name, is_int};
 use std::ffi::{CStr, c_int, c_longlong, c_ulonglong};
 use std::mem::MaybeUninit;
 

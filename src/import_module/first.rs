@@ -6,14 +6,15 @@
 //! when the state is cleared.
 
 use super::dispatcher::Where;
+use super::hit;
 use super::locks::{self, TABLE};
-use super::object::{Object, Owned, none};
 use super::state::State;
-use super::values::{as_integer, exactly, file_name};
-use super::{dict, hit, text};
 use crate::pathlock::{Begin, Key, ThreadId};
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
+use crate::python::values::{as_integer, exactly, file_name};
+use crate::python::{dict, text};
 use std::ffi::{CStr, c_void};
 
 /// A request that runs alone: the lock that stands for it, and its thread.

@@ -1,14 +1,14 @@
 //! Which threads run a module's code, for Python 2, which does not say it of a module: asked of the frames of all
 //! threads.
 
-use super::calls::attribute;
-use super::object::{Object, Owned};
-use super::sequence;
 use super::state::State;
-use super::text::interned;
-use super::values::{bytes, exactly};
+use crate::python::calls::attribute;
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::sequence;
+use crate::python::text::interned;
+use crate::python::values::{bytes, exactly};
 use std::collections::HashMap;
 use std::ffi::c_long;
 use std::ptr::null_mut;

@@ -5,11 +5,11 @@
 //! at: nobody waits for this thread any more then. No request goes on with a module that is not complete (I2).
 
 use super::locks::{self, TABLE};
-use super::object::{Object, Owned, none};
 use super::state::State;
-use super::values::{boolean, file_name};
 use crate::pathlock::{Begin, Key};
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
+use crate::python::values::{boolean, file_name};
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 #[cfg(feature = "python3")]
@@ -171,7 +171,7 @@ fn wait_for(gil: &mut Gil, state: &State, taken: Taken, is_wanted: bool) -> bool
         #[cfg(feature = "python3")]
         Taken::Import(wait, name) => {
             let (wait, name) = (ManuallyDrop::into_inner(wait), ManuallyDrop::into_inner(name));
-            !is_wanted || super::calls::call(gil, &wait, [name.object()]).is_some()
+            !is_wanted || crate::python::calls::call(gil, &wait, [name.object()]).is_some()
         }
         Taken::Other(key) if is_wanted => {
             pass(gil, state, &key) && {

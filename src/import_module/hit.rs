@@ -2,15 +2,16 @@
 
 use super::content::compare;
 use super::dispatcher::{self, Caller, Where};
-use super::exceptions::{self, Exception, raise};
 use super::files::version_of;
-use super::object::{Object, Owned};
 use super::state::{Loaded, State};
-use super::text::{self, is_text};
-use super::values::{as_number, boolean, integer, truth};
-use super::{calls, dict, sequence, steps};
+use super::steps;
 use crate::module_cache::{Entry, EntryId, FileSystemKind, Verdict, Version};
+use crate::python::exceptions::{self, Exception, raise};
 use crate::python::gil::{Gil, without_gil};
+use crate::python::object::{Object, Owned};
+use crate::python::text::{self, is_text};
+use crate::python::values::{as_number, boolean, integer, truth};
+use crate::python::{calls, dict, sequence};
 use std::cell::Cell;
 
 thread_local! {

@@ -2,14 +2,15 @@
 //!
 //! It is written in Python, so that an exception that is thrown at this thread can come out of its middle.
 
-use super::errors::Pending;
-use super::object::{Object, Owned};
 use super::state::State;
-use super::values::{as_number, as_unsigned, boolean};
-use super::{calls, dict, exceptions, locks, sequence, steps};
+use super::{locks, steps};
+use crate::python::errors::Pending;
 #[cfg(not(Py_3_10))]
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::values::{as_number, as_unsigned, boolean};
+use crate::python::{calls, dict, exceptions, sequence};
 use std::ffi::CStr;
 
 /// The step `'importing', get_lock, name, function`: `function(from_outside)` under importlib's own lock of the module

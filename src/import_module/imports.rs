@@ -1,10 +1,10 @@
 //! The functions of Python's own that bring a module for a name: what they were, and calls of them.
 
-use super::object::{Object, Owned};
-use super::{calls, dict, sequence};
 #[cfg(not(feature = "python3"))]
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::{calls, dict, sequence};
 use std::ffi::CStr;
 #[cfg(not(feature = "python3"))]
 use std::ptr::null_mut;

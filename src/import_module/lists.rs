@@ -1,11 +1,11 @@
 //! A list whose items are replaced in one step, while other threads change it too.
 
-use super::exceptions::{Exception, raise};
-use super::object::{Object, Owned};
-use super::sequence;
 use super::state::State;
-use super::values::exactly;
+use crate::python::exceptions::{Exception, raise};
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::sequence;
+use crate::python::values::exactly;
 
 /// `exchange(list, items)`: the list has these items; a new list of those that it had. No code of Python runs between
 /// the two (the items are strings), so that nothing is lost that another thread has put into it.

@@ -1,16 +1,17 @@
 //! The calls that take something, run the shim's code and give it back, with no bytecode between (I13): an exception
 //! that a signal handler or a watchdog throws at any point leaves no lock behind.
 
-use super::errors::Pending;
 use super::half_made::Load;
 use super::locks::{self, Turn};
-use super::object::{Object, Owned, none};
 use super::question::Question;
 use super::state::State;
-use super::values::{boolean, exactly, file_name};
-use super::{calls, exceptions, steps};
+use super::steps;
 use crate::pathlock::Key;
+use crate::python::errors::Pending;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
+use crate::python::values::{boolean, exactly, file_name};
+use crate::python::{calls, exceptions};
 
 /// `locked(file, real_file, decide, failed)`: `decide(nested)` under the lock of a file (bytes), and under that of the
 /// file that it leads to if that is another (None if not). What it answers; None if another thread's attempt has gone

@@ -1,12 +1,13 @@
 //! The process's one lock table, and the functions through which the shim takes and gives up locks.
 
-use super::exceptions::{self, Exception, raise};
-use super::object::{Object, Owned};
+use super::epoch;
 use super::state::State;
-use super::values::{as_long, boolean, bytes, number};
-use super::{calls, epoch, sequence};
 use crate::pathlock::{Begin, Checked, Frozen, Key, Table, ThreadId, Ticket, Waited};
+use crate::python::exceptions::{self, Exception, raise};
 use crate::python::gil::{Gil, without_gil};
+use crate::python::object::{Object, Owned};
+use crate::python::values::{as_long, boolean, bytes, number};
+use crate::python::{calls, sequence};
 use crate::python::{ffi, fork};
 use crate::server::log::{self, caught};
 use crate::server::messages::Message;

@@ -23,9 +23,6 @@
 //! | `writing` | what every change of the importer's table needs |
 //! | `module2`, `module3`, `functions` | the definition, for Python 2 and 3, and what is the same in both |
 //! | `pattern` | sections whose directory is a pattern |
-//! | `object` | references to objects, owned and borrowed |
-//! | `calls`, `dict`, `sequence`, `text`, `values` | calls of CPython, as safe functions of the GIL and live objects |
-//! | `exceptions`, `errors` | exceptions that are raised or asked for; the pending one, taken off and put back |
 //!
 //! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks`, the system calls on remote
 //! files in `files` and the reading of files in `content`, which give the GIL up. A function that needs the GIL takes a
@@ -35,14 +32,10 @@
 mod answers;
 #[cfg(feature = "python3")]
 mod bare_names;
-mod calls;
 mod compiled;
 mod content;
-mod dict;
 mod dispatcher;
 mod epoch;
-mod errors;
-mod exceptions;
 mod files;
 mod first;
 #[cfg(not(feature = "python3"))]
@@ -64,32 +57,29 @@ mod module;
 mod module;
 #[cfg(not(feature = "python3"))]
 mod noting;
-mod object;
 mod operations;
 mod pattern;
 mod pickles;
 mod question;
 mod run;
-mod sequence;
 mod siblings;
 mod stack;
 mod state;
 mod steps;
 mod table;
-mod text;
 #[cfg(feature = "python3")]
 mod traceback;
-mod values;
 mod writing;
 
+use crate::python::errors::take_error;
 use crate::python::ffi;
 use crate::python::gil::{Gil, with_gil};
+use crate::python::object::{Object, Owned, none};
+use crate::python::text::{self, interned};
+use crate::python::{calls, dict, exceptions, sequence};
 use crate::server::{log, messages::Message};
 pub use compiled::{give_up, prepare};
-use errors::take_error;
-use object::{Object, Owned, none};
 use state::State;
-use text::interned;
 
 /// The source of a module of the shim.
 #[cfg(not(lowered))]

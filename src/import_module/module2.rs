@@ -5,17 +5,17 @@
 
 #[cfg(lowered)]
 use super::answers;
-use super::exceptions::{Exception, raise};
 use super::functions::{SAME, functions};
 use super::imports::Call;
-use super::object::{Object, Owned};
 use super::state::State;
 use super::{
     files, first, frames, half_made, hit, lists, locked, locks, noting, operations, pickles, run, siblings, steps,
     table,
 };
+use crate::python::exceptions::{Exception, raise};
 use crate::python::ffi;
 use crate::python::gil::{Gil, with_gil};
+use crate::python::object::{Object, Owned};
 use std::ffi::{CStr, c_int};
 use std::ptr::{addr_of_mut, null_mut};
 

@@ -3,14 +3,12 @@
 
 use super::functions::{SAME, functions};
 use super::imports::{Call, Imports};
-use super::object::{Object, Owned};
 use super::state::State;
-use super::{
-    calls, dict, files, first, half_made, hit, lists, locked, locks, operations, pickles, run, sequence, siblings,
-    steps, table,
-};
+use super::{files, first, half_made, hit, lists, locked, locks, operations, pickles, run, siblings, steps, table};
 use crate::python::ffi;
 use crate::python::gil::{Gil, with_gil};
+use crate::python::object::{Object, Owned};
+use crate::python::{calls, dict, sequence};
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{addr_of_mut, null_mut};
 

@@ -4,14 +4,14 @@
 //! It runs no bytecode and keeps the GIL. From its look into `sys.modules` to the entry of a new module there an import
 //! statement of Python 2 lets no other thread in, and one that came in between would run the file a second time.
 
-use super::exceptions::clear;
 use super::files::{to_tuple, version_of};
-use super::object::{Object, Owned, none};
 use super::state::State;
-use super::text::{encoded, is_text};
-use super::values::exactly;
-use super::{calls, dict, sequence};
+use crate::python::exceptions::clear;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
+use crate::python::text::{encoded, is_text};
+use crate::python::values::exactly;
+use crate::python::{calls, dict, sequence};
 use std::ffi::CString;
 
 /// The module that the shim mends when it is imported (sessions.py).

@@ -1,16 +1,16 @@
 //! What the shim's generators name in their steps (`steps`), and who does it.
 
-use super::exceptions::{Exception, raise};
 #[cfg(feature = "python3")]
 use super::import_lock::import_under_lock;
 use super::locked::locked_by;
-use super::object::{Object, Owned};
 use super::question::ask;
 use super::run::run_module;
 use super::state::State;
-#[cfg(not(feature = "python3"))]
-use super::{calls, dict};
+use crate::python::exceptions::{Exception, raise};
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+#[cfg(not(feature = "python3"))]
+use crate::python::{calls, dict};
 
 /// Does what has that name. None with an exception set on failure.
 #[inline(never)]

@@ -2,9 +2,9 @@
 //! the pattern itself, where nothing is to be found (MODPYTHON-63); here it is the one that the request's file lies in.
 //! From 3.3 on mod_python says the right one by itself.
 
-use super::object::Owned;
-use super::text;
 use crate::python::gil::Gil;
+use crate::python::object::Owned;
+use crate::python::text;
 use crate::server::settings;
 use std::os::unix::ffi::OsStrExt;
 use std::{ffi::OsStr, path::Path};

@@ -1,9 +1,9 @@
 //! What reads pickles asks the shim which module a name means; see `capi/pickles.c`.
 
-use super::object::{Object, Owned, none};
 use super::state::State;
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
 use std::ffi::c_int;
 
 unsafe extern "C" {

@@ -5,12 +5,13 @@
 //! threads that look hold up the one that loads.
 
 use super::locks::{self, Turn};
-use super::object::{Object, Owned, none};
 use super::state::State;
-use super::values::bytes;
-use super::{calls, steps};
+use super::steps;
 use crate::pathlock::Key;
+use crate::python::calls;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
+use crate::python::values::bytes;
 use std::cell::RefCell;
 
 thread_local! {

@@ -3,15 +3,16 @@
 
 use super::content::{content_of, look};
 use super::dispatcher::Where;
-use super::errors::Pending;
-use super::exceptions::{Exception, clear, is_pending, raise};
 use super::files::from_tuple;
-use super::object::{Object, Owned, none};
 use super::state::{Loaded, State};
-use super::values::{as_integer, boolean, file_name, truth};
 use super::writing::{drop_all, remember, set_mtime, writable};
-use super::{calls, dict, sequence, stack, steps, text};
+use super::{stack, steps};
+use crate::python::errors::Pending;
+use crate::python::exceptions::{Exception, clear, is_pending, raise};
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
+use crate::python::values::{as_integer, boolean, file_name, truth};
+use crate::python::{calls, dict, sequence, text};
 use std::cell::Cell;
 
 thread_local! {

@@ -4,15 +4,16 @@
 
 #[cfg(feature = "python3")]
 use super::bare_names;
-use super::exceptions::{self, Exception, Raised, raise};
 use super::imports::{Call, Imports};
 use super::module;
-use super::object::{Object, Owned, none};
 use super::state::State;
-use super::text::{self, top_of};
-use super::values::{as_long, exactly, file_name};
-use super::{calls, dict, steps};
+use super::steps;
+use crate::python::exceptions::{self, Exception, Raised, raise};
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
+use crate::python::text::{self, top_of};
+use crate::python::values::{as_long, exactly, file_name};
+use crate::python::{calls, dict};
 
 /// `scope(sys_name, name, directory)`: the module of that name in `sys.modules`, asked for by `name`, is of a handler's
 /// directory.
@@ -110,7 +111,7 @@ fn just_loaded(gil: &Gil, state: &State, before: usize, name: Option<&Owned>) ->
 #[cfg(feature = "python3")]
 fn with_parts(gil: &Gil, imports: &Imports, module: Owned, fromlist: Option<Object<'_>>) -> Option<Owned> {
     let fromlist = match fromlist {
-        Some(fromlist) if !fromlist.is_none() && super::values::truth(gil, fromlist) != Some(false) => fromlist,
+        Some(fromlist) if !fromlist.is_none() && crate::python::values::truth(gil, fromlist) != Some(false) => fromlist,
         _ => return Some(module),
     };
     if calls::attribute_named(gil, &module, c"__path__").is_none() {

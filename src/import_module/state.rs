@@ -1,12 +1,12 @@
 //! What the extension module keeps, one of it per interpreter: nothing of this room is static but the lock table.
 
-use super::dict;
 use super::imports::Imports;
-use super::object::{Object, Owned};
-use super::text::interned;
 use crate::module_cache::Modules;
+use crate::python::dict;
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::text::interned;
 use std::cell::{Cell, RefCell};
 
 /// What a file has given.

@@ -20,13 +20,13 @@
 
 #[cfg(lowered)]
 use super::answers::{self, Answer};
-use super::errors::Pending;
-use super::exceptions::{Exception, is_pending, raise};
-use super::object::{Object, Owned, none};
 use super::state::State;
-use super::{calls, sequence, text};
+use crate::python::errors::Pending;
+use crate::python::exceptions::{Exception, is_pending, raise};
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned, none};
+use crate::python::{calls, sequence, text};
 
 /// What a function of the shim gives in the end, of which `answer` is what it has returned: the same, if it is no
 /// generator of the shim. None with an exception set, in both directions.

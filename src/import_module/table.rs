@@ -2,15 +2,16 @@
 
 use super::content::{compare, content_of, look};
 use super::dispatcher::Where;
-use super::exceptions::{Exception, raise};
 use super::files::{from_tuple, version_of};
-use super::object::{Object, Owned, none};
+use super::hit;
 use super::state::{Loaded, Shim, State};
-use super::values::{as_integer, boolean, exactly, file_name, number, truth};
 use super::writing::{after_fork, drop_all, remember, set_mtime, writable};
-use super::{dict, hit, sequence, text};
 use crate::module_cache::{EntryId, Verdict, Version};
+use crate::python::exceptions::{Exception, raise};
 use crate::python::gil::{Gil, without_gil};
+use crate::python::object::{Object, Owned, none};
+use crate::python::values::{as_integer, boolean, exactly, file_name, number, truth};
+use crate::python::{dict, sequence, text};
 use std::ffi::CStr;
 
 /// `setup(load, import_lock_edges, apache, wsgi, once_a_tick, stock_reloads)`: the shim's two functions, the globals of

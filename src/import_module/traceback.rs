@@ -1,13 +1,13 @@
 //! Frames that importlib takes out of the traceback of what a module's code has raised: so that it shows the importer,
 //! and then the code. It does so where an import statement has called it; here we have.
 
-use super::errors::Pending;
-use super::exceptions::{self, Exception};
-use super::object::{Object, Owned};
-use super::text::{self, interned};
-use super::values::truth;
-use super::{calls, dict};
+use crate::python::errors::Pending;
+use crate::python::exceptions::{self, Exception};
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::text::{self, interned};
+use crate::python::values::truth;
+use crate::python::{calls, dict};
 use std::ffi::CStr;
 
 /// Cuts them off the pending exception, but for `python -v`, where they stay.

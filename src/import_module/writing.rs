@@ -1,14 +1,15 @@
 //! What every change of the table of modules needs, whichever call makes it.
 
 use super::dispatcher::Where;
-use super::exceptions::{Exception, clear, raise};
-use super::object::{Object, Owned};
+use super::epoch;
 use super::state::{Loaded, State};
-use super::values::number;
-use super::{dict, epoch};
 use crate::module_cache::{EntryId, Modules, Version};
+use crate::python::dict;
+use crate::python::exceptions::{Exception, clear, raise};
 use crate::python::ffi;
 use crate::python::gil::Gil;
+use crate::python::object::{Object, Owned};
+use crate::python::values::number;
 use std::cell::RefMut;
 
 /// The table, to be written. None with an exception set while it is being read, which takes a module name in

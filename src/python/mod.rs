@@ -3,17 +3,34 @@
 //! [`Cpython`] is what the rooms above need of one CPython line. [`Python`] is the line this library is built for: 3.9
 //! to 3.14 by way of pyo3-ffi, or 2.7 by way of a mirror of the headers it needs. Which thread state a request runs on
 //! is decided in [`threads`], for every line alike.
+//!
+//! | file | its job |
+//! |---|---|
+//! | `cpython2`, `cpython3`, `ffi2` | what is different in each line; the mirror of Python 2's headers |
+//! | `gil` | the GIL as a value |
+//! | `threads`, `signals`, `fork` | thread states; the server's signals and its forks |
+//! | `object` | references to objects, owned and borrowed |
+//! | `calls`, `dict`, `sequence`, `text`, `values` | calls of CPython, as safe functions of the GIL and live objects |
+//! | `exceptions`, `errors` | exceptions that are raised or asked for; the pending one, taken off and put back |
 
+pub mod calls;
 #[cfg(not(feature = "python3"))]
 mod cpython2;
 #[cfg(feature = "python3")]
 mod cpython3;
+pub mod dict;
+pub mod errors;
+pub mod exceptions;
 #[cfg(not(feature = "python3"))]
 pub mod ffi2;
 pub mod fork;
 pub mod gil;
+pub mod object;
+pub mod sequence;
 pub mod signals;
+pub mod text;
 pub mod threads;
+pub mod values;
 
 #[cfg(all(test, not(loom), not(shuttle)))]
 mod fake;

@@ -1,9 +1,9 @@
 //! Python's numbers, truth values and bytes, and the arguments of a call.
 
 use super::exceptions::{Exception, raise};
+use super::ffi;
+use super::gil::Gil;
 use super::object::{Object, Owned};
-use crate::python::ffi;
-use crate::python::gil::Gil;
 #[cfg(not(feature = "python3"))]
 use ffi::PyInt_Check as check;
 #[cfg(feature = "python3")]
@@ -11,14 +11,14 @@ use ffi::PyLong_Check as check;
 use std::ffi::{CString, c_int, c_long};
 
 /// Exactly `N` arguments, or None with a TypeError that names `function`.
-pub(super) fn exactly<'a, const N: usize>(gil: &Gil, function: &str, args: &[Object<'a>]) -> Option<[Object<'a>; N]> {
+pub(crate) fn exactly<'a, const N: usize>(gil: &Gil, function: &str, args: &[Object<'a>]) -> Option<[Object<'a>; N]> {
     args.try_into()
         .ok()
         .or_else(|| raise(gil, Exception::Type, &format!("{function}() takes {N} arguments ({} given)", args.len())))
 }
 
 /// The bytes of a bytes object, copied. None, with a TypeError set, for anything else.
-pub(super) fn bytes<'o>(_: &Gil, object: impl Into<Object<'o>>) -> Option<Vec<u8>> {
+pub(crate) fn bytes<'o>(_: &Gil, object: impl Into<Object<'o>>) -> Option<Vec<u8>> {
     let (mut start, mut length) = (std::ptr::null_mut(), 0);
     // SAFETY: a live object and two valid outputs; the call checks the type and raises. The object has `length` bytes
     // at `start` while they are copied.
@@ -31,7 +31,7 @@ pub(super) fn bytes<'o>(_: &Gil, object: impl Into<Object<'o>>) -> Option<Vec<u8
 }
 
 /// The same as a string for the system; a NUL inside raises ValueError.
-pub(super) fn file_name(gil: &Gil, object: Object<'_>) -> Option<CString> {
+pub(crate) fn file_name(gil: &Gil, object: Object<'_>) -> Option<CString> {
     match CString::new(bytes(gil, object)?) {
         Ok(name) => Some(name),
         Err(_) => raise(gil, Exception::Value, "a file name cannot contain NUL"),
@@ -39,7 +39,7 @@ pub(super) fn file_name(gil: &Gil, object: Object<'_>) -> Option<CString> {
 }
 
 /// A number of ours as a Python int. None with an exception set on failure.
-pub(super) fn number(gil: &Gil, value: usize) -> Option<Owned> {
+pub(crate) fn number(gil: &Gil, value: usize) -> Option<Owned> {
     // SAFETY: a new reference or NULL.
     #[cfg(feature = "python3")]
     return unsafe { Owned::from_new(gil, ffi::PyLong_FromSize_t(value)) };
@@ -50,7 +50,7 @@ pub(super) fn number(gil: &Gil, value: usize) -> Option<Owned> {
 
 /// The number in an int that [`number`] has made.
 #[inline]
-pub(super) fn as_number<'o>(_: &Gil, object: impl Into<Object<'o>>) -> usize {
+pub(crate) fn as_number<'o>(_: &Gil, object: impl Into<Object<'o>>) -> usize {
     // SAFETY: a live object, whose type the call checks.
     #[cfg(feature = "python3")]
     return unsafe { ffi::PyLong_AsSize_t(object.into().as_ptr()) };
@@ -60,44 +60,44 @@ pub(super) fn as_number<'o>(_: &Gil, object: impl Into<Object<'o>>) -> usize {
 }
 
 /// Whether the object is an int.
-pub(super) fn is_int(object: Object<'_>) -> bool {
+pub(crate) fn is_int(object: Object<'_>) -> bool {
     // SAFETY: a live object, whose type is looked at.
     unsafe { check(object.as_ptr()) != 0 }
 }
 
 /// A number as a Python int, in Python 2 as a long. None with an exception set on failure.
-pub(super) fn integer(gil: &Gil, value: i64) -> Option<Owned> {
+pub(crate) fn integer(gil: &Gil, value: i64) -> Option<Owned> {
     // SAFETY: a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyLong_FromLongLong(value)) }
 }
 
 /// The number in an int; -1 with an exception set if it is none, or too large.
-pub(super) fn as_integer<'o>(_: &Gil, object: impl Into<Object<'o>>) -> i64 {
+pub(crate) fn as_integer<'o>(_: &Gil, object: impl Into<Object<'o>>) -> i64 {
     // SAFETY: a live object, whose type the call checks.
     unsafe { ffi::PyLong_AsLongLong(object.into().as_ptr()) }
 }
 
 /// The same without a sign; all ones with an exception set.
-pub(super) fn as_unsigned<'o>(_: &Gil, object: impl Into<Object<'o>>) -> u64 {
+pub(crate) fn as_unsigned<'o>(_: &Gil, object: impl Into<Object<'o>>) -> u64 {
     // SAFETY: a live object, whose type the call checks.
     unsafe { ffi::PyLong_AsUnsignedLongLong(object.into().as_ptr()) }
 }
 
 /// The same as a C long.
-pub(super) fn as_long<'o>(_: &Gil, object: impl Into<Object<'o>>) -> c_long {
+pub(crate) fn as_long<'o>(_: &Gil, object: impl Into<Object<'o>>) -> c_long {
     // SAFETY: a live object, whose type the call checks.
     unsafe { ffi::PyLong_AsLong(object.into().as_ptr()) }
 }
 
 /// True or False.
-pub(super) fn boolean(gil: &Gil, value: bool) -> Option<Owned> {
+pub(crate) fn boolean(gil: &Gil, value: bool) -> Option<Owned> {
     // SAFETY: a new reference.
     unsafe { Owned::from_new(gil, ffi::PyBool_FromLong(value.into())) }
 }
 
 /// A truth value. None with an exception set if the object refuses to say.
 #[inline]
-pub(super) fn truth<'o>(_: &Gil, object: impl Into<Object<'o>>) -> Option<bool> {
+pub(crate) fn truth<'o>(_: &Gil, object: impl Into<Object<'o>>) -> Option<bool> {
     // SAFETY: a live object.
     let answer: c_int = unsafe { ffi::PyObject_IsTrue(object.into().as_ptr()) };
     (answer >= 0).then_some(answer > 0)

@@ -1,11 +1,11 @@
 //! Python's text: names of modules, attributes and arguments. `str` in both, which in Python 2 is bytes.
 
+use super::ffi;
+use super::gil::Gil;
 use super::object::{Object, Owned};
 use super::values;
 #[cfg(feature = "python3")]
 use super::{exceptions, sequence};
-use crate::python::ffi;
-use crate::python::gil::Gil;
 #[cfg(not(feature = "python3"))]
 use ffi::{
     PyBaseString_Check as check, PyString_FromStringAndSize as new_bytes, PyString_FromStringAndSize as new_text,
@@ -20,13 +20,13 @@ use std::ffi::CStr;
 
 /// Whether the object is text; in Python 2 `unicode` is too.
 #[inline]
-pub(super) fn is_text<'o>(object: impl Into<Object<'o>>) -> bool {
+pub(crate) fn is_text<'o>(object: impl Into<Object<'o>>) -> bool {
     // SAFETY: a live object, whose type is looked at.
     unsafe { check(object.into().as_ptr()) != 0 }
 }
 
 /// New text. None with an exception set on failure.
-pub(super) fn new(gil: &Gil, text: impl AsRef<[u8]>) -> Option<Owned> {
+pub(crate) fn new(gil: &Gil, text: impl AsRef<[u8]>) -> Option<Owned> {
     let text = text.as_ref();
     let (start, size) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
     // SAFETY: so many bytes, which the call copies; a new reference or NULL.
@@ -34,13 +34,13 @@ pub(super) fn new(gil: &Gil, text: impl AsRef<[u8]>) -> Option<Owned> {
 }
 
 /// Text that lives as long as its interpreter, and of which there is one.
-pub(super) fn interned(gil: &Gil, text: &CStr) -> Option<Owned> {
+pub(crate) fn interned(gil: &Gil, text: &CStr) -> Option<Owned> {
     // SAFETY: the text is NUL-terminated; a new reference or NULL comes back.
     unsafe { Owned::from_new(gil, intern(text.as_ptr())) }
 }
 
 /// What `str()` makes of an object. None with an exception set on failure.
-pub(super) fn of(gil: &Gil, object: &Owned) -> Option<Owned> {
+pub(crate) fn of(gil: &Gil, object: &Owned) -> Option<Owned> {
     // SAFETY: a live object; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyObject_Str(object.as_ptr())) }
 }
@@ -48,7 +48,7 @@ pub(super) fn of(gil: &Gil, object: &Owned) -> Option<Owned> {
 /// The one directory that an object names: text, bytes, or what has `__fspath__`. None for what may be a sequence of
 /// them, and, with an exception set, where asking has failed.
 #[inline]
-pub(super) fn directory(gil: &Gil, object: Object<'_>) -> Option<Owned> {
+pub(crate) fn directory(gil: &Gil, object: Object<'_>) -> Option<Owned> {
     if is_text(object) {
         return Some(object.clone_ref(gil));
     }
@@ -79,14 +79,14 @@ pub(super) fn directory(gil: &Gil, object: Object<'_>) -> Option<Owned> {
 }
 
 /// The bytes of a file's name, as a new bytes object. None with an exception set on failure.
-pub(super) fn file(gil: &Gil, name: &[u8]) -> Option<Owned> {
+pub(crate) fn file(gil: &Gil, name: &[u8]) -> Option<Owned> {
     let (start, size) = (name.as_ptr().cast(), name.len() as ffi::Py_ssize_t);
     // SAFETY: so many bytes, which the call copies; a new reference or NULL.
     unsafe { Owned::from_new(gil, new_bytes(start, size)) }
 }
 
 /// The bytes of some text, by UTF-8 in Python 3. None with an exception set for what cannot be encoded, or is no text.
-pub(super) fn encoded<'o>(gil: &Gil, text: impl Into<Object<'o>>) -> Option<Vec<u8>> {
+pub(crate) fn encoded<'o>(gil: &Gil, text: impl Into<Object<'o>>) -> Option<Vec<u8>> {
     #[cfg(feature = "python3")]
     {
         let (encoding, errors) = (c"utf-8".as_ptr(), c"replace".as_ptr());
@@ -101,7 +101,7 @@ pub(super) fn encoded<'o>(gil: &Gil, text: impl Into<Object<'o>>) -> Option<Vec<
 
 /// Whether the text has one of these characters, which are ASCII's.
 #[inline]
-pub(super) fn any_of(gil: &Gil, text: &Owned, characters: &[&[u8]]) -> bool {
+pub(crate) fn any_of(gil: &Gil, text: &Owned, characters: &[&[u8]]) -> bool {
     let is_one = |byte: &u8| characters.iter().any(|some| some.contains(byte));
     let mut size = 0;
     // SAFETY: a live object, whose type the call checks, and a valid output; the bytes are the object's own.
@@ -128,7 +128,7 @@ pub(super) fn any_of(gil: &Gil, text: &Owned, characters: &[&[u8]]) -> bool {
 }
 
 /// The part of a dotted name before its first dot. None with an exception set on failure, or for what is no text.
-pub(super) fn top_of(gil: &Gil, name: Object<'_>) -> Option<Owned> {
+pub(crate) fn top_of(gil: &Gil, name: Object<'_>) -> Option<Owned> {
     #[cfg(feature = "python3")]
     {
         let object = name.as_ptr();

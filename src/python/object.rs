@@ -1,19 +1,19 @@
 //! References to Python's objects: owned ones, and borrowed ones that live as long as their owner.
 
-use crate::python::ffi;
-use crate::python::gil::Gil;
+use super::ffi;
+use super::gil::Gil;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 /// An owned reference. It is made with the GIL of its interpreter, is not `Send`, and so is dropped with that GIL held;
 /// what moves it through the lock table without the GIL says so (`locks::Told`).
-pub(super) struct Owned(NonNull<ffi::PyObject>);
+pub(crate) struct Owned(NonNull<ffi::PyObject>);
 
 /// A borrowed reference to an object that somebody owns for as long as `'a`: CPython the arguments of a call, this room
 /// what it has in an [`Owned`].
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(super) struct Object<'a>(NonNull<ffi::PyObject>, PhantomData<&'a ()>);
+pub(crate) struct Object<'a>(NonNull<ffi::PyObject>, PhantomData<&'a ()>);
 
 impl Owned {
     /// Takes a new reference over. None, with Python's exception set, if the call that made it failed.
@@ -21,7 +21,7 @@ impl Owned {
     /// # Safety
     /// `object` is NULL or a reference that the caller owns.
     #[inline]
-    pub(super) unsafe fn from_new(_: &Gil, object: *mut ffi::PyObject) -> Option<Self> {
+    pub(crate) unsafe fn from_new(_: &Gil, object: *mut ffi::PyObject) -> Option<Self> {
         NonNull::new(object).map(Self)
     }
 
@@ -30,26 +30,26 @@ impl Owned {
     /// # Safety
     /// `object` is NULL or alive.
     #[inline]
-    pub(super) unsafe fn from_borrowed(gil: &Gil, object: *mut ffi::PyObject) -> Option<Self> {
+    pub(crate) unsafe fn from_borrowed(gil: &Gil, object: *mut ffi::PyObject) -> Option<Self> {
         // SAFETY: alive or NULL, says the caller.
         unsafe { Object::new(object) }.map(|object| object.clone_ref(gil))
     }
 
     /// The object, borrowed.
     #[inline]
-    pub(super) fn object(&self) -> Object<'_> {
+    pub(crate) fn object(&self) -> Object<'_> {
         Object(self.0, PhantomData)
     }
 
     /// The address of the object.
     #[inline]
-    pub(super) fn as_ptr(&self) -> *mut ffi::PyObject {
+    pub(crate) fn as_ptr(&self) -> *mut ffi::PyObject {
         self.0.as_ptr()
     }
 
     /// The object, with the reference given away.
     #[inline]
-    pub(super) fn into_ptr(self) -> *mut ffi::PyObject {
+    pub(crate) fn into_ptr(self) -> *mut ffi::PyObject {
         let object = self.0.as_ptr();
         std::mem::forget(self);
         object
@@ -57,19 +57,19 @@ impl Owned {
 
     /// Another reference to the same object.
     #[inline]
-    pub(super) fn clone_ref(&self, gil: &Gil) -> Self {
+    pub(crate) fn clone_ref(&self, gil: &Gil) -> Self {
         self.object().clone_ref(gil)
     }
 
     /// Whether it is that very object.
     #[inline]
-    pub(super) fn is<'o>(&self, other: impl Into<Object<'o>>) -> bool {
+    pub(crate) fn is<'o>(&self, other: impl Into<Object<'o>>) -> bool {
         self.object().is(other)
     }
 
     /// Whether it is Python's None.
     #[inline]
-    pub(super) fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         self.object().is_none()
     }
 }
@@ -88,13 +88,13 @@ impl<'a> Object<'a> {
     /// # Safety
     /// `object` is NULL, or alive as long as `'a`, which is a time in which its interpreter's GIL is held.
     #[inline]
-    pub(super) unsafe fn new(object: *mut ffi::PyObject) -> Option<Self> {
+    pub(crate) unsafe fn new(object: *mut ffi::PyObject) -> Option<Self> {
         NonNull::new(object).map(|object| Self(object, PhantomData))
     }
 
     /// Python's None.
     #[inline]
-    pub(super) fn none() -> Object<'static> {
+    pub(crate) fn none() -> Object<'static> {
         // SAFETY: its address, at which it is as long as Python's library is loaded.
         unsafe { Object(NonNull::new_unchecked(ffi::Py_None()), PhantomData) }
     }
@@ -104,7 +104,7 @@ impl<'a> Object<'a> {
     /// # Safety
     /// `args` points at `nargs` objects, alive as long as `'a`; or it is NULL, or `nargs` is 0.
     #[inline]
-    pub(super) unsafe fn many(args: *const *mut ffi::PyObject, nargs: ffi::Py_ssize_t) -> &'a [Self] {
+    pub(crate) unsafe fn many(args: *const *mut ffi::PyObject, nargs: ffi::Py_ssize_t) -> &'a [Self] {
         if args.is_null() || nargs <= 0 {
             return &[];
         }
@@ -114,13 +114,13 @@ impl<'a> Object<'a> {
 
     /// The address of the object.
     #[inline]
-    pub(super) fn as_ptr(self) -> *mut ffi::PyObject {
+    pub(crate) fn as_ptr(self) -> *mut ffi::PyObject {
         self.0.as_ptr()
     }
 
     /// A reference of one's own to it.
     #[inline]
-    pub(super) fn clone_ref(self, _: &Gil) -> Owned {
+    pub(crate) fn clone_ref(self, _: &Gil) -> Owned {
         // SAFETY: alive, and the GIL is held.
         unsafe { ffi::Py_INCREF(self.0.as_ptr()) };
         Owned(self.0)
@@ -128,19 +128,19 @@ impl<'a> Object<'a> {
 
     /// Whether it is that very object.
     #[inline]
-    pub(super) fn is<'o>(self, other: impl Into<Object<'o>>) -> bool {
+    pub(crate) fn is<'o>(self, other: impl Into<Object<'o>>) -> bool {
         self.0 == other.into().0
     }
 
     /// Whether it is Python's None.
     #[inline]
-    pub(super) fn is_none(self) -> bool {
+    pub(crate) fn is_none(self) -> bool {
         self.is(Object::none())
     }
 
     /// Whether it is of that type itself, of no subclass.
     #[inline]
-    pub(super) fn is_exactly(self, kind: *mut ffi::PyTypeObject) -> bool {
+    pub(crate) fn is_exactly(self, kind: *mut ffi::PyTypeObject) -> bool {
         // SAFETY: a live object has a type, whose address is all that is looked at.
         std::ptr::eq(unsafe { ffi::Py_TYPE(self.as_ptr()) }, kind)
     }
@@ -155,6 +155,6 @@ impl<'a> From<&'a Owned> for Object<'a> {
 
 /// Python's None, as a reference of one's own.
 #[inline]
-pub(super) fn none(gil: &Gil) -> Owned {
+pub(crate) fn none(gil: &Gil) -> Owned {
     Object::none().clone_ref(gil)
 }

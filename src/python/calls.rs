@@ -1,8 +1,8 @@
 //! Calls of Python's objects, and what they are asked for. None, or false, says that an exception is set.
 
+use super::ffi;
+use super::gil::Gil;
 use super::object::{Object, Owned};
-use crate::python::ffi;
-use crate::python::gil::Gil;
 use std::ffi::CStr;
 use std::ptr::null_mut;
 
@@ -11,26 +11,26 @@ const MANY: usize = 7;
 
 /// The attribute of that name, which is text.
 #[inline]
-pub(super) fn attribute<'o, 'n>(gil: &Gil, of: impl Into<Object<'o>>, name: impl Into<Object<'n>>) -> Option<Owned> {
+pub(crate) fn attribute<'o, 'n>(gil: &Gil, of: impl Into<Object<'o>>, name: impl Into<Object<'n>>) -> Option<Owned> {
     // SAFETY: live objects; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyObject_GetAttr(of.into().as_ptr(), name.into().as_ptr())) }
 }
 
 /// The attribute of that name.
-pub(super) fn attribute_named<'o>(gil: &Gil, of: impl Into<Object<'o>>, name: &CStr) -> Option<Owned> {
+pub(crate) fn attribute_named<'o>(gil: &Gil, of: impl Into<Object<'o>>, name: &CStr) -> Option<Owned> {
     // SAFETY: a live object; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyObject_GetAttrString(of.into().as_ptr(), name.as_ptr())) }
 }
 
 /// Sets the attribute of that name, which is text.
-pub(super) fn set_attribute<'v>(_: &Gil, of: Object<'_>, name: Object<'_>, value: impl Into<Object<'v>>) -> bool {
+pub(crate) fn set_attribute<'v>(_: &Gil, of: Object<'_>, name: Object<'_>, value: impl Into<Object<'v>>) -> bool {
     // SAFETY: live objects.
     unsafe { ffi::PyObject_SetAttr(of.as_ptr(), name.as_ptr(), value.into().as_ptr()) == 0 }
 }
 
 /// Sets the attribute of that name.
 #[cfg(feature = "python3")]
-pub(super) fn set_attribute_named<'o, 'v>(
+pub(crate) fn set_attribute_named<'o, 'v>(
     _: &Gil,
     of: impl Into<Object<'o>>,
     name: &CStr,
@@ -41,20 +41,20 @@ pub(super) fn set_attribute_named<'o, 'v>(
 }
 
 /// What the object has under that key.
-pub(super) fn item<'o, 'k>(gil: &Gil, of: impl Into<Object<'o>>, key: impl Into<Object<'k>>) -> Option<Owned> {
+pub(crate) fn item<'o, 'k>(gil: &Gil, of: impl Into<Object<'o>>, key: impl Into<Object<'k>>) -> Option<Owned> {
     // SAFETY: live objects; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyObject_GetItem(of.into().as_ptr(), key.into().as_ptr())) }
 }
 
 /// What a sequence has at that place.
-pub(super) fn item_at<'o>(gil: &Gil, of: impl Into<Object<'o>>, at: ffi::Py_ssize_t) -> Option<Owned> {
+pub(crate) fn item_at<'o>(gil: &Gil, of: impl Into<Object<'o>>, at: ffi::Py_ssize_t) -> Option<Owned> {
     // SAFETY: a live object, whose type and size the call checks; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PySequence_GetItem(of.into().as_ptr(), at)) }
 }
 
 /// Whether the object says that it contains that one. None with an exception set if it refuses to say.
 #[cfg(feature = "python3")]
-pub(super) fn contains(_: &Gil, of: &Owned, item: &Owned) -> Option<bool> {
+pub(crate) fn contains(_: &Gil, of: &Owned, item: &Owned) -> Option<bool> {
     // SAFETY: live objects.
     let answer = unsafe { ffi::PySequence_Contains(of.as_ptr(), item.as_ptr()) };
     (answer >= 0).then_some(answer > 0)
@@ -62,7 +62,7 @@ pub(super) fn contains(_: &Gil, of: &Owned, item: &Owned) -> Option<bool> {
 
 /// Calls a function with those arguments, seven at the most.
 #[inline]
-pub(super) fn call<'f, const N: usize>(
+pub(crate) fn call<'f, const N: usize>(
     gil: &Gil,
     function: impl Into<Object<'f>>,
     given: [Object<'_>; N],
@@ -78,7 +78,7 @@ pub(super) fn call<'f, const N: usize>(
 
 /// Calls the method of that name, which is text, likewise.
 #[inline]
-pub(super) fn call_method<'o, 'n, const N: usize>(
+pub(crate) fn call_method<'o, 'n, const N: usize>(
     gil: &Gil,
     of: impl Into<Object<'o>>,
     name: impl Into<Object<'n>>,
@@ -101,7 +101,7 @@ fn padded<const N: usize>(given: [Object<'_>; N]) -> [*mut ffi::PyObject; MANY] 
 }
 
 /// Calls the method of that name with those arguments, two at the most. A single one is no tuple.
-pub(super) fn call_method_named<'o, const N: usize>(
+pub(crate) fn call_method_named<'o, const N: usize>(
     gil: &Gil,
     of: impl Into<Object<'o>>,
     name: &CStr,
@@ -118,7 +118,7 @@ pub(super) fn call_method_named<'o, const N: usize>(
 ///
 /// # Safety
 /// `args` is a tuple, and `keywords` a dict.
-pub(super) unsafe fn call_with(
+pub(crate) unsafe fn call_with(
     gil: &Gil,
     function: &Owned,
     args: Object<'_>,
@@ -130,14 +130,14 @@ pub(super) unsafe fn call_with(
 }
 
 /// Calls a function with a tuple of arguments.
-pub(super) fn call_with_tuple(gil: &Gil, function: Object<'_>, given: &Owned) -> Option<Owned> {
+pub(crate) fn call_with_tuple(gil: &Gil, function: Object<'_>, given: &Owned) -> Option<Owned> {
     // SAFETY: live objects; what is no tuple raises. A new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyObject_CallObject(function.as_ptr(), given.as_ptr())) }
 }
 
 /// Imports the module of that name and gives the outermost package. What is no text raises.
 #[cfg(feature = "python3")]
-pub(super) fn import(gil: &Gil, name: Object<'_>) -> Option<Owned> {
+pub(crate) fn import(gil: &Gil, name: Object<'_>) -> Option<Owned> {
     let none = null_mut();
     // SAFETY: a live object, whose type the call checks; an absolute import wants no dicts. A new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyImport_ImportModuleLevelObject(name.as_ptr(), none, none, none, 0)) }
@@ -147,7 +147,7 @@ pub(super) fn import(gil: &Gil, name: Object<'_>) -> Option<Owned> {
 ///
 /// # Safety
 /// `code` is a code object, and `namespace` a dict.
-pub(super) unsafe fn run_code(gil: &Gil, code: Object<'_>, namespace: Object<'_>) -> Option<Owned> {
+pub(crate) unsafe fn run_code(gil: &Gil, code: Object<'_>, namespace: Object<'_>) -> Option<Owned> {
     let (code, namespace) = (code.as_ptr(), namespace.as_ptr());
     // SAFETY: live objects of the types that the caller promises; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyEval_EvalCode(code, namespace, namespace)) }

@@ -2,14 +2,14 @@
 
 use super::calls;
 use super::exceptions::{self, Exception};
+use super::ffi;
+use super::gil::Gil;
 use super::object::Owned;
 use super::text;
-use crate::python::ffi;
-use crate::python::gil::Gil;
 use std::ptr::null_mut;
 
 /// The pending exception as one line, "Type: text", and cleared.
-pub(super) fn take_error(gil: &Gil) -> String {
+pub(crate) fn take_error(gil: &Gil) -> String {
     let Some(error) = Pending::take(gil).into_value() else { return "no reason given".to_owned() };
     let kind = name_of_class(gil, &error);
     let text = text::of(gil, &error)
@@ -38,7 +38,7 @@ fn name_of_class(gil: &Gil, error: &Owned) -> String {
 }
 
 /// The pending exception, taken off the thread, to be put back after what must not see it.
-pub(super) struct Pending {
+pub(crate) struct Pending {
     #[cfg(not(Py_3_12))]
     kind: Option<Owned>,
     value: Option<Owned>,
@@ -48,13 +48,13 @@ pub(super) struct Pending {
 
 impl Pending {
     #[cfg(Py_3_12)]
-    pub(super) fn take(gil: &Gil) -> Self {
+    pub(crate) fn take(gil: &Gil) -> Self {
         // SAFETY: a new reference or NULL.
         Self { value: unsafe { Owned::from_new(gil, ffi::PyErr_GetRaisedException()) } }
     }
 
     #[cfg(not(Py_3_12))]
-    pub(super) fn take(gil: &Gil) -> Self {
+    pub(crate) fn take(gil: &Gil) -> Self {
         let (mut kind, mut value, mut traceback) = (null_mut(), null_mut(), null_mut());
         // SAFETY: three valid outputs, each a new reference or NULL afterwards.
         unsafe {
@@ -66,30 +66,30 @@ impl Pending {
     }
 
     /// The exception itself; None if none was pending.
-    pub(super) fn value(&self) -> Option<&Owned> {
+    pub(crate) fn value(&self) -> Option<&Owned> {
         self.value.as_ref()
     }
 
     /// The string that was raised, as can be done up to Python 2.5: its value says nothing.
     #[cfg(not(feature = "python3"))]
-    pub(super) fn raised_string(&self, _: &Gil) -> Option<&Owned> {
+    pub(crate) fn raised_string(&self, _: &Gil) -> Option<&Owned> {
         self.kind.as_ref().filter(|kind| text::is_text(kind.object()))
     }
 
     /// None: Python 3 raises no strings.
     #[cfg(feature = "python3")]
-    pub(super) fn raised_string(&self, _: &Gil) -> Option<&Owned> {
+    pub(crate) fn raised_string(&self, _: &Gil) -> Option<&Owned> {
         None
     }
 
     /// Whether it is of that class.
-    pub(super) fn is_of(&self, _: &Gil, kind: Exception) -> bool {
+    pub(crate) fn is_of(&self, _: &Gil, kind: Exception) -> bool {
         // SAFETY: a live exception, and a class.
         self.value().is_some_and(|value| unsafe { ffi::PyErr_GivenExceptionMatches(value.as_ptr(), kind.class()) != 0 })
     }
 
     /// Its traceback, if it has one.
-    pub(super) fn traceback(&self, gil: &Gil) -> Option<Owned> {
+    pub(crate) fn traceback(&self, gil: &Gil) -> Option<Owned> {
         #[cfg(Py_3_12)]
         return traceback_of(gil, self.value()?);
         #[cfg(not(Py_3_12))]
@@ -97,12 +97,12 @@ impl Pending {
     }
 
     /// The exception itself.
-    pub(super) fn into_value(self) -> Option<Owned> {
+    pub(crate) fn into_value(self) -> Option<Owned> {
         self.value
     }
 
     /// Gives it another traceback, or none.
-    pub(super) fn set_traceback(&mut self, _: &Gil, traceback: Option<Owned>) {
+    pub(crate) fn set_traceback(&mut self, _: &Gil, traceback: Option<Owned>) {
         #[cfg(Py_3_12)]
         if let Some(value) = self.value() {
             // SAFETY: a live exception; None stands for no traceback.
@@ -121,7 +121,7 @@ impl Pending {
     /// Raises it in a generator, of whose method `throw` the name is given, and gives what that yields. No exception is
     /// pending before.
     #[cfg(not(lowered))]
-    pub(super) fn throw_into(&self, gil: &Gil, generator: &Owned, throw: &Owned) -> Option<Owned> {
+    pub(crate) fn throw_into(&self, gil: &Gil, generator: &Owned, throw: &Owned) -> Option<Owned> {
         // What is not there ends the arguments.
         #[cfg(Py_3_12)]
         let given = [&self.value];
@@ -144,7 +144,7 @@ impl Pending {
 
     /// The same; but the StopIteration, if it is what a generator of Python 3 makes of one that comes out of it.
     #[cfg(feature = "python3")]
-    pub(super) fn into_raised(self, gil: &Gil) -> Self {
+    pub(crate) fn into_raised(self, gil: &Gil) -> Self {
         // It is made where the code has ended, and so has no traceback, as one that code raises has.
         let Some(value) = self.value().filter(|_| self.is_of(gil, Exception::Runtime)) else { return self };
         // SAFETY: a live exception; a new reference or NULL.
@@ -169,7 +169,7 @@ impl Pending {
     }
 
     /// Makes it pending again, in the place of any that has come meanwhile.
-    pub(super) fn restore(self, _: &Gil) {
+    pub(crate) fn restore(self, _: &Gil) {
         let given = |object: Option<Owned>| object.map_or(null_mut(), Owned::into_ptr);
         // SAFETY: the references are given away, as the calls want.
         #[cfg(Py_3_12)]

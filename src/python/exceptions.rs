@@ -1,17 +1,17 @@
 //! Exceptions that this room raises or asks for, and whether one is pending.
 
+use super::ffi;
+use super::gil::Gil;
 use super::object::Object;
-use crate::python::ffi;
-use crate::python::gil::Gil;
 use std::ffi::{CStr, CString};
 
 /// An exception is set.
 #[derive(Debug)]
-pub(super) struct Raised;
+pub(crate) struct Raised;
 
 /// The classes of exceptions that this room knows.
 #[derive(Clone, Copy)]
-pub(super) enum Exception {
+pub(crate) enum Exception {
     #[cfg(feature = "python3")]
     Attribute,
     Import,
@@ -26,7 +26,7 @@ pub(super) enum Exception {
 
 impl Exception {
     /// The class.
-    pub(super) fn class(self) -> *mut ffi::PyObject {
+    pub(crate) fn class(self) -> *mut ffi::PyObject {
         // SAFETY: CPython has set these when Python was initialised, and changes them no more.
         unsafe {
             match self {
@@ -49,7 +49,7 @@ impl Exception {
 
 /// Raises an exception of that class with `text`. It returns None, which says so to the callers of its caller.
 #[cold]
-pub(super) fn raise<T>(_: &Gil, kind: Exception, text: &str) -> Option<T> {
+pub(crate) fn raise<T>(_: &Gil, kind: Exception, text: &str) -> Option<T> {
     let text = CString::new(text.replace('\0', "\\0")).unwrap_or_default();
     // SAFETY: a class, and a text that is NUL-terminated and copied by the call.
     unsafe { ffi::PyErr_SetString(kind.class(), text.as_ptr()) };
@@ -58,47 +58,47 @@ pub(super) fn raise<T>(_: &Gil, kind: Exception, text: &str) -> Option<T> {
 
 /// Raises that exception, an object.
 #[cfg(feature = "python3")]
-pub(super) fn raise_object<'o>(_: &Gil, error: impl Into<Object<'o>>) {
+pub(crate) fn raise_object<'o>(_: &Gil, error: impl Into<Object<'o>>) {
     let error = error.into();
     // SAFETY: a live object and its type; the call takes references of its own, and says so of what is no exception.
     unsafe { ffi::PyErr_SetObject(ffi::Py_TYPE(error.as_ptr()).cast(), error.as_ptr()) };
 }
 
 /// Whether an exception is pending.
-pub(super) fn is_pending(_: &Gil) -> bool {
+pub(crate) fn is_pending(_: &Gil) -> bool {
     // SAFETY: the GIL is held; what is borrowed is only compared with NULL.
     unsafe { !ffi::PyErr_Occurred().is_null() }
 }
 
 /// Whether the pending exception is of that class. An exception is pending.
 #[cfg(feature = "python3")]
-pub(super) fn matches(_: &Gil, kind: Exception) -> bool {
+pub(crate) fn matches(_: &Gil, kind: Exception) -> bool {
     // SAFETY: the GIL is held, and the class lives as long as Python.
     unsafe { ffi::PyErr_ExceptionMatches(kind.class()) != 0 }
 }
 
 /// Clears the pending exception, if there is one.
 #[inline]
-pub(super) fn clear(_: &Gil) {
+pub(crate) fn clear(_: &Gil) {
     // SAFETY: the GIL is held.
     unsafe { ffi::PyErr_Clear() }
 }
 
 /// Lets handlers of signals run that are due. False with an exception set if one has raised it.
-pub(super) fn check_signals(_: &Gil) -> bool {
+pub(crate) fn check_signals(_: &Gil) -> bool {
     // SAFETY: the GIL is held.
     unsafe { ffi::PyErr_CheckSignals() == 0 }
 }
 
 /// The name of the pending exception's class; None if no exception is pending.
 #[cfg(feature = "python3")]
-pub(super) fn name_of_pending(_: &Gil) -> Option<String> {
+pub(crate) fn name_of_pending(_: &Gil) -> Option<String> {
     // SAFETY: borrowed from the thread, which keeps the class; its name is copied before anything else runs.
     unsafe { ffi::PyErr_Occurred().cast::<ffi::PyTypeObject>().as_ref().map(|kind| name_of(kind)) }
 }
 
 /// The name of an object's class, as CPython has it.
-pub(super) fn name_of_class<'o>(_: &Gil, object: impl Into<Object<'o>>) -> String {
+pub(crate) fn name_of_class<'o>(_: &Gil, object: impl Into<Object<'o>>) -> String {
     // SAFETY: a live object, whose type lives as long; its name is copied before anything else runs.
     unsafe { name_of(&*ffi::Py_TYPE(object.into().as_ptr())) }
 }
