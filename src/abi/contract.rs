@@ -12,17 +12,23 @@
 use crate::{
     embedding::{
         acquire::{self, Made},
-        interpreterdata::HandedOut,
+        interpreterdata::{HandedOut, InterpreterData31},
         process::{self, MAIN_INTERPRETER},
         start,
         thread::with_current_thread,
     },
     import_module,
-    python::{Callback, Cpython, Interpreter, Python, ThreadState, ffi, threads::OwnState},
+    python::{
+        Callback, Cpython, Interpreter, Python, ThreadState, calls, dict, exceptions, ffi,
+        gil::{Gil, with_gil},
+        object::{Object, Owned},
+        sequence, text,
+        threads::OwnState,
+    },
     server::{log, messages::Message, settings},
 };
 use std::{
-    ffi::{CStr, c_char},
+    ffi::{CStr, c_char, c_void},
     ptr,
     rc::Rc,
     sync::atomic::{AtomicPtr, Ordering},
@@ -69,16 +75,34 @@ fn named(name: *const c_char) -> *const c_char {
     if name.is_null() { c"main_interpreter".as_ptr() } else { name }
 }
 
-/// `get_interpreter`. `make` and `callback` as for [`acquire::acquire`], with the name that mod_python's own function
-/// would give them, which is never NULL.
+/// `get_interpreter` of generations 3.1 to 3.3: as [`get`].
 ///
 /// # Safety
 ///
-/// As this file says. Python is initialised, or nothing happens.
+/// As for [`get`].
+pub unsafe fn get31(
+    name: *const c_char,
+    make: Option<impl FnOnce(*const c_char) -> *mut ffi::PyInterpreterState>,
+    callback: impl FnOnce(*const c_char) -> *mut ffi::PyObject,
+    apache: Apache,
+) -> *mut InterpreterData31 {
+    // SAFETY: the caller's promise.
+    let acquired = unsafe { get(name, make, callback, apache) };
+    acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out31(callback.as_ptr()))
+}
+
+/// `get_interpreter`. `make` is the `make_interpreter` that the host has registered, `callback` its `make_obcallback`
+/// or the default. Both are called with the GIL held, `callback` in the interpreter, and with the name that
+/// mod_python's own function would give them, which is never NULL. None on failure, without the GIL.
+///
+/// # Safety
+///
+/// As this file says. `make` and `callback` do what the structures of hosts say of these functions.
 pub unsafe fn get(
     name: *const c_char,
-    make: impl FnOnce(*const c_char) -> Option<Made>,
+    make: Option<impl FnOnce(*const c_char) -> *mut ffi::PyInterpreterState>,
     callback: impl FnOnce(*const c_char) -> *mut ffi::PyObject,
+    apache: Apache,
 ) -> Option<(Rc<OwnState<HandedOut>>, Callback)> {
     let told = named(name);
     // SAFETY: the caller's promise.
@@ -91,26 +115,35 @@ pub unsafe fn get(
     if name == MAIN_INTERPRETER && process::registry().get(name).is_none() {
         process::registry().adopt(name, Python::main_interpreter());
     }
-    with_current_thread(|thread| acquire::acquire(thread, name, || make(told), || callback(told))).flatten()
+    let make = |gil: &mut Gil| match make {
+        Some(make) => make_by(gil, || make(told)),
+        None => acquire::new_interpreter(gil),
+    };
+    let callback = |gil: &mut Gil| {
+        // SAFETY: a new reference or NULL, as the structures of hosts say.
+        let callback = unsafe { Owned::from_new(gil, callback(told)) }?;
+        if apache == Apache::Patched {
+            check_shim(gil);
+        }
+        Some(callback)
+    };
+    with_current_thread(|thread| acquire::acquire(thread, name, make, callback)).flatten()
 }
 
-/// Passes a callback on, and says once a process where its apache.py is not the patched one. Not for generation 3.3,
-/// which has an importer of its own and an apache.py that nothing is added to.
-///
-/// # Safety
-///
-/// The GIL is held in the interpreter of the callback, which may be NULL.
-pub unsafe fn with_shim(callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
+/// The apache.py of a generation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Apache {
+    /// It activates the shim at its end.
+    Patched,
+    /// Nothing is added to it, since the generation has an importer of its own (3.3).
+    AsItWas,
+}
+
+/// Says once a process that the interpreter's apache.py is not the patched one.
+fn check_shim(gil: &Gil) {
     static LINES: log::Limited = log::Limited::new();
-    if callback.is_null() {
-        return callback;
-    }
-    // SAFETY: as the caller promises; the module is borrowed from sys.modules.
-    let installed = unsafe {
-        let apache = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"mod_python.apache".as_ptr());
-        apache.is_null() || import_module::is_installed(apache)
-    };
-    if !installed {
+    let apache = dict::get_named(gil, dict::modules(gil), c"mod_python.apache");
+    if apache.is_some_and(|apache| !import_module::is_active(gil, apache.object())) {
         LINES.line(
             b"",
             Message::NotPatched,
@@ -118,7 +151,6 @@ pub unsafe fn with_shim(callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
              came with this build",
         );
     }
-    callback
 }
 
 /// `release_interpreter`.
@@ -129,12 +161,8 @@ pub unsafe fn with_shim(callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
 pub unsafe fn release() {
     static LINES: log::Limited = log::Limited::new();
     let released = with_current_thread(|thread| {
-        let innermost = Python::attached().is_some_and(|state| thread.threads.runs_on(state));
-        if innermost {
-            // SAFETY: the state of the innermost acquisition is current, in this thread.
-            unsafe { acquire::release(thread) };
-        }
-        innermost
+        // SAFETY: the caller's promise.
+        Python::attached().is_some_and(|state| unsafe { acquire::release_innermost(thread, state) })
     });
     if released != Some(true) {
         LINES.line(
@@ -146,12 +174,31 @@ pub unsafe fn release() {
 }
 
 /// `save_interpreter`, by which the child's start enters the main interpreter: this thread's structure for it. What is
-/// saved under other names has not come from us, and is refused.
+/// saved under other names has not come from us, and is refused. The notice comes first; switched off, the answer is
+/// that of `stock`, mod_python's own function. `hand_out` gives a generation's structure for an unknown callback.
 ///
 /// # Safety
 ///
 /// As this file says.
-pub unsafe fn save(name: *const c_char) -> Option<Rc<OwnState<HandedOut>>> {
+pub unsafe fn save<T>(
+    generation: &str,
+    name: *const c_char,
+    stock: Option<impl FnOnce() -> *mut c_void>,
+    hand_out: impl FnOnce(&HandedOut) -> *mut T,
+) -> *mut T {
+    log_active(generation);
+    if let Some(stock) = stock {
+        return stock().cast();
+    }
+    // SAFETY: the caller's promise.
+    let kept = unsafe { save_main(name) };
+    kept.map_or(ptr::null_mut(), |kept| hand_out(&kept.data))
+}
+
+/// # Safety
+///
+/// As for [`save`].
+unsafe fn save_main(name: *const c_char) -> Option<Rc<OwnState<HandedOut>>> {
     // SAFETY: the caller's promise.
     let name = unsafe { CStr::from_ptr(named(name)) }.to_bytes();
     if name != MAIN_INTERPRETER || !Python::is_initialized() {
@@ -168,14 +215,10 @@ pub unsafe fn save(name: *const c_char) -> Option<Rc<OwnState<HandedOut>>> {
 
 /// Makes an interpreter by a host's own `make_interpreter`, which leaves the GIL held and no state current, and returns
 /// NULL on failure.
-///
-/// # Safety
-///
-/// The GIL is held with a state of this thread.
-pub unsafe fn make_by(make: impl FnOnce() -> *mut ffi::PyInterpreterState) -> Option<Made> {
+fn make_by(_: &mut Gil, make: impl FnOnce() -> *mut ffi::PyInterpreterState) -> Option<Made> {
     let before = Python::attached();
     let made = Interpreter::new(make());
-    // SAFETY: the GIL is held, and the state is the one from before.
+    // SAFETY: the GIL is held all the time, and the state is the one from before, which is this thread's.
     before.map(|before| unsafe { Python::swap(before) });
     made.map(Made::Left)
 }
@@ -195,39 +238,43 @@ pub unsafe fn make_interpreter() -> *mut ffi::PyInterpreterState {
     }
 }
 
-/// The default `make_obcallback`: what `init` of mod_python.apache returns, called with these arguments (a tuple,
-/// taken over; NULL has failed already). NULL on failure, with the error printed.
+/// The default `make_obcallback`: a new reference to what `init` of mod_python.apache returns, called with what
+/// `arguments` makes, a tuple. NULL on failure, with the error printed.
 ///
 /// # Safety
 ///
 /// The GIL is held.
-pub unsafe fn make_obcallback(arguments: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the GIL is held; each call gets live objects, and gives a new reference or NULL.
-    unsafe {
-        let mut callback = ptr::null_mut();
-        let apache = if arguments.is_null() {
-            ptr::null_mut()
-        } else {
-            ffi::PyImport_ImportModule(c"mod_python.apache".as_ptr())
-        };
-        if !apache.is_null() {
-            let init = ffi::PyObject_GetAttrString(apache, c"init".as_ptr());
-            if !init.is_null() {
-                callback = ffi::PyObject_CallObject(init, arguments);
-            }
-            ffi::Py_XDECREF(init);
-        }
-        if callback.is_null() {
-            log::line(
-                Message::CallbackFailed,
-                "mod_python.apache could not be imported, or its init() failed; the error follows",
-            );
-            ffi::PyErr_Print();
-        }
-        ffi::Py_XDECREF(apache);
-        ffi::Py_XDECREF(arguments);
-        callback
+pub unsafe fn make_obcallback(arguments: impl FnOnce(&Gil) -> Option<Owned>) -> *mut ffi::PyObject {
+    // SAFETY: the caller's promise.
+    unsafe { with_gil(|gil| call_init(gil, arguments(gil)).map_or_else(ptr::null_mut, Owned::into_ptr)) }
+}
+
+fn call_init(gil: &Gil, arguments: Option<Owned>) -> Option<Owned> {
+    let callback = arguments.and_then(|arguments| {
+        let apache = calls::import_named(gil, c"mod_python.apache")?;
+        let init = calls::attribute_named(gil, &apache, c"init")?;
+        calls::call_with_tuple(gil, init.object(), &arguments)
+    });
+    if callback.is_none() {
+        log::line(
+            Message::CallbackFailed,
+            "mod_python.apache could not be imported, or its init() failed; the error follows",
+        );
+        exceptions::print(gil);
     }
+    callback
+}
+
+/// The arguments of `init` from generation 3.2 on: the name, and None for the server. None with an exception set on
+/// failure.
+///
+/// # Safety
+///
+/// `name` is NULL or NUL-terminated.
+pub unsafe fn init_arguments(gil: &Gil, name: *const c_char) -> Option<Owned> {
+    // SAFETY: the caller's promise.
+    let name = text::new(gil, unsafe { CStr::from_ptr(named(name)) }.to_bytes())?;
+    sequence::tuple(gil, &[name.object(), Object::none()])
 }
 
 /// `PyOS_AfterFork` in the child's start. A state of the main interpreter is current afterwards. Switched off as well:
@@ -262,14 +309,4 @@ pub unsafe fn after_fork_alone(generation: &str) {
 /// Says what runs, in the child's start.
 pub fn log_active(generation: &str) {
     start::log_active(generation, if settings::of_process().off { start::OFF } else { start::ACTIVE });
-}
-
-/// The arguments of `init` from generation 3.2 on: the name, and None for the server.
-///
-/// # Safety
-///
-/// The GIL is held, and `name` is NULL or NUL-terminated.
-pub unsafe fn init_arguments(name: *const c_char) -> *mut ffi::PyObject {
-    // SAFETY: the caller's promise; the format names one string and one object, both alive.
-    unsafe { ffi::Py_BuildValue(c"(sO)".as_ptr(), named(name), ffi::Py_None()) }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     embedding::{builtins, start, unlocked},
-    python::{Cpython, Python, ffi},
+    python::{Cpython, Python, ffi, gil::with_gil, object::Owned},
     server::settings,
 };
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -109,9 +109,14 @@ pub unsafe extern "C" fn modpython_core_stats(counters: *mut u64, capacity: usiz
 /// reference that goes to the host.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc_method_dispatched(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    if result.is_null() || settings::of_process().off {
+    if settings::of_process().off {
         return result;
     }
-    // SAFETY: the glue has called a method of that name; the host holds the GIL, and the reference is ours.
-    unsafe { unlocked::dispatched(name, result) }
+    // SAFETY: the glue has called a method of that name; the host holds the GIL, and the reference, if any, is ours.
+    unsafe {
+        with_gil(|gil| match Owned::from_new(gil, result) {
+            Some(result) => unlocked::dispatched(gil, CStr::from_ptr(name), result).into_ptr(),
+            None => result,
+        })
+    }
 }

@@ -1,14 +1,11 @@
 //! Generation 3.1 (3.1.3, 3.1.4): the functions under their own names. `contract` documents the arguments of each.
 
-use super::contract;
+use super::contract::{self, Apache};
 use crate::{
-    embedding::{acquire, interpreterdata::InterpreterData31},
-    python::ffi,
+    embedding::interpreterdata::InterpreterData31,
+    python::{ffi, sequence},
 };
-use std::{
-    ffi::{c_char, c_void},
-    ptr,
-};
+use std::ffi::{c_char, c_void};
 
 /// The functions of a host of generation 3.1. Each may be NULL. The structure is the host's, and lives as long as it is
 /// loaded.
@@ -49,18 +46,9 @@ pub unsafe extern "C" fn get_interpreter(name: *const c_char, server: *mut c_voi
         if let Some(get) = HOST.switched_off().and_then(|host| host.get_interpreter) {
             return get(name, server).cast();
         }
-        let make = |name| match HOST.get().and_then(|host| host.make_interpreter) {
-            Some(make) => contract::make_by(|| make(name, server)),
-            None => acquire::new_interpreter(),
-        };
-        let callback = |_| {
-            contract::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
-                Some(make) => make(server),
-                None => make_obcallback(server),
-            })
-        };
-        let acquired = contract::get(name, make, callback);
-        acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out31(callback.as_ptr()))
+        let make = HOST.get().and_then(|host| host.make_interpreter).map(|make| move |name| make(name, server));
+        let callback = HOST.get().and_then(|host| host.make_obcallback).unwrap_or(make_obcallback);
+        contract::get31(name, make, |_| callback(server), Apache::Patched)
     }
 }
 
@@ -100,7 +88,7 @@ pub unsafe extern "C" fn make_interpreter(_name: *const c_char, _server: *mut c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn make_obcallback(_server: *mut c_void) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    unsafe { contract::make_obcallback(ffi::PyTuple_New(0)) }
+    unsafe { contract::make_obcallback(|gil| sequence::tuple(gil, &[])) }
 }
 
 /// `PyOS_AfterFork` for a host of this generation, in its child's start, where it holds the GIL. No state is current

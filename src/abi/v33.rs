@@ -1,10 +1,7 @@
 //! Generation 3.3, under a prefix. What each function does with its arguments is said in `contract`.
 
-use super::contract;
-use crate::{
-    embedding::{acquire, interpreterdata::InterpreterData31},
-    python::ffi,
-};
+use super::contract::{self, Apache};
+use crate::{embedding::interpreterdata::InterpreterData31, python::ffi};
 use std::{
     ffi::{c_char, c_void},
     ptr,
@@ -51,16 +48,9 @@ pub unsafe extern "C" fn mpc33_get_interpreter(name: *const c_char) -> *mut Inte
         if let Some(get) = HOST.switched_off().and_then(|host| host.get_interpreter) {
             return get(name).cast();
         }
-        let make = |name| match HOST.get().and_then(|host| host.make_interpreter) {
-            Some(make) => contract::make_by(|| make(name)),
-            None => acquire::new_interpreter(),
-        };
-        let callback = |name: *const c_char| match HOST.get().and_then(|host| host.make_obcallback) {
-            Some(make) => make(name.cast_mut()),
-            None => mpc33_make_obcallback(name.cast_mut()),
-        };
-        let acquired = contract::get(name, make, callback);
-        acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out31(callback.as_ptr()))
+        let make = HOST.get().and_then(|host| host.make_interpreter).map(|make| move |name| make(name));
+        let callback = HOST.get().and_then(|host| host.make_obcallback).unwrap_or(mpc33_make_obcallback);
+        contract::get31(name, make, |name| callback(name.cast_mut()), Apache::AsItWas)
     }
 }
 
@@ -91,13 +81,11 @@ pub unsafe extern "C" fn mpc33_save_interpreter(
     name: *const c_char,
     interpreter: *mut ffi::PyInterpreterState,
 ) -> *mut InterpreterData31 {
-    contract::log_active("3.3");
     // SAFETY: the caller's promise; a registered host is loaded, since it is the one that calls.
     unsafe {
-        if let Some(save) = HOST.switched_off().and_then(|host| host.save_interpreter) {
-            return save(name, interpreter).cast();
-        }
-        contract::save(name).map_or(ptr::null_mut(), |kept| kept.data.hand_out31(ptr::null_mut()))
+        let stock = HOST.switched_off().and_then(|host| host.save_interpreter);
+        let stock = stock.map(|save| move || save(name, interpreter));
+        contract::save("3.3", name, stock, |data| data.hand_out31(ptr::null_mut()))
     }
 }
 
@@ -121,7 +109,7 @@ pub unsafe extern "C" fn mpc33_make_interpreter(_name: *const c_char) -> *mut ff
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc33_make_obcallback(name: *mut c_char) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    unsafe { contract::make_obcallback(contract::init_arguments(name)) }
+    unsafe { contract::make_obcallback(|gil| contract::init_arguments(gil, name)) }
 }
 
 /// `PyOS_AfterFork` for a host of this generation, in its child's start, where it holds the GIL. A state is current

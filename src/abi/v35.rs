@@ -1,10 +1,7 @@
 //! Generation 3.5 (3.5.0 to master), under a prefix. What each function does with its arguments is said in `contract`.
 
-use super::contract;
-use crate::{
-    embedding::{acquire, interpreterdata::InterpreterData35},
-    python::ffi,
-};
+use super::contract::{self, Apache};
+use crate::{embedding::interpreterdata::InterpreterData35, python::ffi};
 use std::{
     ffi::{c_char, c_void},
     ptr,
@@ -49,14 +46,8 @@ pub unsafe extern "C" fn mpc35_get_interpreter(name: *const c_char) -> *mut Inte
         if let Some(get) = HOST.switched_off().and_then(|host| host.get_interpreter) {
             return get(name).cast();
         }
-        let make = |_| acquire::new_interpreter();
-        let callback = |name: *const c_char| {
-            contract::with_shim(match HOST.get().and_then(|host| host.make_obcallback) {
-                Some(make) => make(name),
-                None => mpc35_make_obcallback(name),
-            })
-        };
-        let acquired = contract::get(name, make, callback);
+        let callback = HOST.get().and_then(|host| host.make_obcallback).unwrap_or(mpc35_make_obcallback);
+        let acquired = contract::get(name, None::<fn(_) -> _>, |name| callback(name), Apache::Patched);
         acquired.map_or(ptr::null_mut(), |(kept, callback)| kept.data.hand_out35(callback.as_ptr()))
     }
 }
@@ -88,13 +79,11 @@ pub unsafe extern "C" fn mpc35_save_interpreter(
     name: *const c_char,
     state: *mut ffi::PyThreadState,
 ) -> *mut InterpreterData35 {
-    contract::log_active("3.5");
     // SAFETY: the caller's promise; a registered host is loaded, since it is the one that calls.
     unsafe {
-        if let Some(save) = HOST.switched_off().and_then(|host| host.save_interpreter) {
-            return save(name, state).cast();
-        }
-        contract::save(name).map_or(ptr::null_mut(), |kept| kept.data.hand_out35(ptr::null_mut()))
+        let stock = HOST.switched_off().and_then(|host| host.save_interpreter);
+        let stock = stock.map(|save| move || save(name, state));
+        contract::save("3.5", name, stock, |data| data.hand_out35(ptr::null_mut()))
     }
 }
 
@@ -107,7 +96,7 @@ pub unsafe extern "C" fn mpc35_save_interpreter(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_make_obcallback(name: *const c_char) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
-    unsafe { contract::make_obcallback(contract::init_arguments(name)) }
+    unsafe { contract::make_obcallback(|gil| contract::init_arguments(gil, name)) }
 }
 
 /// `PyOS_AfterFork` for a host of this generation, in its child's start, where it holds the GIL. A state is current

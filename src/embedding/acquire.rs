@@ -10,8 +10,9 @@ use crate::{
     error::Refusal,
     import_module,
     python::{
-        Callback, Cpython, Interpreter, Python, ThreadState, ffi,
-        gil::with_gil,
+        Callback, Cpython, Interpreter, Python, ThreadState,
+        gil::{Gil, with_gil},
+        object::{Object, Owned},
         threads::{OwnState, Suspended},
     },
     registry::{Attempt, Claim},
@@ -50,12 +51,8 @@ pub enum Made {
 }
 
 /// Makes an interpreter as CPython does it.
-///
-/// # Safety
-///
-/// The GIL is held.
-pub unsafe fn new_interpreter() -> Option<Made> {
-    // SAFETY: the caller's promise.
+pub fn new_interpreter(_: &mut Gil) -> Option<Made> {
+    // SAFETY: the GIL is held.
     unsafe { Python::new_interpreter() }.map(Made::Entered)
 }
 
@@ -87,7 +84,7 @@ fn directory_name(name: &[u8]) -> &[u8] {
 /// Chooses the interpreter for `name`. Called without the GIL, after
 /// [`leave`](crate::python::threads::ThreadStates::leave). If it has to be created, `make` is called with the GIL held
 /// and a state of the main interpreter current.
-pub fn choose(thread: &Thread, name: &[u8], outer: Suspended, make: impl FnOnce() -> Option<Made>) -> Choice {
+pub fn choose(thread: &Thread, name: &[u8], outer: Suspended, make: impl FnOnce(&mut Gil) -> Option<Made>) -> Choice {
     let name = directory_name(name);
     if !Python::is_finalizing() {
         if let Some(entry) = process::registry().get(name) {
@@ -125,17 +122,20 @@ fn select(
 }
 
 /// Creates the interpreter. Its callback is still to be made, by this thread, once it has entered it.
-fn create(thread: &Thread, attempt: Attempt, outer: Suspended, make: impl FnOnce() -> Option<Made>) -> Choice {
+fn create(thread: &Thread, attempt: Attempt, outer: Suspended, make: impl FnOnce(&mut Gil) -> Option<Made>) -> Choice {
     let main = Python::main_interpreter();
     // SAFETY: the main interpreter lives as long as Python.
     let base = unsafe { thread.threads.select(main, HandedOut::new) };
     let Some(base) = base.map(|base| base.state()) else {
         return fail_to_create(attempt, Refusal::NoMemory, outer);
     };
-    // SAFETY: this thread's own state, and it does not hold the GIL (`leave`). No lock is held, and the attempt has no
-    // destructor that would have to run.
-    unsafe { Python::attach(base) };
-    let Some(made) = make() else {
+    // SAFETY: this thread's own state, and it does not hold the GIL (`leave`), which it has from then on. No lock is
+    // held, and the attempt has no destructor that would have to run.
+    let made = unsafe {
+        Python::attach(base);
+        with_gil(make)
+    };
+    let Some(made) = made else {
         // SAFETY: after a failure the state from before is current again.
         unsafe { Python::detach() };
         return fail_to_create(attempt, Refusal::NotCreated, outer);
@@ -191,8 +191,8 @@ pub fn enter(thread: &Thread, kept: Rc<OwnState<HandedOut>>, attached: bool, out
     unsafe { with_gil(|gil| interpreterdata::free_orphans(gil)) };
 }
 
-/// Enters the state that the step before has chosen.
-pub fn enter_step(thread: &Thread) {
+/// Enters the state that has been chosen for this thread.
+pub fn enter_chosen(thread: &Thread) {
     if let Progress::Chosen { kept, attached, outer } = thread.take_progress() {
         enter(thread, kept, attached, outer);
     }
@@ -201,13 +201,13 @@ pub fn enter_step(thread: &Thread) {
 /// The whole acquisition, for generations whose `get_interpreter` is ours: afterwards the GIL is held with this
 /// thread's state of the interpreter. Nothing if there is none; then all is as it was before.
 ///
-/// `make` is called as [`choose`] says. `callback` is called with the GIL held in the interpreter, and returns a new
-/// reference, or NULL with its error printed.
+/// `make` is called as [`choose`] says. `callback` is called with the GIL held in the interpreter; if it returns none,
+/// it has printed its error.
 pub fn acquire(
     thread: &Thread,
     name: &[u8],
-    make: impl FnOnce() -> Option<Made>,
-    callback: impl FnOnce() -> *mut ffi::PyObject,
+    make: impl FnOnce(&mut Gil) -> Option<Made>,
+    callback: impl FnOnce(&mut Gil) -> Option<Owned>,
 ) -> Option<(Rc<OwnState<HandedOut>>, Callback)> {
     let outer = match thread.threads.leave() {
         // Silently: what the handler has interrupted may hold whatever lock a line in the log needs.
@@ -225,53 +225,64 @@ pub fn acquire(
         }
         Choice::Chosen { kept, callback: None, attached, outer } => {
             enter(thread, Rc::clone(&kept), attached, outer);
-            // SAFETY: the GIL is held in the interpreter.
-            unsafe { with_gil(|gil| import_module::offer(gil)) };
-            // What `callback` returns is a reference that is ours.
-            match Callback::new(callback()) {
-                Some(callback) => {
-                    publish(thread, callback);
-                    Some((kept, callback))
+            let make_and_publish = |gil: &mut Gil| {
+                import_module::offer(gil);
+                let callback = callback(gil)?;
+                publish(thread, gil, callback)
+            };
+            // SAFETY: the GIL is held with this acquisition's state.
+            unsafe {
+                let published = with_gil(make_and_publish);
+                if published.is_none() {
+                    release(thread);
                 }
-                None => {
-                    // SAFETY: the GIL is held with this acquisition's state.
-                    unsafe { release(thread) };
-                    None
-                }
+                published.map(|callback| (kept, callback))
             }
         }
     }
 }
 
-/// mod_python.apache has been imported by a relinked module: puts the shim in place, if this thread is making the
-/// interpreter. Before `init`, so that nobody ever dispatches to the stock import_module.
-///
-/// # Safety
-///
-/// The GIL is held, `apache` is that module, and no exception is set.
-pub unsafe fn install_shim(thread: &Thread, apache: *mut ffi::PyObject) {
+/// A relinked module has imported mod_python.apache: activates the shim in it, if this thread is making the
+/// interpreter. Before `init`, so that nobody ever dispatches to the stock import_module. No exception is set before.
+pub fn activate_shim(thread: &Thread, gil: &Gil, apache: Object<'_>) {
     let Some(kept) = thread.threads.innermost() else { return };
     if kept.data.attempt.borrow().is_none() {
         return;
     }
-    // SAFETY: the caller's promise.
-    if let Err(reason) = unsafe { import_module::install(apache) } {
+    if let Err(reason) = import_module::activate(gil, apache) {
         log::line(Message::ShimFailed, &reason);
     }
 }
 
-/// The callback is made: publishes the interpreter, if this thread is making it. The reference is taken over. Before
-/// that, so that nobody ever dispatches to it unguarded, the importer that the callback may have brought is mended.
-pub fn publish(thread: &Thread, callback: Callback) {
-    let Some(kept) = thread.threads.innermost() else { return };
+/// The callback is made: publishes the interpreter with it, for the life of the process, if this thread is making the
+/// interpreter; otherwise there is none. Before that, so that nobody ever dispatches to it unguarded, the importer that
+/// the callback may have brought is mended.
+pub fn publish(thread: &Thread, gil: &Gil, callback: Owned) -> Option<Callback> {
+    let kept = thread.threads.innermost()?;
     if kept.data.attempt.borrow().is_none() {
-        return;
+        return None;
     }
-    // SAFETY: this thread has just been given an object of Python's, so that it holds the GIL.
-    unsafe { with_gil(|gil| import_module::guard_importer(gil)) };
-    let Some(attempt) = kept.data.attempt.take() else { return };
+    import_module::guard_importer(gil);
+    let attempt = kept.data.attempt.take()?;
+    let callback = Callback::new(callback.into_ptr())?;
     process::registry().publish(attempt, kept.interpreter(), callback);
     count(&STATS.callbacks);
+    Some(callback)
+}
+
+/// Ends the innermost acquisition, if it runs on that state; whether it did.
+///
+/// # Safety
+///
+/// The GIL is held with that state.
+pub unsafe fn release_innermost(thread: &Thread, state: ThreadState) -> bool {
+    let is_innermost = thread.threads.runs_on(state);
+    if is_innermost {
+        thread.released.set(state.as_ptr());
+        // SAFETY: the caller's promise.
+        unsafe { release(thread) };
+    }
+    is_innermost
 }
 
 /// Ends the innermost acquisition. One that was to make the callback, and did not, has failed (R4).
@@ -279,7 +290,7 @@ pub fn publish(thread: &Thread, callback: Callback) {
 /// # Safety
 ///
 /// The GIL is held with that acquisition's state.
-pub unsafe fn release(thread: &Thread) {
+unsafe fn release(thread: &Thread) {
     static LINES: log::Limited = log::Limited::new();
     // SAFETY: the caller's promise.
     let kept = unsafe { thread.threads.release() };

@@ -124,6 +124,16 @@ impl Thread {
         self.threads.closed(|| self.progress.replace(Progress::Idle))
     }
 
+    /// What `read` says of the interpreter that has been chosen and is not entered yet; nothing if none has. No signal
+    /// handler comes here between two borrows: its own acquisition gets no further than the look-up.
+    #[inline]
+    pub fn on_chosen<R>(&self, read: impl FnOnce(&OwnState<HandedOut>) -> R) -> Option<R> {
+        match &*self.progress.borrow() {
+            Progress::Chosen { kept, .. } => Some(read(kept)),
+            _ => None,
+        }
+    }
+
     /// Notes what is reached. In one piece for a signal handler.
     pub fn reach(&self, progress: Progress) {
         let before = self.threads.closed(|| self.progress.replace(progress));

@@ -8,19 +8,17 @@ use super::{
 };
 use crate::{
     python::{
-        Callback, Interpreter, ffi,
+        Interpreter, calls, exceptions, ffi,
         gil::{Gil, with_gil},
+        object::{Object, Owned},
         threads::{Record, Request},
+        values,
     },
     server::{
         apache::{self, Cleanup},
         settings,
     },
 };
-#[cfg(not(feature = "python3"))]
-use ffi::{PyInt_AsLong as int_value, PyInt_Check as is_int};
-#[cfg(feature = "python3")]
-use ffi::{PyLong_AsLong as int_value, PyLong_Check as is_int};
 use std::{
     ffi::{CStr, c_char, c_int, c_long, c_void},
     ptr,
@@ -30,100 +28,60 @@ unsafe extern "C" {
     fn mpc_glue_private_int(value: c_long) -> *mut ffi::PyObject;
 }
 
-/// Whether a method has that name. Most have not, and differ in their first letter.
-///
-/// # Safety
-///
-/// `method` is NUL-terminated.
-unsafe fn is_named(method: *const c_char, name: &CStr) -> bool {
-    // SAFETY: both are NUL-terminated, so that each has a first byte.
-    unsafe { *method == *name.as_ptr() && libc::strcmp(method, name.as_ptr()) == 0 }
-}
-
-/// What a relinked module has got from a method of that name: publishes the interpreter with the callback that `init`
-/// returns, and trades a handler's result ([`dispatched`]).
-///
-/// # Safety
-///
-/// The GIL is held; `result` is a reference that is taken over; `name` is NUL-terminated.
-pub unsafe fn method_returned(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if is_named(name, c"init") {
-            // The module keeps the reference it is given, in a structure of this thread; this one is everybody else's.
-            ffi::Py_INCREF(result);
-            with_current_thread(|thread| acquire::publish(thread, Callback::new(result).expect("an object")));
-        }
-        dispatched(name, result)
+/// The result that a relinked module gets from a method of that name: publishes the interpreter with the callback that
+/// `init` returns, and trades a handler's result ([`dispatched`]).
+pub fn method_returned(gil: &Gil, name: &CStr, result: Owned) -> Owned {
+    if name == c"init" {
+        // The module keeps the reference it is given, in a structure of this thread; this one is everybody else's.
+        with_current_thread(|thread| acquire::publish(thread, gil, result.clone_ref(gil)));
     }
+    dispatched(gil, name, result)
 }
 
-/// What a method of that name has returned to mod_python: a handler's result is traded for one that may be counted
+/// The result that mod_python gets from a method of that name: a handler's is traded for one that may be counted
 /// without the GIL.
-///
-/// # Safety
-///
-/// As for [`method_returned`].
-pub unsafe fn dispatched(name: *const c_char, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let is_handlers = is_named(name, c"HandlerDispatch") || is_named(name, c"ConnectionDispatch");
-        if !is_handlers || !settings::of_process().cures("results") {
-            return result;
-        }
-        with_current_thread(|thread| make_private(thread, result)).unwrap_or(result)
+pub fn dispatched(gil: &Gil, name: &CStr, result: Owned) -> Owned {
+    let is_handlers = name == c"HandlerDispatch" || name == c"ConnectionDispatch";
+    if !is_handlers || !settings::of_process().cures("results") {
+        return result;
     }
+    with_current_thread(|thread| make_private(gil, thread, result.object())).flatten().unwrap_or(result)
 }
 
 /// Trades a handler's result for one that may be counted without the GIL: python_handler and python_connection release
 /// the interpreter first and give their reference up afterwards. Shared ints (OK is 0, DONE is -2) would lose counts to
 /// a race, and one that reaches zero would be freed without the GIL. The int handed out is this thread's alone, and
-/// this thread keeps a reference to it, so that it is never freed there.
-///
-/// # Safety
-///
-/// The GIL is held; `result` is a reference that is taken over.
-unsafe fn make_private(thread: &Thread, result: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    let Some(kept) = thread.threads.innermost() else { return result };
-    // SAFETY: the GIL is held, `result` is alive, and `keep_value` returns a new reference, which replaces it.
-    unsafe {
-        // Anything else but an int is an error, which the module logs without giving its reference up.
-        if is_int(result) == 0 {
-            return result;
-        }
-        let value = int_value(result);
-        if value == -1 && !ffi::PyErr_Occurred().is_null() {
-            ffi::PyErr_Clear();
-            return result;
-        }
-        let private = with_gil(|gil| keep_value(gil, &kept.data, value));
-        if private.is_null() {
-            ffi::PyErr_Clear();
-            return result;
-        }
-        ffi::Py_DECREF(result);
-        private
+/// this thread keeps a reference to it, so that it is never freed there. None if the result has to stay as it is.
+fn make_private(gil: &Gil, thread: &Thread, result: Object<'_>) -> Option<Owned> {
+    let kept = thread.threads.innermost()?;
+    // Anything else but an int is an error, which the module logs without giving its reference up.
+    if !values::is_int(result) {
+        return None;
     }
+    let value = values::as_long(gil, result);
+    let private = if value == -1 && exceptions::is_pending(gil) { None } else { keep_value(gil, &kept.data, value) };
+    if private.is_none() {
+        exceptions::clear(gil);
+    }
+    private
 }
 
-/// A new reference to this thread's int of that value, or NULL with an exception. It is kept until a handler returns
-/// another value, which is rare.
-fn keep_value(_: &Gil, block: &HandedOut, value: c_long) -> *mut ffi::PyObject {
+/// This thread's int of that value; None with an exception set on failure. It is kept until a handler returns another
+/// value, which is rare.
+fn keep_value(gil: &Gil, block: &HandedOut, value: c_long) -> Option<Owned> {
     let kept = block.result.get();
-    // SAFETY: the GIL is held, and `kept` is NULL or an int of which the block owns a reference.
+    // SAFETY: NULL, or an int of which the block owns a reference; a new reference or NULL.
     unsafe {
-        if !kept.is_null() && block.value.get() == value {
-            ffi::Py_INCREF(kept);
-            return kept;
+        if block.value.get() == value {
+            if let Some(kept) = Owned::from_borrowed(gil, kept) {
+                return Some(kept);
+            }
         }
-        let new = mpc_glue_private_int(value);
-        if !new.is_null() {
-            ffi::Py_INCREF(new);
-            block.result.set(new);
-            block.value.set(value);
-            ffi::Py_XDECREF(kept);
-        }
-        new
+        let new = Owned::from_new(gil, mpc_glue_private_int(value))?;
+        block.result.set(new.clone_ref(gil).into_ptr());
+        block.value.set(value);
+        drop(Owned::from_new(gil, kept));
+        Some(new)
     }
 }
 
@@ -293,27 +251,28 @@ unsafe extern "C" fn close(data: *mut c_void) -> c_int {
 /// Called by the C glue with a method of the module's callback that is about to be called, and its first argument.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc_method_is_dispatched(name: *const c_char, first: *mut ffi::PyObject) {
-    // SAFETY: the glue has a NUL-terminated name and a live argument, and holds the GIL.
+    // SAFETY: the glue has a NUL-terminated name and a live argument, and holds the GIL with the state of the innermost
+    // acquisition, on which no Python code runs yet.
     unsafe {
-        let object = if is_named(name, c"HandlerDispatch") {
-            Some(first as usize)
-        } else if is_named(name, c"FilterDispatch") || is_named(name, c"IncludeDispatch") {
-            // Whose first argument is a filter.
-            let request = ffi::PyObject_GetAttrString(first, c"req".as_ptr());
-            if request.is_null() {
-                ffi::PyErr_Clear();
-            } else {
-                // The filter has another reference.
-                ffi::Py_DECREF(request);
-            }
-            (!request.is_null()).then_some(request as usize)
-        } else if is_named(name, c"ConnectionDispatch") || is_named(name, c"ImportDispatch") {
-            None
-        } else {
-            return;
+        let Some(first) = Object::new(first) else { return };
+        let request = match CStr::from_ptr(name).to_bytes() {
+            b"HandlerDispatch" => Some(first.as_ptr() as usize),
+            b"FilterDispatch" | b"IncludeDispatch" => with_gil(|gil| request_of_filter(gil, first)),
+            b"ConnectionDispatch" | b"ImportDispatch" => None,
+            _ => return,
         };
-        with_current_thread(|thread| thread.threads.dispatch(object));
+        with_current_thread(|thread| thread.threads.dispatch(request));
     }
+}
+
+/// The address of the request's object that a filter has.
+fn request_of_filter(gil: &Gil, filter: Object<'_>) -> Option<usize> {
+    let request = calls::attribute_named(gil, filter, c"req");
+    if request.is_none() {
+        exceptions::clear(gil);
+    }
+    // The filter has another reference.
+    request.map(|request| request.as_ptr() as usize)
 }
 
 /// The address of the module's own cleanup, which it exports.

@@ -9,7 +9,7 @@ macro_rules! functions {
     ($end:expr, $($own:expr),* $(,)?) => {
         [
             $($own,)*
-            one!(c"install", super::install_named, c"install(name): puts import_module in the place of the module's own"),
+            one!(c"install", super::activate_named, c"install(name): puts import_module in the place of the module's own"),
             many!(c"setup", table::setup, c"setup(load, import_lock_edges, apache, wsgi, once_a_tick, stock_reloads)"),
             many!(c"hit", table::hit, c"hit(kind, where, name, autoreload): the module if it is at hand and fresh, else None"),
             many!(c"verdict", table::verdict, c"verdict(file, autoreload): ('hit' | 'load' | 'reload', served, sys_name, ran)"),

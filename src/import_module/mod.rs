@@ -1,6 +1,6 @@
 //! The Python extension module `_modpython_core`, and the way it gets into an interpreter.
 //!
-//! [`install`] needs no file of the installed mod_python and no entry in Python's table of built-in modules: it makes
+//! [`activate`] needs no file of the installed mod_python and no entry in Python's table of built-in modules: it makes
 //! the module from its definition, runs the shim (the package `modpython_core`, whose source is in this library), and
 //! lets the shim put its `import_module` in the place of the stock one.
 //!
@@ -72,8 +72,7 @@ mod traceback;
 mod writing;
 
 use crate::python::errors::take_error;
-use crate::python::ffi;
-use crate::python::gil::{Gil, with_gil};
+use crate::python::gil::Gil;
 use crate::python::object::{Object, Owned, none};
 use crate::python::text::{self, interned};
 use crate::python::{calls, dict, exceptions, sequence};
@@ -150,21 +149,13 @@ const EMBEDDED: &std::ffi::CStr =
 /// interpreter, which must have been imported to its end. To be called once per interpreter; once more for a module
 /// object that took the first one's place does no harm.
 ///
+/// No exception is pending before.
+///
 /// # Errors
 /// One line that says what went wrong. `apache` then has its stock functions, and nothing of ours is in `sys.modules`.
-///
-/// # Safety
-/// The GIL is held, `apache` is a module object alive in the current interpreter, and no exception is pending.
-pub unsafe fn install(apache: *mut ffi::PyObject) -> Result<(), String> {
-    let none = || Err("there is no module mod_python.apache".to_owned());
-    // SAFETY: as the caller promises.
-    unsafe { with_gil(|gil| Object::new(apache).map_or_else(none, |apache| install_in(gil, apache))) }
-}
-
-/// As [`install`].
-fn install_in(gil: &Gil, apache: Object<'_>) -> Result<(), String> {
+pub fn activate(gil: &Gil, apache: Object<'_>) -> Result<(), String> {
     locks::watch_forks();
-    try_install(gil, apache).ok_or_else(|| {
+    try_activate(gil, apache).ok_or_else(|| {
         // A step that failed has left an exception, which is what is told; what it leaves in sys.modules is taken out
         // again, and that it may not be there is no error.
         let reason = take_error(gil);
@@ -179,7 +170,7 @@ fn install_in(gil: &Gil, apache: Object<'_>) -> Result<(), String> {
 }
 
 /// None leaves an exception set.
-fn try_install(gil: &Gil, apache: Object<'_>) -> Option<()> {
+fn try_activate(gil: &Gil, apache: Object<'_>) -> Option<()> {
     let (core, shim) = (core(gil)?, shim(gil)?);
     calls::call_method_named(gil, &shim, c"install", [apache, core.object()]).map(drop)
 }
@@ -242,12 +233,12 @@ pub fn offer(gil: &Gil) {
     }
 }
 
-/// `install(name)`, which a patched apache.py calls at its end with its own name: as [`install`]; a failure is logged.
-fn install_named(gil: &mut Gil, _: &State, name: Object<'_>) -> Option<Owned> {
+/// `install(name)`, which a patched apache.py calls at its end with its own name: as [`activate`]; a failure is logged.
+fn activate_named(gil: &mut Gil, _: &State, name: Object<'_>) -> Option<Owned> {
     let apache = dict::get(gil, dict::modules(gil), name);
     exceptions::clear(gil);
     let done = match apache {
-        Some(apache) => install_in(gil, apache.object()),
+        Some(apache) => activate(gil, apache.object()),
         None => Err("import_module stays mod_python's own: install() wants the name of a module".to_owned()),
     };
     if let Err(reason) = done {
@@ -256,17 +247,8 @@ fn install_named(gil: &mut Gil, _: &State, name: Object<'_>) -> Option<Owned> {
     Some(none(gil))
 }
 
-/// Whether our `import_module` is the one in `apache`.
-///
-/// # Safety
-/// The GIL is held, `apache` is a module object, and no exception is pending.
-pub unsafe fn is_installed(apache: *mut ffi::PyObject) -> bool {
-    // SAFETY: as the caller promises.
-    unsafe { with_gil(|gil| Object::new(apache).is_some_and(|apache| has_ours(gil, apache))) }
-}
-
-/// As [`is_installed`].
-fn has_ours(gil: &Gil, apache: Object<'_>) -> bool {
+/// Whether our `import_module` is the one in `apache`, a module. No exception is pending before.
+pub fn is_active(gil: &Gil, apache: Object<'_>) -> bool {
     let ours = core(gil).and_then(|core| calls::attribute_named(gil, &core, c"import_module"));
     let theirs = calls::attribute_named(gil, apache, c"import_module");
     exceptions::clear(gil);

@@ -143,6 +143,12 @@ pub(crate) fn import(gil: &Gil, name: Object<'_>) -> Option<Owned> {
     unsafe { Owned::from_new(gil, ffi::PyImport_ImportModuleLevelObject(name.as_ptr(), none, none, none, 0)) }
 }
 
+/// Imports the module of that name, which is given itself.
+pub(crate) fn import_named(gil: &Gil, name: &CStr) -> Option<Owned> {
+    // SAFETY: a new reference or NULL.
+    unsafe { Owned::from_new(gil, ffi::PyImport_ImportModule(name.as_ptr())) }
+}
+
 /// Runs code with that dict as its globals and its locals.
 ///
 /// # Safety

@@ -84,6 +84,12 @@ pub(crate) fn clear(_: &Gil) {
     unsafe { ffi::PyErr_Clear() }
 }
 
+/// Prints the pending exception to `sys.stderr`, which is the error log, and clears it.
+pub(crate) fn print(_: &Gil) {
+    // SAFETY: the GIL is held.
+    unsafe { ffi::PyErr_Print() }
+}
+
 /// Lets handlers of signals run that are due. False with an exception set if one has raised it.
 pub(crate) fn check_signals(_: &Gil) -> bool {
     // SAFETY: the GIL is held.

@@ -7,13 +7,13 @@ use std::ptr::NonNull;
 
 /// An owned reference. It is made with the GIL of its interpreter, is not `Send`, and so is dropped with that GIL held;
 /// what moves it through the lock table without the GIL says so (`locks::Told`).
-pub(crate) struct Owned(NonNull<ffi::PyObject>);
+pub struct Owned(NonNull<ffi::PyObject>);
 
 /// A borrowed reference to an object that somebody owns for as long as `'a`: CPython the arguments of a call, this room
 /// what it has in an [`Owned`].
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(crate) struct Object<'a>(NonNull<ffi::PyObject>, PhantomData<&'a ()>);
+pub struct Object<'a>(NonNull<ffi::PyObject>, PhantomData<&'a ()>);
 
 impl Owned {
     /// Takes a new reference over. None, with Python's exception set, if the call that made it failed.
@@ -88,7 +88,7 @@ impl<'a> Object<'a> {
     /// # Safety
     /// `object` is NULL, or alive as long as `'a`, which is a time in which its interpreter's GIL is held.
     #[inline]
-    pub(crate) unsafe fn new(object: *mut ffi::PyObject) -> Option<Self> {
+    pub unsafe fn new(object: *mut ffi::PyObject) -> Option<Self> {
         NonNull::new(object).map(|object| Self(object, PhantomData))
     }
 

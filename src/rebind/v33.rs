@@ -12,12 +12,8 @@
 //! 3.2.9 and later enter Python's main interpreter into their dict in the child's start; it is never asked for it.
 
 use crate::{
-    embedding::{
-        start,
-        thread::{Start, with_current_thread},
-        unlocked,
-    },
-    python::{Cpython, Python, ThreadState, ffi},
+    embedding::{start, thread::Start, unlocked},
+    python::{Cpython, Python, ffi},
     rebind::{calls, startup},
     server::{apache::Cleanup, settings},
 };
@@ -152,8 +148,7 @@ unsafe extern "C" fn mpc33_release_lock() {
 /// As the module calls it.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc33_clear(state: *mut c_void) {
-    let ours = with_current_thread(|thread| ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state)));
-    if !(startup::is_active() && ours == Some(true)) {
+    if !calls::is_innermost(state) {
         // SAFETY: as the module called it.
         unsafe { ffi::PyThreadState_Clear(state.cast()) }
     }

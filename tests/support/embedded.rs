@@ -2,7 +2,7 @@
 
 use modpython_core::{
     import_module,
-    python::{ffi, gil::with_gil},
+    python::{ffi, gil::with_gil, object::Object},
 };
 
 use std::ffi::{CStr, CString};
@@ -91,7 +91,7 @@ unsafe fn run_here(script: &Path) -> bool {
             return false;
         }
         let apache = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), c"mod_python.apache".as_ptr());
-        if let Err(reason) = import_module::install(apache) {
+        if let Err(reason) = activate(apache) {
             eprintln!("{reason}");
             return false;
         }
@@ -109,6 +109,16 @@ unsafe fn execute(source: &str) -> bool {
     unsafe { ffi::PyRun_SimpleString(source.as_ptr()) == 0 }
 }
 
+/// # Safety
+/// The GIL is held, and `apache` is a live module or NULL.
+unsafe fn activate(apache: *mut ffi::PyObject) -> Result<(), String> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let apache = Object::new(apache).ok_or("there is no module mod_python.apache")?;
+        with_gil(|gil| import_module::activate(gil, apache))
+    }
+}
+
 /// What follows a start of an interpreter.
 extern "C" fn guard_importer() {
     // SAFETY: called by ctypes with the GIL held.
@@ -119,7 +129,7 @@ extern "C" fn guard_importer() {
 extern "C" fn install_again(apache: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by ctypes with the GIL held, with a live module; the answer is a new reference, as it wants.
     unsafe {
-        match import_module::install(apache) {
+        match activate(apache) {
             Ok(()) => ffi::PyBool_FromLong(0),
             Err(reason) => {
                 let reason = CString::new(reason).expect("no NUL in a reason");

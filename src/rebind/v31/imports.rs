@@ -5,16 +5,16 @@
 
 use crate::{
     embedding::{
-        acquire::{self, Choice},
+        interpreterdata::HandedOut,
         start,
         thread::{Progress, Start, Thread, with_current_thread},
     },
-    python::{Callback, Cpython, Python, ThreadState, ffi, threads::Suspended},
+    python::{Cpython, Python, ThreadState, ffi, threads::OwnState},
     rebind::{calls, startup},
     server::settings,
 };
 use std::{
-    ffi::{CStr, c_char, c_int, c_void},
+    ffi::{c_char, c_int, c_void},
     ptr,
 };
 
@@ -128,26 +128,9 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
     name: *const c_char,
 ) -> *mut ffi::PyObject {
     if startup::is_interpreters(dict.cast()) {
-        if !startup::is_active() {
-            startup::warn_not_recognised();
-        }
-        let answer = with_current_thread(|thread| {
-            if thread.is_interrupted() {
-                return Some(ptr::null_mut());
-            }
-            match thread.take_progress() {
-                Progress::Asked(outer) => {
-                    // SAFETY: the module passes a NUL-terminated name.
-                    let name = unsafe { CStr::from_ptr(name) };
-                    Some(choose(thread, name.to_bytes(), outer))
-                }
-                other => {
-                    thread.reach(other);
-                    None
-                }
-            }
-        });
-        if let Some(answer) = answer.flatten() {
+        // SAFETY: the module passes a NUL-terminated name.
+        let answer = unsafe { calls::look_up(name, |data, callback| data.hand_out31(callback).cast()) };
+        if let Some(answer) = answer {
             return answer.cast();
         }
     }
@@ -155,27 +138,9 @@ pub unsafe extern "C" fn mpc31_rebind_PyDict_GetItemString(
     unsafe { ffi::PyDict_GetItemString(dict, name) }
 }
 
-/// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Progress::Asked(outer)`.
-fn choose(thread: &Thread, name: &[u8], outer: Suspended) -> *mut c_void {
-    // SAFETY: called with the GIL held.
-    match acquire::choose(thread, name, outer, || unsafe { acquire::new_interpreter() }) {
-        Choice::Chosen { kept, callback, attached, outer } => {
-            let data = kept.data.hand_out31(callback.map_or(ptr::null_mut(), Callback::as_ptr));
-            thread.reach(Progress::Chosen { kept, attached, outer });
-            data.cast()
-        }
-        Choice::Refused(outer) => {
-            thread.reach(Progress::Refused(outer));
-            ptr::null_mut()
-        }
-    }
-}
-
 /// Whether an acquisition of this thread has got its answer, and that answer is `data`.
 fn is_answer(data: *mut c_void) -> bool {
-    let answered = with_current_thread(
-        |thread| matches!(&*thread.progress.borrow(), Progress::Chosen { kept, .. } if kept.data.is31(data)),
-    );
+    let answered = with_current_thread(|thread| thread.on_chosen(|kept| kept.data.is31(data))).flatten();
     startup::is_active() && answered == Some(true)
 }
 
@@ -203,9 +168,9 @@ pub unsafe extern "C" fn mpc31_rebind_Py_NewInterpreter() -> *mut c_void {
 /// `PyThreadState_New`; for the chosen interpreter it gives this thread's own state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyThreadState_New(interpreter: *mut c_void) -> *mut c_void {
-    let state = with_current_thread(|thread| match &*thread.progress.borrow() {
-        Progress::Chosen { kept, .. } if kept.interpreter().as_ptr() == interpreter => Some(kept.state()),
-        _ => None,
+    let state = with_current_thread(|thread| {
+        let state = |kept: &OwnState<HandedOut>| (kept.interpreter().as_ptr() == interpreter).then(|| kept.state());
+        thread.on_chosen(state).flatten()
     });
     match state.flatten() {
         Some(state) => state.as_ptr(),
@@ -217,15 +182,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyThreadState_New(interpreter: *mut c_void
 /// `PyEval_AcquireThread`; with the chosen state it enters it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireThread(state: *mut c_void) {
-    let entered = with_current_thread(|thread| {
-        let chosen = matches!(&*thread.progress.borrow(),
-            Progress::Chosen { kept, .. } if Some(kept.state()) == ThreadState::new(state));
-        if chosen {
-            acquire::enter_step(thread);
-        }
-        chosen
-    });
-    if entered != Some(true) {
+    if !calls::enter(state) {
         // SAFETY: as the module called it.
         unsafe { ffi::PyEval_AcquireThread(state.cast()) }
     }
@@ -234,18 +191,11 @@ pub unsafe extern "C" fn mpc31_rebind_PyEval_AcquireThread(state: *mut c_void) {
 /// `PyEval_ReleaseThread`: the release of an acquisition.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyEval_ReleaseThread(state: *mut c_void) {
-    let released = with_current_thread(|thread| {
-        let innermost = ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state));
-        if startup::is_active() && innermost {
-            thread.released.set(state);
-            // SAFETY: the module holds the GIL with the state of its innermost acquisition.
-            unsafe { acquire::release(thread) };
+    // SAFETY: as the module called it, with the GIL held and that state current.
+    unsafe {
+        if !calls::release(state) {
+            ffi::PyEval_ReleaseThread(state.cast());
         }
-        startup::is_active() && innermost
-    });
-    if released != Some(true) {
-        // SAFETY: as the module called it.
-        unsafe { ffi::PyEval_ReleaseThread(state.cast()) }
     }
 }
 
@@ -266,7 +216,7 @@ pub unsafe extern "C" fn mpc31_rebind_PyThreadState_Delete(state: *mut c_void) {
     }
 }
 
-/// `PyImport_ImportModule`; the first of mod_python.apache in an interpreter puts the shim in place.
+/// `PyImport_ImportModule`; the first of mod_python.apache in an interpreter activates the shim.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc31_rebind_PyImport_ImportModule(name: *const c_char) -> *mut ffi::PyObject {
     // SAFETY: as the module called it.

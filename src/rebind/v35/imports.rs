@@ -6,17 +6,13 @@
 use super::global;
 use crate::{
     embedding::{
-        acquire::{self, Choice},
         builtins::{self, InitFunction},
         interpreterdata::HandedOut,
         process, start,
-        thread::{Progress, Start, Thread, with_current_thread},
+        thread::{Progress, Start, with_current_thread},
         unlocked,
     },
-    python::{
-        Callback, Cpython, Python, ThreadState, ffi,
-        threads::{OwnState, Suspended},
-    },
+    python::{Cpython, Python, ThreadState, ffi, threads::OwnState},
     rebind::{calls, startup},
     server::{
         apache::{self, Cleanup},
@@ -154,55 +150,10 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
 #[inline(never)]
 unsafe fn look_up(hash: *mut c_void, key: *const c_void, length: isize) -> *mut c_void {
     // SAFETY: the module looks names up there, with APR_HASH_KEY_STRING.
-    match unsafe { find_interpreter(key.cast()) } {
+    match unsafe { calls::look_up(key.cast(), |data, callback| data.hand_out35(callback).cast()) } {
         Some(data) => data,
         // SAFETY: as the module called it.
         None => unsafe { apache::mpc_host_hash_get(hash, key, length) },
-    }
-}
-
-/// What an acquisition that has begun in this thread is answered; nothing if none has.
-///
-/// # Safety
-///
-/// `name` is a NUL-terminated string.
-unsafe fn find_interpreter(name: *const c_char) -> Option<*mut c_void> {
-    with_current_thread(|thread| {
-        if !startup::is_active() {
-            startup::warn_not_recognised();
-            return None;
-        }
-        if thread.is_interrupted() {
-            return Some(ptr::null_mut());
-        }
-        match thread.take_progress() {
-            Progress::Asked(outer) => {
-                // SAFETY: the caller's promise.
-                let name = unsafe { CStr::from_ptr(name) };
-                Some(choose(thread, name.to_bytes(), outer))
-            }
-            other => {
-                thread.reach(other);
-                None
-            }
-        }
-    })
-    .flatten()
-}
-
-/// `interpreterdata *` for `name`, or NULL; called without the GIL, after `Progress::Asked(outer)`.
-fn choose(thread: &Thread, name: &[u8], outer: Suspended) -> *mut c_void {
-    // SAFETY: called with the GIL held.
-    match acquire::choose(thread, name, outer, || unsafe { acquire::new_interpreter() }) {
-        Choice::Chosen { kept, callback, attached, outer } => {
-            let data = kept.data.hand_out35(callback.map_or(ptr::null_mut(), Callback::as_ptr));
-            thread.reach(Progress::Chosen { kept, attached, outer });
-            data.cast()
-        }
-        Choice::Refused(outer) => {
-            thread.reach(Progress::Refused(outer));
-            ptr::null_mut()
-        }
     }
 }
 
@@ -255,12 +206,13 @@ pub unsafe extern "C" fn mpc35_rebind_Py_NewInterpreter() -> *mut c_void {
 /// `apr_array_pop`; of the array we have handed out it gives this thread's own state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_apr_array_pop(array: *mut c_void) -> *mut c_void {
-    let slot = with_current_thread(|thread| match &*thread.progress.borrow() {
-        Progress::Chosen { kept, .. } if kept.data.has_array(array) => Some(kept.data.slot(kept.state().as_ptr())),
-        _ => None,
+    let slot = with_current_thread(|thread| {
+        let slot =
+            |kept: &OwnState<HandedOut>| kept.data.has_array(array).then(|| kept.data.slot(kept.state().as_ptr()));
+        thread.on_chosen(slot).flatten()
     });
-    match slot {
-        Some(Some(slot)) => slot,
+    match slot.flatten() {
+        Some(slot) => slot,
         // SAFETY: as the module called it.
         _ => unsafe { apache::mpc_host_array_pop(array) },
     }
@@ -269,26 +221,11 @@ pub unsafe extern "C" fn mpc35_rebind_apr_array_pop(array: *mut c_void) -> *mut 
 /// `PyThreadState_Swap`; to the chosen state it takes the GIL with it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Swap(state: *mut c_void) -> *mut c_void {
-    let entered = with_current_thread(|thread| {
-        let chosen = matches!(&*thread.progress.borrow(),
-            Progress::Chosen { kept, .. } if Some(kept.state()) == ThreadState::new(state));
-        if chosen {
-            acquire::enter_step(thread);
-        }
-        chosen
-    });
-    if entered == Some(true) {
+    if calls::enter(state) {
         return ptr::null_mut();
     }
     // SAFETY: as the module called it.
     unsafe { ffi::PyThreadState_Swap(state.cast()).cast() }
-}
-
-/// Whether this thread's innermost acquisition runs on that state.
-fn is_innermost(state: *mut c_void) -> bool {
-    startup::is_active()
-        && with_current_thread(|thread| ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state)))
-            == Some(true)
 }
 
 /// `apr_array_push`; giving a state back to the array we have handed out keeps it where it is.
@@ -308,7 +245,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_array_push(array: *mut c_void) -> *mut
 /// `PyThreadState_Clear`; our own states are cleared at their outermost release.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Clear(state: *mut c_void) {
-    if !is_innermost(state) {
+    if !calls::is_innermost(state) {
         // SAFETY: as the module called it.
         unsafe { ffi::PyThreadState_Clear(state.cast()) }
     }
@@ -317,7 +254,7 @@ pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Clear(state: *mut c_void) {
 /// `PyThreadState_Delete`; mp_release_interpreter calls it on the current state, which is fatal. Ours stay.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Delete(state: *mut c_void) {
-    if !is_innermost(state) {
+    if !calls::is_innermost(state) {
         // SAFETY: as the module called it.
         unsafe { ffi::PyThreadState_Delete(state.cast()) }
     }
@@ -326,23 +263,15 @@ pub unsafe extern "C" fn mpc35_rebind_PyThreadState_Delete(state: *mut c_void) {
 /// `PyEval_ReleaseThread`: the release of an acquisition.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyEval_ReleaseThread(state: *mut c_void) {
-    let released = startup::is_active().then(|| {
-        with_current_thread(|thread| {
-            let innermost = ThreadState::new(state).is_some_and(|state| thread.threads.runs_on(state));
-            if innermost {
-                // SAFETY: the module holds the GIL with the state of its innermost acquisition.
-                unsafe { acquire::release(thread) };
-            }
-            innermost
-        })
-    });
-    if released != Some(Some(true)) {
-        // SAFETY: as the module called it.
-        unsafe { ffi::PyEval_ReleaseThread(state.cast()) }
+    // SAFETY: as the module called it, with the GIL held and that state current.
+    unsafe {
+        if !calls::release(state) {
+            ffi::PyEval_ReleaseThread(state.cast());
+        }
     }
 }
 
-/// `PyImport_ImportModule`; the first of mod_python.apache in an interpreter puts the shim in place.
+/// `PyImport_ImportModule`; the first of mod_python.apache in an interpreter activates the shim.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mpc35_rebind_PyImport_ImportModule(name: *const c_char) -> *mut ffi::PyObject {
     // SAFETY: as the module called it.
