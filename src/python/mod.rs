@@ -6,7 +6,8 @@
 //!
 //! | file | its job |
 //! |---|---|
-//! | `cpython2`, `cpython3`, `ffi2` | what is different in each line; the mirror of Python 2's headers |
+//! | `cpython`, `cpython2`, `cpython3` | the calls behind [`Cpython`]; what is different in each line |
+//! | `ffi2` | a mirror of Python 2's headers |
 //! | `gil` | the GIL as a value |
 //! | `threads`, `signals`, `fork` | thread states; the server's signals and its forks |
 //! | `object` | references to objects, owned and borrowed |
@@ -14,10 +15,7 @@
 //! | `exceptions`, `errors` | exceptions that are raised or asked for; the pending one, taken off and put back |
 
 pub mod calls;
-#[cfg(not(feature = "python3"))]
-mod cpython2;
-#[cfg(feature = "python3")]
-mod cpython3;
+mod cpython;
 pub mod dict;
 pub mod errors;
 pub mod exceptions;
@@ -25,6 +23,12 @@ pub mod exceptions;
 pub mod ffi2;
 pub mod fork;
 pub mod gil;
+#[cfg(not(feature = "python3"))]
+#[path = "cpython2.rs"]
+mod line;
+#[cfg(feature = "python3")]
+#[path = "cpython3.rs"]
+mod line;
 pub mod object;
 pub mod sequence;
 pub mod signals;
@@ -37,10 +41,7 @@ mod fake;
 
 #[cfg(not(feature = "python3"))]
 pub use self::ffi2 as ffi;
-#[cfg(not(feature = "python3"))]
-pub use cpython2::Cpython2 as Python;
-#[cfg(feature = "python3")]
-pub use cpython3::Cpython3 as Python;
+pub use cpython::Python;
 #[cfg(feature = "python3")]
 pub use pyo3_ffi as ffi;
 use std::{ffi::c_void, mem::MaybeUninit, ptr::NonNull};
