@@ -50,7 +50,7 @@ BUILT = PYTHON=$(PYTHON) LIBDIR=$(LIBDIR)
 FEATURES = $(if $(filter 2.%,$(PYVER)),--no-default-features)
 
 PREREQUISITES := prerequisites-tree prerequisites-build prerequisites-demo prerequisites-check
-.PHONY: all help build compile link relink header demo test lint check check-long check-fuzz check-suites check-build check-product check-ways check-pythons check-library check-python2 check-library2 check-consumer check-host \
+.PHONY: all help build compile link relink header demo test lint check check-long check-fuzz check-suites check-build check-product check-ways check-pythons check-library check-python2 check-library2 check-consumer check-lookalike \
   soak bench bench-pair install uninstall clean $(PREREQUISITES)
 
 all: build
@@ -70,7 +70,7 @@ help:
 	@echo 'make check-long [LONG=1800]  real applications under load, and random trees of modules against a reference for so many seconds'
 	@echo 'make check-fuzz [FUZZ="-max_total_time=60"]  inputs of any bytes for the command and the settings; part of make check-long'
 	@echo 'make check-consumer       a C program that uses the library as a mod_python built with it does, under valgrind'
-	@echo 'make check-host           the live tests on our own host in the shape of 3.1.x, relinked in each way; part of make check (WAY_TESTS= for all)'
+	@echo 'make check-lookalike     the live tests on our own look-alike, relinked in each way; part of make check (WAY_TESTS= for all)'
 	@echo 'make check-build          the build and the installation, with two Pythons; part of make check'
 	@echo 'make check-shapes         those for the shapes of 3.1 to 3.5; make check has them for SHAPES=3.3, and for 3.5 with Python 3'
 	@echo 'make soak [MINUTES=10]    a mixed site under load with restarts, stock and relinked in turn (SOAK="--mpm event ...")'
@@ -85,7 +85,7 @@ help:
 # most, come first.
 $(PREREQUISITES): prerequisites-%:
 	@CC='$(CC)' CARGO='$(CARGO)' sh packaging/prerequisites.sh $* $(PYTHON)
-prerequisites-build prerequisites-tree: $(if $(filter check check-python% check-consumer check-host,$(MAKECMDGOALS)),prerequisites-check)
+prerequisites-build prerequisites-tree: $(if $(filter check check-python% check-consumer check-lookalike,$(MAKECMDGOALS)),prerequisites-check)
 prerequisites-build prerequisites-tree: $(if $(filter demo bench soak,$(MAKECMDGOALS)),prerequisites-demo)
 
 # The build: the static library and the command, then the shared library out of the former.
@@ -182,7 +182,7 @@ check: prerequisites-check relink lint
 	$(LIVE)
 	$(CARGO) run --profile model $(CARGO_FLAGS) -p modpython-live --bin soak -- --minutes 1 --stock-minutes 0 --mpm event
 	@$(MAKE) --no-print-directory check-python2
-	@$(MAKE) --no-print-directory check-host
+	@$(MAKE) --no-print-directory check-lookalike
 	@$(MAKE) --no-print-directory check-shapes SHAPES=3.3
 	@$(MAKE) --no-print-directory check-build
 
@@ -194,7 +194,7 @@ check-suites:
 # What those are made of.
 include tests/check.mk
 
-# MODPYTHON_LIVE_HOST=target/live-hosts/... has it on the test host, once `make check-host` has made that.
+# MODPYTHON_LIVE_LOOKALIKE=target/lookalikes/... has it on the look-alike, once `make check-lookalike` has made that.
 MINUTES ?= 10
 SOAK ?=
 soak: prerequisites-demo relink

@@ -20,7 +20,7 @@
 /* In Rust. */
 extern int modpython_core_cures(const char *remedy);
 
-/* APR and httpd, as the host provides them; weak so that programs without Apache link. */
+/* APR and httpd, as the server provides them; weak so that programs without Apache link. */
 extern void *apr_palloc(void *pool, size_t size) __attribute__((weak));
 extern char *apr_pstrdup(void *pool, const char *text) __attribute__((weak));
 extern char *apr_pstrcat(void *pool, ...) __attribute__((weak));

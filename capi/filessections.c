@@ -16,7 +16,7 @@ extern int modpython_core_cures(const char *remedy);
 /* In addedhandlers.c. */
 extern void mpc_glue_mend_request_type(PyTypeObject *type);
 
-/* APR and httpd, as the host provides them; weak so that programs without Apache link. */
+/* APR and httpd, as the server provides them; weak so that programs without Apache link. */
 extern char *apr_pstrndup(void *pool, const char *text, size_t length) __attribute__((weak));
 extern char *apr_pstrcat(void *pool, ...) __attribute__((weak));
 extern int apr_filepath_merge(char **merged, const char *root, const char *added, int flags, void *pool)

@@ -180,11 +180,11 @@ PyObject *modpython_core_call_method(PyObject *object, const char *name, const c
     return mpc_method_dispatched(name, result);
 }
 
-/* APR, as the host provides it; weak so that programs without Apache link. */
+/* APR, as the server provides it; weak so that programs without Apache link. */
 extern void apr_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
     __attribute__((weak));
 
-void mpc_host_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
+void mpc_server_pool_cleanup_register(void *pool, const void *data, int (*plain)(void *), int (*child)(void *))
 {
     apr_pool_cleanup_register(pool, data, plain, child);
 }
@@ -197,7 +197,7 @@ extern void ap_log_error(const char *file, int line, int level, int status, cons
 extern void *ap_server_conf __attribute__((weak));
 
 /* Writes one line to the server's error log (to stderr where there is no Apache). `level` is syslog's. */
-void mpc_host_log(int level, const char *message)
+void mpc_server_log(int level, const char *message)
 {
     const void *server = &ap_server_conf != NULL ? ap_server_conf : NULL;
 

@@ -3,14 +3,14 @@
  */
 #include "glue.h"
 
-/* APR, as the host provides it; weak so that programs without Apache link. */
+/* APR, as the server provides it; weak so that programs without Apache link. */
 extern void apr_table_overlap(void *table, const void *other, unsigned flags) __attribute__((weak));
 extern void *apr_table_copy(void *pool, const void *table) __attribute__((weak));
 extern void *const *apr_table_elts(const void *table) __attribute__((weak));
 
-void mpc_host_table_overlap(void *table, const void *other, int flags) { apr_table_overlap(table, other, flags); }
+void mpc_server_table_overlap(void *table, const void *other, int flags) { apr_table_overlap(table, other, flags); }
 
-void mpc_host_table_overlap_copy(void *table, const void *other, int flags)
+void mpc_server_table_overlap_copy(void *table, const void *other, int flags)
 {
     /* The first field of apr_array_header_t is its pool. */
     void *pool = apr_table_elts(table)[0];

@@ -3,19 +3,19 @@
  */
 #include "glue.h"
 
-/* APR, as the host provides it; weak so that programs without Apache link. */
+/* APR, as the server provides it; weak so that programs without Apache link. */
 extern int apr_thread_mutex_create(void **mutex, unsigned flags, void *pool) __attribute__((weak));
 extern int apr_thread_mutex_lock(void *mutex) __attribute__((weak));
 extern int apr_thread_mutex_unlock(void *mutex) __attribute__((weak));
 
-int mpc_host_thread_mutex_create(void **mutex, unsigned flags, void *pool)
+int mpc_server_thread_mutex_create(void **mutex, unsigned flags, void *pool)
 {
     return apr_thread_mutex_create(mutex, flags, pool);
 }
 
-int mpc_host_thread_mutex_lock(void *mutex) { return apr_thread_mutex_lock(mutex); }
+int mpc_server_thread_mutex_lock(void *mutex) { return apr_thread_mutex_lock(mutex); }
 
-int mpc_host_thread_mutex_unlock(void *mutex) { return apr_thread_mutex_unlock(mutex); }
+int mpc_server_thread_mutex_unlock(void *mutex) { return apr_thread_mutex_unlock(mutex); }
 
 /* In Rust: of these generations, and of 3.1. */
 extern void mpc33_initialize(int minor);

@@ -4,20 +4,20 @@
 #include "glue.h"
 #include <string.h>
 
-/* APR, as the host provides it; weak so that programs without Apache link. */
+/* APR, as the server provides it; weak so that programs without Apache link. */
 extern void *apr_hash_make(void *pool) __attribute__((weak));
 extern void *apr_hash_get(void *hash, const void *key, ssize_t length) __attribute__((weak));
 extern void apr_hash_set(void *hash, const void *key, ssize_t length, const void *value) __attribute__((weak));
 extern void *apr_array_pop(void *array) __attribute__((weak));
 extern void *apr_array_push(void *array) __attribute__((weak));
-void *mpc_host_hash_make(void *pool) { return apr_hash_make(pool); }
-void *mpc_host_hash_get(void *hash, const void *key, ssize_t length) { return apr_hash_get(hash, key, length); }
-void mpc_host_hash_set(void *hash, const void *key, ssize_t length, const void *value)
+void *mpc_server_hash_make(void *pool) { return apr_hash_make(pool); }
+void *mpc_server_hash_get(void *hash, const void *key, ssize_t length) { return apr_hash_get(hash, key, length); }
+void mpc_server_hash_set(void *hash, const void *key, ssize_t length, const void *value)
 {
     apr_hash_set(hash, key, length, value);
 }
-void *mpc_host_array_pop(void *array) { return apr_array_pop(array); }
-void *mpc_host_array_push(void *array) { return apr_array_push(array); }
+void *mpc_server_array_pop(void *array) { return apr_array_pop(array); }
+void *mpc_server_array_push(void *array) { return apr_array_push(array); }
 /* In Rust: told of every method that the module has called. Takes the result over and returns what takes its place. */
 extern PyObject *mpc35_method_returned(const char *name, PyObject *result);
 

@@ -42,7 +42,7 @@ ifneq ($(strip $(PYTHON2)),)
 	$(ORACLE) $(CARGO2) test $(CARGO_FLAGS) --target-dir target/python2 --no-default-features --test import_module -- oracle
 endif
 	@$(MAKE) --no-print-directory check-python2 LOWERED_TESTS=
-	@$(MAKE) --no-print-directory check-host WAY_TESTS=
+	@$(MAKE) --no-print-directory check-lookalike WAY_TESTS=
 	@$(MAKE) --no-print-directory check-shapes WAY_TESTS=
 	@$(MAKE) --no-print-directory check-pythons PYTHONS='$(ALL_PYTHONS)'
 	@$(call if-there,$(CARGO) deny --version,cargo deny: cargo install cargo-deny,$(CARGO) deny --workspace check licenses bans sources)
@@ -84,41 +84,41 @@ ORACLE = MODPYTHON_CORE_ORACLE_SECONDS=$(LONG) MODPYTHON_CORE_ORACLE_THREADS=64 
 check-consumer: prerequisites-check build
 	@PYTHON='$(PYTHON)' CC='$(CC)' sh tests/consumer/run.sh $(SHIP)/libmodpython_core.a $(SHARED) target/consumer/py$(PYVER)
 
-# The live tests on the test host in the shape of 3.1, relinked for Python 2.7 from source, from objects and as a
+# The live tests on the look-alike in the shape of 3.1, relinked for Python 2.7 from source, from objects and as a
 # finished module. Each test knows where it says something. Where another way has run all of them, those are left that
 # look at what a way of relinking can change; `make check-long` runs all everywhere, and this shape for Python 3 too.
-LIVE_HOSTS = target/live-hosts
-WAY_TESTS ?= cold_start::three host_defects host_generations host_remedies nesting phases replacements thread_states
-# $(call live-host,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,SHAPE,PARTS OF NAMES OF TESTS)
-define live-host
+LOOKALIKES = target/lookalikes
+WAY_TESTS ?= cold_start::three lookalike_defects lookalike_generations lookalike_remedies nesting phases replacements thread_states
+# $(call live-lookalike,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,SHAPE,PARTS OF NAMES OF TESTS)
+define live-lookalike
 	SHARED=$(if $(5),$(SHARED),target/py2.7/libmodpython-core-py2.7.so.0) CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
-	  sh tests/live/build-host.sh $(1) $(3) $(2)/release $(LIVE_HOSTS)/$(4) $(5)
-	MODPYTHON_LIVE_HOST=$(CURDIR)/$(LIVE_HOSTS)/$(4) $(LIVE) $(if $(6),-- $(6))
+	  sh tests/live/build-lookalike.sh $(1) $(3) $(2)/release $(LOOKALIKES)/$(4) $(5)
+	MODPYTHON_LIVE_LOOKALIKE=$(CURDIR)/$(LOOKALIKES)/$(4) $(LIVE) $(if $(6),-- $(6))
 endef
-check-host: prerequisites-check build
+check-lookalike: prerequisites-check build
 ifneq ($(and $(strip $(PYTHON2)),$(WAY_TESTS)),)
 	@echo 'For Python 2.7; with Python 3 it is part of make check-long.'
 else
-	$(call live-host,$(PYTHON),$(BUILD),source,py$(PYVER)-source)
+	$(call live-lookalike,$(PYTHON),$(BUILD),source,py$(PYVER)-source)
 endif
 ifeq ($(strip $(PYTHON2)),)
 	@$(NO_PYTHON2)
 else
 	@$(MAKE) --no-print-directory build PYTHON=$(PYTHON2)
-	$(call live-host,$(PYTHON2),target/py2.7,source,py2.7-source)
-	$(call live-host,$(PYTHON2),target/py2.7,objects,py2.7-objects,,$(WAY_TESTS))
-	$(call live-host,$(PYTHON2),target/py2.7,finished,py2.7-finished,,$(WAY_TESTS))
+	$(call live-lookalike,$(PYTHON2),target/py2.7,source,py2.7-source)
+	$(call live-lookalike,$(PYTHON2),target/py2.7,objects,py2.7-objects,,$(WAY_TESTS))
+	$(call live-lookalike,$(PYTHON2),target/py2.7,finished,py2.7-finished,,$(WAY_TESTS))
 endif
 
-# The later generations, for Python 2.7, and 3.5 for Python 3 too; `make check-host` has 3.1.
-HOST_SHAPES := 3.2.8 3.2.10 3.3 3.4 3.5
-.PHONY: check-shapes $(addprefix check-shape-,$(HOST_SHAPES))
+# The later generations, for Python 2.7, and 3.5 for Python 3 too; `make check-lookalike` has 3.1.
+LOOKALIKE_SHAPES := 3.2.8 3.2.10 3.3 3.4 3.5
+.PHONY: check-shapes $(addprefix check-shape-,$(LOOKALIKE_SHAPES))
 # `make check` has the one of Debian 5 to 10 and the newest, `make check-long` all.
-SHAPES ?= $(HOST_SHAPES)
+SHAPES ?= $(LOOKALIKE_SHAPES)
 check-shapes: $(addprefix check-shape-,$(SHAPES))
 	@$(MAKE) --no-print-directory check-shape-3.5 PYTHON=$(PYTHON) PYTHON2=$(PYTHON)
 
-$(addprefix check-shape-,$(HOST_SHAPES)): check-shape-%: prerequisites-check
+$(addprefix check-shape-,$(LOOKALIKE_SHAPES)): check-shape-%: prerequisites-check
 ifeq ($(strip $(PYTHON2)),)
 	@$(NO_PYTHON2)
 else
@@ -129,8 +129,8 @@ endif
 FINISHED_SHAPES := 3.2.8 3.2.10 3.3
 .PHONY: run-shape
 run-shape: build
-	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-host,$(PYTHON),$(BUILD),finished,py$(PYVER)-finished-$(SHAPE),$(SHAPE)))
-	$(call live-host,$(PYTHON),$(BUILD),source,py$(PYVER)-source-$(SHAPE),$(SHAPE),$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(WAY_TESTS)))
+	$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(call live-lookalike,$(PYTHON),$(BUILD),finished,py$(PYVER)-finished-$(SHAPE),$(SHAPE)))
+	$(call live-lookalike,$(PYTHON),$(BUILD),source,py$(PYVER)-source-$(SHAPE),$(SHAPE),$(if $(filter $(SHAPE),$(FINISHED_SHAPES)),$(WAY_TESTS)))
 
 # Each Python is a build of its own; a libpython outside the system's folders has to be named to the loader. The oldest
 # and the newest of pyenv's; `make check-long` has all.

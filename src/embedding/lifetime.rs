@@ -129,7 +129,7 @@ unsafe extern "C" fn mpc_configuration_read(pool: *mut c_void) {
     let (plain, child): (Cleanup, Cleanup) = (before_unloading, nothing);
     // SAFETY: the module passes a pool that lives as long as its configuration; before this library is unloaded, it has
     // run.
-    unsafe { apache::mpc_host_pool_cleanup_register(pool, ptr::null(), Some(plain), Some(child)) }
+    unsafe { apache::mpc_server_pool_cleanup_register(pool, ptr::null(), Some(plain), Some(child)) }
 }
 
 /// A handle of the library, with that mark too; NULL where the code is linked into the module.

@@ -140,7 +140,7 @@ pub unsafe fn register(
             if let Some(kept) = with_current_thread(|thread| thread.threads.innermost()).flatten() {
                 let given = Given { object: data.cast_mut(), interpreter: kept.interpreter() };
                 let given = Box::into_raw(Box::new(given));
-                return apache::mpc_host_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
+                return apache::mpc_server_pool_cleanup_register(pool, given.cast(), Some(give_up), child);
             }
         } else if let (Some(plain), false) = (plain, data.is_null()) {
             let data = data.cast_mut();
@@ -149,14 +149,14 @@ pub unsafe fn register(
             {
                 let cleaning = Cleaning { request, plain, data };
                 let ending = Box::into_raw(Box::new(Ending { cleaning, pool, child }));
-                return apache::mpc_host_pool_cleanup_register(pool, ending.cast(), Some(end), child);
+                return apache::mpc_server_pool_cleanup_register(pool, ending.cast(), Some(end), child);
             }
             if let Some(request) = with_current_thread(|thread| thread.threads.running_request()).flatten() {
                 let cleaning = Box::into_raw(Box::new(Cleaning { request, plain, data }));
-                return apache::mpc_host_pool_cleanup_register(pool, cleaning.cast(), Some(clean), child);
+                return apache::mpc_server_pool_cleanup_register(pool, cleaning.cast(), Some(clean), child);
             }
         }
-        apache::mpc_host_pool_cleanup_register(pool, data, plain, child);
+        apache::mpc_server_pool_cleanup_register(pool, data, plain, child);
     }
 }
 
@@ -235,7 +235,7 @@ unsafe extern "C" fn end(data: *mut c_void) -> c_int {
     // whose cleanups run.
     unsafe {
         let ending = &*data.cast::<Ending>();
-        apache::mpc_host_pool_cleanup_register(ending.pool, data, Some(close), ending.child);
+        apache::mpc_server_pool_cleanup_register(ending.pool, data, Some(close), ending.child);
         ending.cleaning.run()
     }
 }

@@ -24,9 +24,9 @@ use std::{
 };
 
 unsafe extern "C" {
-    fn mpc_host_thread_mutex_create(mutex: *mut *mut c_void, flags: c_uint, pool: *mut c_void) -> c_int;
-    fn mpc_host_thread_mutex_lock(mutex: *mut c_void) -> c_int;
-    fn mpc_host_thread_mutex_unlock(mutex: *mut c_void) -> c_int;
+    fn mpc_server_thread_mutex_create(mutex: *mut *mut c_void, flags: c_uint, pool: *mut c_void) -> c_int;
+    fn mpc_server_thread_mutex_lock(mutex: *mut c_void) -> c_int;
+    fn mpc_server_thread_mutex_unlock(mutex: *mut c_void) -> c_int;
     fn mpc31_rebind_PyEval_ReleaseLock();
 }
 
@@ -56,7 +56,7 @@ unsafe extern "C" fn mpc33_initialize(minor: c_int) {
 unsafe extern "C" fn mpc33_thread_mutex_create(mutex: *mut *mut c_void, flags: c_uint, pool: *mut c_void) -> c_int {
     // SAFETY: as the module called it; after success there is a mutex.
     unsafe {
-        let status = mpc_host_thread_mutex_create(mutex, flags, pool);
+        let status = mpc_server_thread_mutex_create(mutex, flags, pool);
         if status == 0 && Start::reached() == Start::Initialized {
             LOCK.store(*mutex, Ordering::Relaxed);
         }
@@ -78,7 +78,7 @@ fn is_needless(mutex: *mut c_void) -> bool {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc33_thread_mutex_lock(mutex: *mut c_void) -> c_int {
     // SAFETY: as the module called it.
-    if is_needless(mutex) { 0 } else { unsafe { mpc_host_thread_mutex_lock(mutex) } }
+    if is_needless(mutex) { 0 } else { unsafe { mpc_server_thread_mutex_lock(mutex) } }
 }
 
 /// `apr_thread_mutex_unlock`
@@ -89,7 +89,7 @@ unsafe extern "C" fn mpc33_thread_mutex_lock(mutex: *mut c_void) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mpc33_thread_mutex_unlock(mutex: *mut c_void) -> c_int {
     // SAFETY: as the module called it.
-    if is_needless(mutex) { 0 } else { unsafe { mpc_host_thread_mutex_unlock(mutex) } }
+    if is_needless(mutex) { 0 } else { unsafe { mpc_server_thread_mutex_unlock(mutex) } }
 }
 
 /// `PyOS_AfterFork`; the child's start calls it, between PyEval_AcquireLock and PyEval_ReleaseLock. A state is current

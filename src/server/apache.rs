@@ -11,29 +11,29 @@ pub type Cleanup = unsafe extern "C" fn(*mut c_void) -> c_int;
 
 unsafe extern "C" {
     /// `apr_hash_make`
-    pub fn mpc_host_hash_make(pool: *mut c_void) -> *mut c_void;
+    pub fn mpc_server_hash_make(pool: *mut c_void) -> *mut c_void;
     /// `apr_hash_get`
-    pub fn mpc_host_hash_get(hash: *mut c_void, key: *const c_void, length: isize) -> *mut c_void;
+    pub fn mpc_server_hash_get(hash: *mut c_void, key: *const c_void, length: isize) -> *mut c_void;
     /// `apr_hash_set`
-    pub fn mpc_host_hash_set(hash: *mut c_void, key: *const c_void, length: isize, value: *const c_void);
+    pub fn mpc_server_hash_set(hash: *mut c_void, key: *const c_void, length: isize, value: *const c_void);
     /// `apr_array_pop`
-    pub fn mpc_host_array_pop(array: *mut c_void) -> *mut c_void;
+    pub fn mpc_server_array_pop(array: *mut c_void) -> *mut c_void;
     /// `apr_array_push`
-    pub fn mpc_host_array_push(array: *mut c_void) -> *mut c_void;
+    pub fn mpc_server_array_push(array: *mut c_void) -> *mut c_void;
     /// `apr_pool_cleanup_register`
-    pub fn mpc_host_pool_cleanup_register(
+    pub fn mpc_server_pool_cleanup_register(
         pool: *mut c_void,
         data: *const c_void,
         plain: Option<Cleanup>,
         child: Option<Cleanup>,
     );
-    fn mpc_host_log(level: c_int, message: *const c_char);
+    fn mpc_server_log(level: c_int, message: *const c_char);
 }
 
 /// `ap_log_error`, to the main server's log; the level is syslog's.
 pub fn log(level: c_int, text: &CStr) {
     // SAFETY: a NUL-terminated text that outlives the call.
-    unsafe { mpc_host_log(level, text.as_ptr()) }
+    unsafe { mpc_server_log(level, text.as_ptr()) }
 }
 
 /// The address of a symbol that the module or the server exports, or NULL.

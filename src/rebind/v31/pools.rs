@@ -12,9 +12,9 @@ use std::ffi::{c_char, c_int, c_void};
 
 unsafe extern "C" {
     /// `apr_table_overlap(table, copy of other in the pool of table, flags)`
-    fn mpc_host_table_overlap_copy(table: *mut c_void, other: *const c_void, flags: c_int);
+    fn mpc_server_table_overlap_copy(table: *mut c_void, other: *const c_void, flags: c_int);
     /// `apr_table_overlap`
-    fn mpc_host_table_overlap(table: *mut c_void, other: *const c_void, flags: c_int);
+    fn mpc_server_table_overlap(table: *mut c_void, other: *const c_void, flags: c_int);
 }
 
 /// `apr_table_overlap`. It allocates in the pool of the other table, which for the module's configuration is one of the
@@ -24,9 +24,9 @@ pub unsafe extern "C" fn mpc31_rebind_apr_table_overlap(table: *mut c_void, othe
     // SAFETY: as the module called it.
     unsafe {
         if settings::of_process().cures("sections") {
-            mpc_host_table_overlap_copy(table, other, flags);
+            mpc_server_table_overlap_copy(table, other, flags);
         } else {
-            mpc_host_table_overlap(table, other, flags);
+            mpc_server_table_overlap(table, other, flags);
         }
     }
 }
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn mpc31_rebind_apr_pool_cleanup_register(
     // SAFETY: as the module called it; python_cleanup's data is a `cleanup_info` of its own.
     unsafe {
         if !startup::is_active() {
-            return apache::mpc_host_pool_cleanup_register(pool, data, plain, child);
+            return apache::mpc_server_pool_cleanup_register(pool, data, plain, child);
         }
         let is_cleanup = plain.is_some_and(|plain| plain as usize == apache::symbol(c"python_cleanup") as usize);
         if is_cleanup && settings::of_process().cures("server-cleanups") {

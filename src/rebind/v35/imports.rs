@@ -57,7 +57,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c
     if startup::is_active() {
         // A request's own.
         // SAFETY: as the module called it.
-        return unsafe { apache::mpc_host_hash_make(pool) };
+        return unsafe { apache::mpc_server_hash_make(pool) };
     }
     // SAFETY: as the module called it.
     unsafe { make_table(pool) }
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_make(pool: *mut c_void) -> *mut c
 #[cold]
 unsafe fn make_table(pool: *mut c_void) -> *mut c_void {
     // SAFETY: the caller's promise.
-    let hash = unsafe { apache::mpc_host_hash_make(pool) };
+    let hash = unsafe { apache::mpc_server_hash_make(pool) };
     if Start::reached() == Start::Initialized {
         startup::interpreters_are(hash);
         Start::TableMade.reach();
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_get(
 ) -> *mut c_void {
     if !startup::is_interpreters(hash) {
         // SAFETY: as the module called it.
-        return unsafe { apache::mpc_host_hash_get(hash, key, length) };
+        return unsafe { apache::mpc_server_hash_get(hash, key, length) };
     }
     // SAFETY: as the module called it.
     unsafe { look_up(hash, key, length) }
@@ -153,7 +153,7 @@ unsafe fn look_up(hash: *mut c_void, key: *const c_void, length: isize) -> *mut 
     match unsafe { calls::look_up(key.cast(), |data, callback| data.hand_out35(callback).cast()) } {
         Some(data) => data,
         // SAFETY: as the module called it.
-        None => unsafe { apache::mpc_host_hash_get(hash, key, length) },
+        None => unsafe { apache::mpc_server_hash_get(hash, key, length) },
     }
 }
 
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_hash_set(
     value: *const c_void,
 ) {
     // SAFETY: as the module called it.
-    unsafe { apache::mpc_host_hash_set(hash, key, length, value) };
+    unsafe { apache::mpc_server_hash_set(hash, key, length, value) };
     if startup::is_interpreters(hash) && !startup::is_active() {
         // SAFETY: the module enters names, with APR_HASH_KEY_STRING.
         let name = unsafe { CStr::from_ptr(key.cast()) };
@@ -214,7 +214,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_array_pop(array: *mut c_void) -> *mut 
     match slot.flatten() {
         Some(slot) => slot,
         // SAFETY: as the module called it.
-        _ => unsafe { apache::mpc_host_array_pop(array) },
+        _ => unsafe { apache::mpc_server_array_pop(array) },
     }
 }
 
@@ -238,7 +238,7 @@ pub unsafe extern "C" fn mpc35_rebind_apr_array_push(array: *mut c_void) -> *mut
     match slot {
         Some(Some(Some(slot))) => slot,
         // SAFETY: as the module called it.
-        _ => unsafe { apache::mpc_host_array_push(array) },
+        _ => unsafe { apache::mpc_server_array_push(array) },
     }
 }
 
@@ -299,6 +299,6 @@ pub unsafe extern "C" fn mpc35_rebind_apr_pool_cleanup_register(
         unsafe { unlocked::register_of_module(pool, data, plain, child) }
     } else {
         // SAFETY: as the module called it.
-        unsafe { apache::mpc_host_pool_cleanup_register(pool, data, plain, child) }
+        unsafe { apache::mpc_server_pool_cleanup_register(pool, data, plain, child) }
     }
 }

@@ -10,7 +10,7 @@ from mod_python import apache
 try:
     from mod_python import Session
 except ImportError:
-    # The test host has the locks alone.
+    # The look-alike has the locks alone.
     Session = None
 
 # A reload runs this in the same globals: cleanups that were registered before it are counted on.

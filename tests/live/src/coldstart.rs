@@ -3,8 +3,8 @@
 use std::io::Result;
 use std::time::Duration;
 
+use crate::clients::{Answer, Load};
 use crate::config::{Module, Mpm};
-use crate::load::{Answer, Load};
 use crate::observe::{self, Event};
 use crate::server::Stop;
 use crate::setup::Setup;

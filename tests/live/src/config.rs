@@ -9,7 +9,7 @@ use crate::{prerequisites, subject};
 /// Which mod_python is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Module {
-    /// The distribution's as installed, or our host as built.
+    /// The distribution's as installed, or our look-alike as built.
     Stock,
     /// The same after relinking.
     Relinked,
@@ -103,7 +103,7 @@ impl Config<'_> {
         self.mpm_directives(&mut text);
         // Stock makes its session locks in a fixed place, one for each possible client. One of its own is enough here.
         // 3.1.x has no such options, and in its stock module one directive more is one more to crash on.
-        if !subject().is_host() {
+        if !subject().is_lookalike() {
             push(
                 &mut text,
                 format_args!(

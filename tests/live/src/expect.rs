@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clients::{Answer, Outcome};
 use crate::config::Module;
-use crate::load::{Answer, Outcome};
 use crate::observe;
 use crate::server::Server;
 

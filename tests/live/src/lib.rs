@@ -1,5 +1,5 @@
 //! Runs mod_python in a real Apache 2.4 under load, with the stock module or the relinked one: Debian's, or our own
-//! host in the shape of 3.1.x.
+//! look-alike (`tests/lookalike`).
 //!
 //! | room | job |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `setup` | what a server consists of, laid out and started |
 //! | `server` | one running Apache: its log and processes, until it has stopped |
 //! | `site` | the Python files that answer, and those that take notes |
-//! | `http`, `load` | the client: one connection, and many of them at one moment |
+//! | `http`, `clients` | the client: one connection, and many of them at one moment |
 //! | `meanwhile` | doing something to a server while clients ask it |
 //! | `bed` | real applications, and whether each of their answers is the one it should be |
 //! | `observe` | notes and answers, counted |
@@ -19,23 +19,22 @@
 //! | `coldstart` | the experiment that shows the defect: many first requests at once |
 //! | `expect` | assertions that several live tests share |
 //! | `soak` | a mixed site for minutes, stock and relinked in turn: what goes wrong, and what grows |
-//! | `places` | where a test says something |
+//! | `subjects` | which subjects a test says something of |
 //! | `report`, `picture` | what a person sees of it |
 //!
 //! The demo and the benchmarks are the two programs of this package, the live tests its integration tests.
 
 pub mod bed;
+pub mod clients;
 pub mod coldstart;
 pub mod config;
 pub mod counts;
 pub mod expect;
 pub mod http;
-pub mod load;
 pub mod loads;
 pub mod meanwhile;
 pub mod observe;
 pub mod picture;
-pub mod places;
 pub mod preload;
 pub mod prerequisites;
 pub mod report;
@@ -44,6 +43,7 @@ pub mod setup;
 pub mod site;
 pub mod soak;
 pub mod subject;
+pub mod subjects;
 pub mod versions;
 pub mod wait;
 

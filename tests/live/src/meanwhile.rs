@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::load::{Load, Record};
+use crate::clients::{Load, Record};
 
 /// Every client asks for what `path(client, turn)` says, at least once and until `work` is done.
 pub fn meanwhile<T>(

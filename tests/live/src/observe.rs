@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::load::{Answer, Outcome};
+use crate::clients::{Answer, Outcome};
 use crate::site::EVENTS;
 
 /// One note of an interpreter.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::clients::{self, Answer};
 use crate::coldstart::{CLIENTS, Outcome};
 use crate::config::Module;
-use crate::load::{self, Answer};
 use crate::observe;
 use crate::report::name;
 
@@ -25,12 +25,12 @@ const INTERPRETER: &str = "#e07b00";
 const LOAD: &str = "#7b3fb5";
 const WAITING: &str = "#cfd6de";
 
-fn colour(outcome: load::Outcome) -> &'static str {
+fn colour(outcome: clients::Outcome) -> &'static str {
     match outcome {
-        load::Outcome::Status(200) => "#2c9a52",
-        load::Outcome::Status(_) => "#d02030",
-        load::Outcome::TimedOut => "#444444",
-        load::Outcome::Broken => "#1f5fbf",
+        clients::Outcome::Status(200) => "#2c9a52",
+        clients::Outcome::Status(_) => "#d02030",
+        clients::Outcome::TimedOut => "#444444",
+        clients::Outcome::Broken => "#1f5fbf",
     }
 }
 
@@ -67,8 +67,8 @@ fn legend(svg: &mut String, panels: &[(Module, &Outcome)]) {
     ];
     entries.extend(outcomes.into_iter().map(|outcome| {
         let text = match outcome {
-            load::Outcome::Status(200) => "answer: 200".to_owned(),
-            load::Outcome::Status(status) => format!("answer: {status} (an error)"),
+            clients::Outcome::Status(200) => "answer: 200".to_owned(),
+            clients::Outcome::Status(status) => format!("answer: {status} (an error)"),
             other => name(other),
         };
         (colour(outcome), text)
@@ -180,7 +180,7 @@ impl Panel<'_> {
         // Good answers first, so that no bad one is painted over.
         let mut outcomes: Vec<_> =
             answers.iter().map(|answer| answer.outcome).collect::<BTreeSet<_>>().into_iter().collect();
-        outcomes.sort_by_key(|outcome| *outcome != load::Outcome::Status(200));
+        outcomes.sort_by_key(|outcome| *outcome != clients::Outcome::Status(200));
         for outcome in outcomes {
             let marks: BTreeSet<u64> = answers
                 .iter()
@@ -188,7 +188,7 @@ impl Panel<'_> {
                 .map(|answer| (at(answer.end) / MARK).round() as u64)
                 .collect();
             // A bad answer is rare and must be seen: its mark is as wide as three good ones.
-            let width = if outcome == load::Outcome::Status(200) { 1.4 } else { 4.0 };
+            let width = if outcome == clients::Outcome::Status(200) { 1.4 } else { 4.0 };
             let path: String =
                 marks.iter().map(|mark| format!("M{:.1} {y:.1}v{ROW}", LEFT + *mark as f64 * MARK)).collect();
             let _ = writeln!(self.svg, "<path d=\"{path}\" stroke=\"{}\" stroke-width=\"{width}\"/>", colour(outcome));

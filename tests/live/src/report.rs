@@ -6,9 +6,9 @@ use std::fs;
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
+use crate::clients;
 use crate::coldstart::{CLIENTS, Outcome};
 use crate::config::Module;
-use crate::load;
 use crate::observe;
 use crate::picture;
 
@@ -73,16 +73,16 @@ impl Series {
     }
 }
 
-fn by_status(answers: &BTreeMap<load::Outcome, usize>) -> String {
+fn by_status(answers: &BTreeMap<clients::Outcome, usize>) -> String {
     answers.iter().map(|(outcome, count)| format!("{}: {count}", name(*outcome))).collect::<Vec<_>>().join(", ")
 }
 
 /// What an outcome is called in tables and legends.
-pub fn name(outcome: load::Outcome) -> String {
+pub fn name(outcome: clients::Outcome) -> String {
     match outcome {
-        load::Outcome::Status(status) => status.to_string(),
-        load::Outcome::TimedOut => "no answer in time".to_owned(),
-        load::Outcome::Broken => "connection broken".to_owned(),
+        clients::Outcome::Status(status) => status.to_string(),
+        clients::Outcome::TimedOut => "no answer in time".to_owned(),
+        clients::Outcome::Broken => "connection broken".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whose mod_python is under test: the distribution's, or our own host in the shape of 3.1.x.
+//! Whose mod_python is under test: the distribution's, or our own look-alike.
 
 use std::env;
 use std::fmt;
@@ -10,11 +10,11 @@ use std::sync::OnceLock;
 use crate::config::Module;
 use crate::prerequisites::{self, require};
 
-/// Names the directory of a test host, as `tests/live/build-host.sh` makes it. Unset, the distribution's module is
-/// tested.
-pub const HOST_VARIABLE: &str = "MODPYTHON_LIVE_HOST";
+/// Names the directory of a look-alike, as `tests/live/build-lookalike.sh` makes it. Unset, the distribution's module
+/// is tested.
+pub const LOOKALIKE_VARIABLE: &str = "MODPYTHON_LIVE_LOOKALIKE";
 
-/// How the relinked module of a host was made.
+/// How the relinked module of a look-alike was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// From its source, with the include lines.
@@ -25,9 +25,9 @@ pub enum Way {
     Finished,
 }
 
-/// One test host.
+/// One look-alike.
 #[derive(Clone, Debug)]
-pub struct Host {
+pub struct Lookalike {
     directory: PathBuf,
     way: Way,
     python: String,
@@ -39,30 +39,30 @@ pub struct Host {
 pub enum Subject {
     /// Debian's libapache2-mod-python and its relinked copy.
     Distribution,
-    /// Our host, stock and relinked.
-    Host(Host),
+    /// Our look-alike, stock and relinked.
+    Lookalike(Lookalike),
 }
 
 /// The subject of this process.
 ///
 /// # Panics
 ///
-/// If the variable names something that is no host: every test would fail for that reason.
+/// If the variable names something that is no look-alike: every test would fail for that reason.
 pub fn subject() -> &'static Subject {
     static SUBJECT: OnceLock<Subject> = OnceLock::new();
-    SUBJECT.get_or_init(|| match env::var_os(HOST_VARIABLE) {
+    SUBJECT.get_or_init(|| match env::var_os(LOOKALIKE_VARIABLE) {
         None => Subject::Distribution,
-        Some(directory) => {
-            Subject::Host(Host::open(Path::new(&directory)).unwrap_or_else(|error| panic!("{HOST_VARIABLE}: {error}")))
-        }
+        Some(directory) => Subject::Lookalike(
+            Lookalike::open(Path::new(&directory)).unwrap_or_else(|error| panic!("{LOOKALIKE_VARIABLE}: {error}")),
+        ),
     })
 }
 
-impl Host {
+impl Lookalike {
     fn open(directory: &Path) -> Result<Self> {
         // httpd resolves a relative path against its own ServerRoot.
         let directory = directory.canonicalize().map_err(|error| {
-            Error::new(error.kind(), format!("{}: {error}; run `make check-host`", directory.display()))
+            Error::new(error.kind(), format!("{}: {error}; run `make check-lookalike`", directory.display()))
         })?;
         let word = |name: &str| Ok::<_, Error>(fs::read_to_string(directory.join(name))?.trim().to_owned());
         let way = match word("way")?.as_str() {
@@ -79,7 +79,7 @@ impl Host {
             Module::Stock => "stock.so",
             Module::Relinked => "relinked.so",
         };
-        require(self.directory.join(name), "run `make check-host`")
+        require(self.directory.join(name), "run `make check-lookalike`")
     }
 }
 
@@ -87,7 +87,7 @@ impl Subject {
     /// Where the module is.
     pub fn module(&self, module: Module) -> Result<PathBuf> {
         match (self, module) {
-            (Self::Host(host), module) => host.module(module),
+            (Self::Lookalike(lookalike), module) => lookalike.module(module),
             (Self::Distribution, Module::Stock) => prerequisites::stock(),
             (Self::Distribution, Module::Relinked) => prerequisites::relinked(),
         }
@@ -95,34 +95,38 @@ impl Subject {
 
     /// The directory of the package mod_python that belongs to the module; the distribution's is where Python looks.
     pub fn package(&self, module: Module) -> Option<PathBuf> {
-        let Self::Host(host) = self else {
+        let Self::Lookalike(lookalike) = self else {
             return None;
         };
-        Some(host.directory.join(if module == Module::Stock { "lib/mod_python" } else { "lib-relinked/mod_python" }))
+        Some(lookalike.directory.join(if module == Module::Stock {
+            "lib/mod_python"
+        } else {
+            "lib-relinked/mod_python"
+        }))
     }
 
     /// The prefix of a Python that is not the system's.
     pub fn python_home(&self) -> Option<PathBuf> {
-        let Self::Host(host) = self else {
+        let Self::Lookalike(lookalike) = self else {
             return None;
         };
-        host.directory.join("home").canonicalize().ok()
+        lookalike.directory.join("home").canonicalize().ok()
     }
 
-    /// Whether this is our own host.
-    pub fn is_host(&self) -> bool {
-        matches!(self, Self::Host(_))
+    /// Whether this is our own look-alike.
+    pub fn is_lookalike(&self) -> bool {
+        matches!(self, Self::Lookalike(_))
     }
 
-    /// How the host was relinked; none for the distribution's module.
+    /// How the look-alike was relinked; none for the distribution's module.
     pub fn way(&self) -> Option<Way> {
         match self {
             Self::Distribution => None,
-            Self::Host(host) => Some(host.way),
+            Self::Lookalike(lookalike) => Some(lookalike.way),
         }
     }
 
-    /// How often a race is given its chance, where `full` times are usual. A host relinked by its objects or as a
+    /// How often a race is given its chance, where `full` times are usual. A look-alike relinked by its objects or as a
     /// finished module has the same library as one relinked by its source, where all of them are taken.
     pub fn times(&self, full: u32) -> u32 {
         match self.way() {
@@ -145,7 +149,7 @@ impl Subject {
     pub fn shape(&self) -> &str {
         match self {
             Self::Distribution => "3.5",
-            Self::Host(host) => &host.shape,
+            Self::Lookalike(lookalike) => &lookalike.shape,
         }
     }
 
@@ -154,7 +158,7 @@ impl Subject {
         match self {
             // Debian 12's.
             Self::Distribution => "3.11",
-            Self::Host(host) => &host.python,
+            Self::Lookalike(lookalike) => &lookalike.python,
         }
     }
 
@@ -168,10 +172,10 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Distribution => f.write_str("the distribution's mod_python"),
-            Self::Host(host) => write!(
+            Self::Lookalike(lookalike) => write!(
                 f,
-                "the test host in the shape of {} for Python {}, relinked by its {:?}",
-                host.shape, host.python, host.way
+                "the look-alike in the shape of {} for Python {}, relinked by its {:?}",
+                lookalike.shape, lookalike.python, lookalike.way
             ),
         }
     }

@@ -10,7 +10,7 @@ use modpython_live::bed::oracle::{self, Answers};
 use modpython_live::bed::run::Run;
 use modpython_live::bed::visit::Visit;
 use modpython_live::bed::visits;
-use modpython_live::places::PACKAGE;
+use modpython_live::subjects::PACKAGE;
 use modpython_live::{Module, Mpm};
 
 crate::live_tests! {

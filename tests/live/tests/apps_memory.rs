@@ -6,7 +6,7 @@ use std::env;
 use modpython_live::Module;
 use modpython_live::bed::ground::Ground;
 use modpython_live::bed::memory::{FIRST, Growth, growth};
-use modpython_live::places::PACKAGE;
+use modpython_live::subjects::PACKAGE;
 
 crate::live_tests! {
     applications_keep_no_memory_of_requests_to_flask: PACKAGE,

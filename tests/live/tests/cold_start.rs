@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use modpython_live::coldstart::{CLIENTS, ColdStart, Outcome};
 use modpython_live::expect::{STOP, all_answered};
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::{Module, Mpm, observe, subject};
 
 crate::live_tests! {

@@ -6,11 +6,11 @@
 use std::thread;
 use std::time::Duration;
 
+use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::http;
-use modpython_live::load::{Answer, Load};
 use modpython_live::observe;
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup, site, subject};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use modpython_live::clients::{Load, Record};
 use modpython_live::expect::{all_good, clean_stop};
-use modpython_live::load::{Load, Record};
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::{Module, Server, Setup, observe};
 
 crate::live_tests! {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use modpython_live::clients::{Answer, Load, Outcome};
 use modpython_live::expect::{all_answered, all_good, clean_stop, shown};
-use modpython_live::load::{Answer, Load, Outcome};
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::{Module, Server, Setup, http, observe, site};
 
 crate::live_tests! {

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
+use modpython_live::clients::Load;
 use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::http::Client;
-use modpython_live::load::Load;
 use modpython_live::observe::{self, field};
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, site};
 

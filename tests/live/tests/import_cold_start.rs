@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use modpython_live::coldstart::{CLIENTS, ColdStart, Outcome};
 use modpython_live::expect::{all_good, shown};
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::{Module, Mpm, subject};
 
 crate::live_tests! {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_answered, all_good, clean_stop, shown};
-use modpython_live::load::{Answer, Load};
 use modpython_live::loads::{all_at_once, loads_of};
 use modpython_live::observe::{field, outcomes};
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::{Module, Server, Setup, site, subject};
 
 crate::live_tests! {
@@ -157,7 +157,7 @@ impl Cycle {
                 let answers = self.ask(&server, round);
                 // 3.1.x takes a module that is being loaded for one that has changed, and runs its file again: each of
                 // its threads then answers from a module that is whole, or loads without end.
-                let again = subject().is_host()
+                let again = subject().is_lookalike()
                     && self.modules.iter().any(|(name, ..)| {
                         loads_of(&server.notes(), &format!("app/{name}{round}.py")).expect("the notes").len() > 1
                     });

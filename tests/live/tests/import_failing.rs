@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use modpython_live::clients::{Answer, Load, Outcome, Record};
 use modpython_live::expect::{all_answered, all_good, clean_stop};
-use modpython_live::load::{Answer, Load, Outcome, Record};
 use modpython_live::loads::loads_of;
 use modpython_live::observe::outcomes;
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::versions::{let_all_write, replace, versioned};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, http, site, subject};
@@ -137,7 +137,7 @@ fn stock_does_not_wait_for_the_load_to_end() {
         });
         let early = wait_until("an answer or another load during the load", Duration::from_secs(10), || {
             let answered = answered.load(Ordering::Relaxed);
-            let again = subject().is_host() && loads_of(&server.notes(), "app/failing.py")?.len() > 1;
+            let again = subject().is_lookalike() && loads_of(&server.notes(), "app/failing.py")?.len() > 1;
             Ok((again || answered > 0).then_some(answered))
         });
         site::set_flag(&server.notes(), FAIL).expect("a flag");

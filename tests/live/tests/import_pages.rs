@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use modpython_live::clients::Load;
 use modpython_live::expect::{all_good, clean_stop};
-use modpython_live::load::Load;
 use modpython_live::loads::loads_of;
 use modpython_live::observe::field;
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Setup, subject};
 
@@ -82,10 +82,10 @@ const OWN_PATH: &str = "PythonPath \"sys.path + ['${HTDOCS}/app']\"\nPythonImpor
                         PythonPath \"['${HTDOCS}/app'] + sys.path\"\n</Directory>";
 
 fn python_import_loads_once_and_handlers_get_that_module() {
-    let host = subject().is_host();
+    let is_lookalike = subject().is_lookalike();
     for (directives, path) in [(IN_DIRECTORY, "/app/page"), (ELSEWHERE, "/app/below/page"), (OWN_PATH, "/app/page")] {
         // 3.1.x imports a module, by the name that stands there, and calls nothing.
-        let directives = if host { directives.replace(WITH_FUNCTION, "early") } else { directives.to_owned() };
+        let directives = if is_lookalike { directives.replace(WITH_FUNCTION, "early") } else { directives.to_owned() };
         let server = Setup::new(Module::Relinked)
             .file("app/early.py", EARLY)
             .file("app/below/page", "")
@@ -103,7 +103,10 @@ fn python_import_loads_once_and_handlers_get_that_module() {
         let runs: BTreeSet<_> = record.answers.iter().map(|answer| field(answer, "run")).collect();
         assert_eq!(runs.len(), 1, "{directives}: {runs:?}");
         let began = record.answers.iter().all(|answer| field(answer, "begun").as_deref() == Some("true"));
-        assert!(began || host, "{directives}: a handler got another module than the one whose function was called");
+        assert!(
+            began || is_lookalike,
+            "{directives}: a handler got another module than the one whose function was called"
+        );
         clean_stop(server);
     }
 }

@@ -1,10 +1,10 @@
 //! Modules of one name in different directories are different modules (I7), whoever imports them.
 
+use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_good, clean_stop};
-use modpython_live::load::{Answer, Load};
 use modpython_live::loads::loads_of;
 use modpython_live::meanwhile::meanwhile;
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::versions::{let_all_write, replace, versioned};
 use modpython_live::{Module, Mpm, Server, Setup};
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use modpython_live::clients::{Answer, Load, Record};
 use modpython_live::expect::{all_good, clean_stop, shown};
-use modpython_live::load::{Answer, Load, Record};
 use modpython_live::loads::{ModuleLoad, loads_of};
 use modpython_live::meanwhile::meanwhile;
 use modpython_live::observe::outcomes;
-use modpython_live::places::{EVERYWHERE, HOST, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, LOOKALIKE, PACKAGE};
 use modpython_live::versions::{let_all_write, overwrite, replace, versioned};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup, subject};
@@ -17,7 +17,7 @@ use modpython_live::{Module, Server, Setup, subject};
 crate::live_tests! {
     each_version_runs_once_and_nobody_meets_it_half_loaded: EVERYWHERE.shaped(&["3.1"]),
     stock_never_sees_a_new_version: PACKAGE,
-    stock_runs_a_version_several_times: HOST.shaped(&["3.1"]).from_source(),
+    stock_runs_a_version_several_times: LOOKALIKE.shaped(&["3.1"]).from_source(),
     versions_of_one_size_within_one_second_are_all_seen: EVERYWHERE.shaped(&["3.1"]),
 }
 

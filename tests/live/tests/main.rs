@@ -8,8 +8,8 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-use modpython_live::places::Place;
 use modpython_live::subject;
+use modpython_live::subjects::Subjects;
 
 mod acquisitions;
 mod apps;
@@ -19,12 +19,6 @@ mod creation;
 mod directories;
 mod failures;
 mod fork;
-mod host_cgi;
-mod host_defects;
-mod host_generations;
-mod host_importer;
-mod host_leaks;
-mod host_remedies;
 mod import_cold_start;
 mod import_cycles;
 mod import_failing;
@@ -32,6 +26,12 @@ mod import_pages;
 mod import_parallel;
 mod import_same_name;
 mod import_touched;
+mod lookalike_cgi;
+mod lookalike_defects;
+mod lookalike_generations;
+mod lookalike_importer;
+mod lookalike_leaks;
+mod lookalike_remedies;
 mod neighbours;
 mod nesting;
 mod phases;
@@ -44,7 +44,7 @@ mod thread_states;
 /// A test, and where it says something.
 struct LiveTest {
     name: &'static str,
-    place: Place,
+    place: Subjects,
     run: fn(),
 }
 
@@ -66,12 +66,12 @@ const MODULES: &[&[LiveTest]] = &[
     directories::TESTS,
     failures::TESTS,
     fork::TESTS,
-    host_cgi::TESTS,
-    host_defects::TESTS,
-    host_generations::TESTS,
-    host_importer::TESTS,
-    host_leaks::TESTS,
-    host_remedies::TESTS,
+    lookalike_cgi::TESTS,
+    lookalike_defects::TESTS,
+    lookalike_generations::TESTS,
+    lookalike_importer::TESTS,
+    lookalike_leaks::TESTS,
+    lookalike_remedies::TESTS,
     import_cold_start::TESTS,
     import_cycles::TESTS,
     import_failing::TESTS,

@@ -4,7 +4,7 @@
 //! configuration. Nothing can be served by both, then. What can be had is that it says so as ever: it recognises the
 //! relinked module for what it is, and httpd ends in order.
 
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::{Module, Setup, site};
 
 crate::live_tests! {

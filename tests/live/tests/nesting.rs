@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use modpython_live::clients::{Load, Outcome};
 use modpython_live::expect::clean_stop;
-use modpython_live::load::{Load, Outcome};
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::{Module, Mpm, Setup, site};
 
 crate::live_tests! {

@@ -1,8 +1,8 @@
 //! What a phase of a request leaves in its thread is there for the next phase, and for no other request (R9).
 
+use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_good, clean_stop};
-use modpython_live::load::{Answer, Load};
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, http, site, site::EVENTS};
 use std::{fs, time::Duration};

@@ -5,10 +5,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use modpython_live::clients::Load;
 use modpython_live::expect::{clean_stop, shows_unless_cured};
 use modpython_live::http;
-use modpython_live::load::Load;
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup, observe, site};
 

@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use modpython_live::clients::Load;
 use modpython_live::expect::clean_stop;
-use modpython_live::load::Load;
 use modpython_live::observe;
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::{Module, Mpm, Server, Setup, site};
 
 crate::live_tests! {

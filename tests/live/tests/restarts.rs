@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{STOP, all_good, clean_stop};
-use modpython_live::load::{Answer, Load};
 use modpython_live::observe::{self, field};
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, Stop, site};
 
@@ -141,7 +141,7 @@ fn stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded() {
 /// prefork destroys its pools in the handler of the signal, which may have interrupted APR with the lock of these very
 /// pools held (apr_pool_create_ex below apr_pool_destroy), and worker waits two seconds for a client that has not
 /// closed its side (ap_lingering_close). What hangs for our sake (MODPYTHON-109) does so each time:
-/// `a_busy_process_ends_at_once` in host_defects.
+/// `a_busy_process_ends_at_once` in lookalike_defects.
 const STOPS: usize = 3;
 
 /// Requests are under way when the server is told to stop.

@@ -1,8 +1,8 @@
 //! The switch that turns everything off, and the line that says what is on.
 
+use modpython_live::clients::Load;
 use modpython_live::expect::{all_good, clean_stop, shown};
-use modpython_live::load::Load;
-use modpython_live::places::EVERYWHERE;
+use modpython_live::subjects::EVERYWHERE;
 use modpython_live::{Module, Server, Setup, http, observe, site, subject};
 
 crate::live_tests! {

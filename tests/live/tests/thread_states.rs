@@ -1,9 +1,9 @@
 //! Thread states: `PyGILState_*` works in the main interpreter (R6), and no request sees what another left (R9).
 
+use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_good, clean_stop};
-use modpython_live::load::{Answer, Load};
 use modpython_live::observe::field;
-use modpython_live::places::{EVERYWHERE, PACKAGE};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::{Module, Mpm, Server, Setup, site, subject};
 
 crate::live_tests! {

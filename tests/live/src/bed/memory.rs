@@ -5,8 +5,8 @@ use std::io::{Error, Result};
 
 use super::ground::{Ground, Kind};
 use super::run::CLIENTS;
+use crate::clients::Load;
 use crate::config::{Module, Mpm};
-use crate::load::Load;
 use crate::server::Server;
 
 /// So many requests fill every cache, in every thread.

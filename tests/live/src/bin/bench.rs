@@ -8,8 +8,8 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use modpython_live::clients::Load;
 use modpython_live::coldstart::CLIENTS;
-use modpython_live::load::Load;
 use modpython_live::{Module, Mpm, Server, Setup, http, prerequisites, site};
 use serde_json::Value;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::clients::{self, outcome_of};
 use crate::counts::Counts;
 use crate::http::Response;
-use crate::load::{self, outcome_of};
 
 use super::ask::Ask;
 
@@ -20,7 +20,7 @@ pub struct Tally {
     /// For each kind of page.
     pub kinds: BTreeMap<&'static str, Counts>,
     /// For each outcome, whether it was wanted or not.
-    pub outcomes: BTreeMap<load::Outcome, usize>,
+    pub outcomes: BTreeMap<clients::Outcome, usize>,
     /// Good and bad answers of each second.
     pub seconds: Vec<(usize, usize)>,
     /// Some bad answers.
@@ -47,13 +47,13 @@ impl Tally {
         let before = counts.bad();
         let (outcome, body) = outcome_of(response);
         match outcome {
-            load::Outcome::Status(status) if status != ask.status => counts.status += 1,
-            load::Outcome::Status(_) if right => counts.right += 1,
-            load::Outcome::Status(_) => counts.wrong += 1,
-            load::Outcome::TimedOut => counts.late += 1,
-            load::Outcome::Broken => counts.broken += 1,
+            clients::Outcome::Status(status) if status != ask.status => counts.status += 1,
+            clients::Outcome::Status(_) if right => counts.right += 1,
+            clients::Outcome::Status(_) => counts.wrong += 1,
+            clients::Outcome::TimedOut => counts.late += 1,
+            clients::Outcome::Broken => counts.broken += 1,
         }
-        let good = right && outcome == load::Outcome::Status(ask.status);
+        let good = right && outcome == clients::Outcome::Status(ask.status);
         *self.outcomes.entry(outcome).or_default() += 1;
         if self.seconds.len() <= second {
             self.seconds.resize(second + 1, (0, 0));

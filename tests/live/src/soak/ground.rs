@@ -45,7 +45,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(crate) fn of(subject: &Subject) -> Self {
-        let ours = subject.is_host();
+        let ours = subject.is_lookalike();
         let importer = !matches!(subject.shape(), "3.3" | "3.4");
         Self {
             publisher: !ours,
@@ -62,13 +62,13 @@ impl Parts {
 pub fn left_out() -> Vec<&'static str> {
     let parts = Parts::of(subject());
     let all = [
-        (parts.publisher, "publisher: the test host has none"),
-        (parts.psp, "psp: the test host has none"),
+        (parts.publisher, "publisher: the look-alike has none"),
+        (parts.psp, "psp: the look-alike has none"),
         (parts.importer, "equal names and changing files: 3.3 keeps its own importer, and the races of that"),
-        (parts.authentication, "PythonAuthenHandler: the test host has none; an access handler reads the header"),
+        (parts.authentication, "PythonAuthenHandler: the look-alike has none; an access handler reads the header"),
         (
             parts.wild,
-            "wildcard sections: the test host looks for the handler in a directory of that very name, and 3.3 has its own importer",
+            "wildcard sections: the look-alike looks for the handler in a directory of that very name, and 3.3 has its own importer",
         ),
     ];
     all.into_iter().filter(|(there, _)| !there).map(|(_, what)| what).collect()

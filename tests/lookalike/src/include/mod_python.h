@@ -34,7 +34,7 @@
 #include "mpversion.h"
 #else
 /* It keeps its version in a header that this one does not include. */
-#define MPV_STRING "3.5.99-host"
+#define MPV_STRING "3.5.99-look-alike"
 #endif
 #include "pycompat.h"
 #include "hlist.h"

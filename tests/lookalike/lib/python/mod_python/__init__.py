@@ -1,3 +1,3 @@
-"""The Python side of the host."""
+"""The Python side of the look-alike."""
 
 __all__ = ["apache"]

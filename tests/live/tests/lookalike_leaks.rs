@@ -1,22 +1,22 @@
-//! Defects of 3.1.x that leak or mix up: each is shown by the stock host, and cured in the relinked one.
+//! Defects of 3.1.x that leak or mix up: each is shown by the stock look-alike, and cured in the relinked one.
 //!
-//! What crashes or hangs the stock host is in `host_defects`.
+//! What crashes or hangs the stock look-alike is in `lookalike_defects`.
 
 use std::fs;
 
+use modpython_live::clients::Load;
 use modpython_live::expect::{all_good, clean_stop, shown};
-use modpython_live::load::Load;
 use modpython_live::observe::{self, Event};
-use modpython_live::places::{HOST, UNTIL_3_2};
+use modpython_live::subjects::{LOOKALIKE, UNTIL_3_2};
 use modpython_live::{Module, Server, Setup, site};
 
 crate::live_tests! {
-    what_a_request_leaves_in_its_thread_goes_with_it: HOST,
-    stock_keeps_what_each_request_leaves_in_its_thread: HOST.shaped(UNTIL_3_2).from_source(),
-    handlers_in_six_phases_keep_no_memory: HOST,
-    stock_keeps_memory_for_each_phase: HOST.shaped(UNTIL_3_2).from_source(),
-    cleanups_of_the_server_run_in_their_interpreter: HOST,
-    stock_runs_cleanups_of_the_server_elsewhere: HOST.shaped(&["3.1"]).from_source(),
+    what_a_request_leaves_in_its_thread_goes_with_it: LOOKALIKE,
+    stock_keeps_what_each_request_leaves_in_its_thread: LOOKALIKE.shaped(UNTIL_3_2).from_source(),
+    handlers_in_six_phases_keep_no_memory: LOOKALIKE,
+    stock_keeps_memory_for_each_phase: LOOKALIKE.shaped(UNTIL_3_2).from_source(),
+    cleanups_of_the_server_run_in_their_interpreter: LOOKALIKE,
+    stock_runs_cleanups_of_the_server_elsewhere: LOOKALIKE.shaped(&["3.1"]).from_source(),
 }
 
 /// Requests of one client, one after the other.

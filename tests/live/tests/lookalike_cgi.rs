@@ -3,10 +3,10 @@
 use std::time::Duration;
 use std::{fs, thread};
 
+use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::http;
-use modpython_live::load::{Answer, Load};
-use modpython_live::places::HOST;
+use modpython_live::subjects::LOOKALIKE;
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup};
 
@@ -14,13 +14,13 @@ use modpython_live::{Module, Server, Setup};
 const BUT_3_3: &[&str] = &["3.1", "3.2.8", "3.2.10", "3.4", "3.5"];
 
 crate::live_tests! {
-    scripts_leave_the_modules_of_other_handlers_alone: HOST,
-    a_script_and_its_helpers_run_anew_each_time: HOST,
-    what_other_handlers_import_is_not_loaded_again_for_a_script: HOST,
-    a_module_that_is_being_loaded_when_a_script_comes_stays: HOST,
-    stock_loads_again_what_other_handlers_import: HOST.from_source(),
-    stock_ruins_other_handlers_by_scripts: HOST.shaped(BUT_3_3).from_source(),
-    scripts_are_as_in_stock_when_the_remedy_is_left_out: HOST.shaped(BUT_3_3).from_source(),
+    scripts_leave_the_modules_of_other_handlers_alone: LOOKALIKE,
+    a_script_and_its_helpers_run_anew_each_time: LOOKALIKE,
+    what_other_handlers_import_is_not_loaded_again_for_a_script: LOOKALIKE,
+    a_module_that_is_being_loaded_when_a_script_comes_stays: LOOKALIKE,
+    stock_loads_again_what_other_handlers_import: LOOKALIKE.from_source(),
+    stock_ruins_other_handlers_by_scripts: LOOKALIKE.shaped(BUT_3_3).from_source(),
+    scripts_are_as_in_stock_when_the_remedy_is_left_out: LOOKALIKE.shaped(BUT_3_3).from_source(),
 }
 
 const CLIENTS: usize = 16;

@@ -1,29 +1,29 @@
-//! What the include header changes, in the shape of each generation: every macro has a test that a host built from
-//! source passes, and a table says which. `make check-host` runs it for each shape.
+//! The changes of the include header, in the shape of each generation: every macro has a test that a look-alike built
+//! from source passes, and a table says which. `make check-lookalike` runs it for each shape.
 //!
 //! Most tests ask both modules: what stock does right, the relinked one has to do as well.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_good, clean_stop};
 use modpython_live::http::{self, Client};
-use modpython_live::load::{Answer, Load};
 use modpython_live::observe;
-use modpython_live::places::{EVERYWHERE, HOST, SHAPES};
+use modpython_live::subjects::{EVERYWHERE, LOOKALIKE, SHAPES};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Server, Setup, site};
 
 crate::live_tests! {
     every_macro_has_a_test_in_every_generation: EVERYWHERE,
-    handlers_in_two_phases_answer: HOST,
-    handlers_in_seven_phases_answer: HOST,
-    several_handlers_of_a_phase_answer: HOST,
-    a_handler_is_added_to_a_phase_with_directives_and_to_one_without: HOST,
-    interpreters_by_directory_and_by_directive: HOST,
-    the_main_interpreter_has_its_name_though_the_first_to_ask_gives_none: HOST,
-    modules_of_python_import_are_there_before_the_first_request: HOST,
-    a_handler_of_connections_is_called: HOST,
+    handlers_in_two_phases_answer: LOOKALIKE,
+    handlers_in_seven_phases_answer: LOOKALIKE,
+    several_handlers_of_a_phase_answer: LOOKALIKE,
+    a_handler_is_added_to_a_phase_with_directives_and_to_one_without: LOOKALIKE,
+    interpreters_by_directory_and_by_directive: LOOKALIKE,
+    the_main_interpreter_has_its_name_though_the_first_to_ask_gives_none: LOOKALIKE,
+    modules_of_python_import_are_there_before_the_first_request: LOOKALIKE,
+    a_handler_of_connections_is_called: LOOKALIKE,
 }
 
 const CLIENTS: usize = 32;
@@ -47,10 +47,10 @@ const COVERED_BY: [(&str, &str); 13] = [
 ];
 
 const SOURCES: [&str; 6] = [
-    include_str!("host_generations.rs"),
-    include_str!("host_defects.rs"),
-    include_str!("host_leaks.rs"),
-    include_str!("host_remedies.rs"),
+    include_str!("lookalike_generations.rs"),
+    include_str!("lookalike_defects.rs"),
+    include_str!("lookalike_leaks.rs"),
+    include_str!("lookalike_remedies.rs"),
     include_str!("restarts.rs"),
     include_str!("switch.rs"),
 ];
@@ -70,8 +70,12 @@ fn every_macro_has_a_test_in_every_generation() {
         assert!(SOURCES.iter().any(|source| source.contains(&format!("fn {test}("))), "{name}: no test {test}");
     }
     let makefile = include_str!("../../check.mk");
-    let shapes = makefile.lines().find_map(|line| line.strip_prefix("HOST_SHAPES := ")).expect("HOST_SHAPES");
-    assert_eq!(shapes.split(' ').collect::<Vec<_>>(), SHAPES[1..], "beside the first, which `make check-host` has");
+    let shapes = makefile.lines().find_map(|line| line.strip_prefix("LOOKALIKE_SHAPES := ")).expect("LOOKALIKE_SHAPES");
+    assert_eq!(
+        shapes.split(' ').collect::<Vec<_>>(),
+        SHAPES[1..],
+        "beside the first, which `make check-lookalike` has"
+    );
 }
 
 /// Handlers in these phases besides PythonHandler, each of which says that it ran.

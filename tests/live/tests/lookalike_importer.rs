@@ -1,21 +1,21 @@
 //! The importer of 3.3, which loads a file for each request that comes during its load, and does so once with our locks
-//! (I1, I2). `make check-host` runs it for that shape alone.
+//! (I1, I2). `make check-lookalike` runs it for that shape alone.
 
 use std::time::Duration;
 
+use modpython_live::clients::Load;
 use modpython_live::coldstart::{ColdStart, Outcome};
 use modpython_live::expect::{all_good, clean_stop, shown};
-use modpython_live::load::Load;
 use modpython_live::loads::loads_of;
-use modpython_live::places::HOST;
+use modpython_live::subjects::LOOKALIKE;
 use modpython_live::versions::{replace, versioned};
 use modpython_live::{Module, Mpm, Server, Setup, observe, subject};
 
 crate::live_tests! {
-    importer33_loads_once_in_twenty_cold_starts: HOST.shaped(&["3.3"]),
-    importer33_of_stock_loads_for_each_of_the_first_requests: HOST.shaped(&["3.3"]).from_source(),
-    importer33_left_out_is_as_stock: HOST.shaped(&["3.3"]),
-    importer33_loads_each_version_once_under_load: HOST.shaped(&["3.3"]),
+    importer33_loads_once_in_twenty_cold_starts: LOOKALIKE.shaped(&["3.3"]),
+    importer33_of_stock_loads_for_each_of_the_first_requests: LOOKALIKE.shaped(&["3.3"]).from_source(),
+    importer33_left_out_is_as_stock: LOOKALIKE.shaped(&["3.3"]),
+    importer33_loads_each_version_once_under_load: LOOKALIKE.shaped(&["3.3"]),
 }
 
 const CLIENTS: usize = 32;

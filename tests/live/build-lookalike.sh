@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the test host, stock and relinked, for the live tests: usage: build-host.sh PYTHON WAY SHIP OUT [SHAPE]
+# Builds the look-alike, stock and relinked, for the live tests: usage: build-lookalike.sh PYTHON WAY SHIP OUT [SHAPE]
 #
 # WAY is source or objects (those alone), both as `make relink TREE=` does it, or finished (the finished module,
 # rewritten by modpython-relink). SHIP is the directory with the static library and the command; SHARED names the shared
@@ -15,14 +15,14 @@ rm -rf "$out"
 mkdir -p "$out/stock" "$out/raw"
 out=$(cd "$out" && pwd)
 
-# The host writes its build beside its sources. `stock` has a mend without which no child of it lives on Python 2.7;
-# `raw`, which gets relinked, has none, as the releases have none.
+# The look-alike writes its build beside its sources. `stock` has a mend without which no child of it lives on Python
+# 2.7; `raw`, which gets relinked, has none, as the releases have none.
 build() {
     cp -R "$here/tests/lookalike/." "$out/$1"
     (cd "$out/$1" && ./configure ${APXS:+"--with-apxs=$APXS"} --with-python="$python" --shape="$shape" $2 && make) \
         >"$out/$1.log" 2>&1 || {
         cat "$out/$1.log" >&2
-        echo "build-host.sh: the $1 host does not build" >&2
+        echo "build-lookalike.sh: the $1 look-alike does not build" >&2
         exit 1
     }
 }
@@ -39,7 +39,7 @@ relink_tree() {
     sh "$here/packaging/relink-tree.sh" check "$out/raw"
     sh "$here/packaging/relink-tree.sh" link "$out/raw" "$ship" "$out/work" "$out/relinked"
     sums "$out/raw" | diff "$out/sums" - || {
-        echo "build-host.sh: relinking has changed the tree, as above" >&2
+        echo "build-lookalike.sh: relinking has changed the tree, as above" >&2
         exit 1
     }
     mv "$out/relinked/mod_python.so" "$out/relinked.so"
@@ -71,7 +71,7 @@ finished)
     cp -R "$out/lib" "$out/lib-relinked"
     ;;
 *)
-    echo "build-host.sh: the way is source, objects or finished, not $way" >&2
+    echo "build-lookalike.sh: the way is source, objects or finished, not $way" >&2
     exit 2
     ;;
 esac

@@ -1,34 +1,34 @@
-//! Defects of 3.1.x that crash or hang a child: each is shown by the stock host, and cured in the relinked one.
+//! Defects of 3.1.x that crash or hang a child: each is shown by the stock look-alike, and cured in the relinked one.
 //!
-//! What the stock host leaks or mixes up is in `host_leaks`.
+//! What the stock look-alike leaks or mixes up is in `lookalike_leaks`.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use modpython_live::clients::{Answer, Load, Outcome};
 use modpython_live::expect::{all_good, clean_stop, shown};
 use modpython_live::http;
-use modpython_live::load::{Answer, Load, Outcome};
-use modpython_live::places::{HOST, UNTIL_3_2};
 use modpython_live::preload::Preload;
+use modpython_live::subjects::{LOOKALIKE, UNTIL_3_2};
 use modpython_live::wait::wait_until;
 use modpython_live::{Module, Mpm, Server, Setup, observe, site};
 
 crate::live_tests! {
-    sections_with_directives_stand_load: HOST,
-    stock_crashes_with_directives_in_sections: HOST.shaped(&["3.1"]).from_source(),
-    a_computed_status_stands_load: HOST,
-    references_to_a_shared_status_are_counted_right: HOST,
-    stock_miscounts_references_to_a_shared_status: HOST.from_source(),
-    an_output_filter_stands_load: HOST,
-    stock_crashes_with_an_output_filter: HOST.from_source(),
-    a_handler_is_added_to_a_phase_without_directives: HOST,
-    stock_crashes_when_a_handler_is_added: HOST.shaped(&["3.1"]).from_source(),
-    a_handler_is_added_where_directives_have_interpreters: HOST.shaped(UNTIL_3_2),
-    stock_crashes_when_a_handler_is_added_where_directives_have_interpreters: HOST.shaped(UNTIL_3_2).from_source(),
-    a_busy_process_ends_at_once: HOST,
-    stock_hangs_when_a_busy_process_is_to_end: HOST.shaped(UNTIL_3_2).from_source(),
+    sections_with_directives_stand_load: LOOKALIKE,
+    stock_crashes_with_directives_in_sections: LOOKALIKE.shaped(&["3.1"]).from_source(),
+    a_computed_status_stands_load: LOOKALIKE,
+    references_to_a_shared_status_are_counted_right: LOOKALIKE,
+    stock_miscounts_references_to_a_shared_status: LOOKALIKE.from_source(),
+    an_output_filter_stands_load: LOOKALIKE,
+    stock_crashes_with_an_output_filter: LOOKALIKE.from_source(),
+    a_handler_is_added_to_a_phase_without_directives: LOOKALIKE,
+    stock_crashes_when_a_handler_is_added: LOOKALIKE.shaped(&["3.1"]).from_source(),
+    a_handler_is_added_where_directives_have_interpreters: LOOKALIKE.shaped(UNTIL_3_2),
+    stock_crashes_when_a_handler_is_added_where_directives_have_interpreters: LOOKALIKE.shaped(UNTIL_3_2).from_source(),
+    a_busy_process_ends_at_once: LOOKALIKE,
+    stock_hangs_when_a_busy_process_is_to_end: LOOKALIKE.shaped(UNTIL_3_2).from_source(),
 }
 
 const CLIENTS: usize = 32;
