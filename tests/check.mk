@@ -88,7 +88,7 @@ check-consumer: prerequisites-check build
 # finished module. Each test knows where it says something. Where another way has run all of them, those are left that
 # look at what a way of relinking can change; `make check-long` runs all everywhere, and this shape for Python 3 too.
 LOOKALIKES = target/lookalikes
-WAY_TESTS ?= cold_start::three lookalike_defects lookalike_generations lookalike_remedies nesting phases replacements thread_states
+WAY_TESTS ?= cold_start::three lookalike_defects lookalike_generations lookalike_remedies replacements
 # $(call live-lookalike,PYTHON,DIRECTORY OF THE BUILD,WAY,NAME,SHAPE,PARTS OF NAMES OF TESTS)
 define live-lookalike
 	SHARED=$(if $(5),$(SHARED),target/py2.7/libmodpython-core-py2.7.so.0) CC='$(CC)' MAKE='$(MAKE)' APXS=$(APXS) \
