@@ -1,12 +1,18 @@
-//! The forks of the server's parent, while a thread of Python runs in it: one of a log handler, or of an agent.
+//! The forks of the server's parent.
 //!
-//! A child has the GIL as it was at its fork. If that thread held it, nobody gives it up in the child, which waits for
-//! it at its start, for ever; so it is with stock. Here the thread that forks has the GIL then. Nothing else is waited
-//! for, and nothing that is registered for `os.fork` runs in the parent: a lock or a hook there may last for ever, and
-//! with it the parent, which could not even be stopped. A parent that has no other thread forks as ever.
+//! Before the first one the shim is compiled, for all children. Not when Python starts: until httpd has set its
+//! functions for the signals it gets, a signal does what a sitecustomize, say, has set. To compile in that time would
+//! make it ten times as long as with stock.
+//!
+//! The others are about threads of Python in the parent: one of a log handler, or of an agent. A child has the GIL as
+//! it was at its fork. If that thread held it, nobody gives it up in the child, which waits for it at its start, for
+//! ever; so it is with stock. Here the thread that forks has the GIL then. Nothing else is waited for, and nothing that
+//! is registered for `os.fork` runs in the parent: a lock or a hook there may last for ever, and with it the parent,
+//! which could not even be stopped. A parent that has no other thread forks as ever.
 
 use crate::{
-    python::{Cpython, Python, ThreadState},
+    import_module,
+    python::{Cpython, Python, ThreadState, gil::with_gil, signals},
     server::apache,
 };
 use std::{
@@ -33,9 +39,16 @@ pub fn child_begins() {
     TAKES_GIL.store(false, Ordering::Relaxed);
 }
 
-/// Takes the GIL, in the parent, if others may have it. The state that has it until after the fork.
+/// Prepares the children in the parent, and takes the GIL if others may have it. The state that has it until after the
+/// fork.
 pub fn before_fork() -> Option<ThreadState> {
-    if !TAKES_GIL.load(Ordering::Relaxed) || is_alone() || !Python::is_initialized() {
+    if !TAKES_GIL.load(Ordering::Relaxed) || !Python::is_initialized() {
+        return None;
+    }
+    let is_alone = is_alone();
+    // Another module, mod_cgid say, may fork before the server has set its functions.
+    let prepares = !import_module::is_prepared() && signals::are_servers();
+    if is_alone && !prepares {
         return None;
     }
     let state = Python::gil_state()?;
@@ -43,7 +56,7 @@ pub fn before_fork() -> Option<ThreadState> {
     if Python::attached() == Some(state) {
         return None;
     }
-    if !can_be_had() {
+    if !is_alone && !can_be_had() {
         TAKES_GIL.store(false, Ordering::Relaxed);
         return None;
     }
@@ -51,6 +64,9 @@ pub fn before_fork() -> Option<ThreadState> {
     // thread's state goes.
     unsafe {
         Python::attach(state);
+        if prepares {
+            with_gil(|gil| import_module::prepare(gil));
+        }
         if Python::has_other_states(state) {
             return Some(state);
         }

@@ -6,8 +6,7 @@ use super::{
     process::{self, MAIN_INTERPRETER},
 };
 use crate::{
-    import_module,
-    python::{Cpython, Python, ThreadState, fork, gil::with_gil, signals, threads::ThreadStates},
+    python::{Cpython, Python, ThreadState, fork, signals, threads::ThreadStates},
     server::{log, messages::Message, settings},
 };
 
@@ -42,8 +41,6 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
     }
     if !settings::of_process().off {
         parent::begins();
-        // SAFETY: the GIL is held since Python's start, or has been taken back above.
-        unsafe { with_gil(|gil| import_module::prepare(gil)) };
     }
     guard_forks();
 }

@@ -33,12 +33,17 @@ static CODE: RwLock<Vec<Vec<u8>>> = RwLock::new(Vec::new());
 /// Compiles the shim for the interpreters to come. Without it, or if it fails, each compiles for itself. No exception
 /// is pending before, nor after.
 pub fn prepare(gil: &Gil) {
-    if code_of_shim().is_empty() {
+    if !is_prepared() {
         match SHIM.iter().map(|(name, source)| compiled(gil, name, source)).collect() {
             Some(code) => *CODE.write().unwrap_or_else(PoisonError::into_inner) = code,
             None => exceptions::clear(gil),
         }
     }
+}
+
+/// Whether it is compiled.
+pub fn is_prepared() -> bool {
+    !code_of_shim().is_empty()
 }
 
 fn code_of_shim() -> RwLockReadGuard<'static, Vec<Vec<u8>>> {

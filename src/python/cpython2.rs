@@ -47,10 +47,9 @@ pub unsafe fn after_fork() {
 /// # Safety
 /// As for [`Cpython::finalize`](super::Cpython::finalize).
 pub unsafe fn finalize() {
-    let forget = c"import sys\nsys.exitfunc = lambda: None\n";
-    // SAFETY: the caller's promise is this function's.
+    // SAFETY: the caller's promise is this function's; NULL takes the function out of sys.
     unsafe {
-        ffi::PyRun_SimpleString(forget.as_ptr());
+        ffi::PySys_SetObject(c"exitfunc".as_ptr(), std::ptr::null_mut());
         ffi::Py_Finalize();
     }
 }

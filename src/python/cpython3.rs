@@ -1,6 +1,7 @@
 //! What is done otherwise in CPython 3.9 to 3.14.
 
-use super::{Interpreter, ThreadState, ffi};
+use super::gil::{Gil, with_gil};
+use super::{Interpreter, ThreadState, calls, dict, exceptions, ffi};
 use std::ffi::c_int;
 
 unsafe extern "C" {
@@ -50,10 +51,16 @@ pub unsafe fn after_fork() {
 /// # Safety
 /// As for [`Cpython::finalize`](super::Cpython::finalize).
 pub unsafe fn finalize() {
-    let forget = c"import sys\nif 'atexit' in sys.modules: sys.modules['atexit']._clear()\n";
     // SAFETY: the caller's promise is this function's.
     unsafe {
-        ffi::PyRun_SimpleString(forget.as_ptr());
+        with_gil(forget_exit_functions);
         ffi::Py_FinalizeEx();
     }
+}
+
+fn forget_exit_functions(gil: &mut Gil) {
+    if let Some(atexit) = dict::get_named(gil, dict::modules(gil), c"atexit") {
+        calls::call_method_named(gil, &atexit, c"_clear", []);
+    }
+    exceptions::clear(gil);
 }

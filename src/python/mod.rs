@@ -252,7 +252,8 @@ pub unsafe trait Cpython: 'static {
     unsafe fn has_other_states(state: ThreadState) -> bool;
 
     /// Ends Python. What has been registered for its end (`atexit`) is not run: a stock parent never ends Python, and
-    /// what was never run before might hang the server, or end it.
+    /// what was never run before might hang the server, or end it. Nor is a SystemExit obeyed, which a function for a
+    /// signal may raise as soon as a line of Python runs.
     ///
     /// # Safety
     /// This thread must hold the GIL with the state that started Python.

@@ -8,6 +8,7 @@ use crate::server::apache;
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
+use std::path::Path;
 
 /// Whether SIGTERM is usually blocked in a thread. The system blocks it while its handler runs; the MPMs with threads
 /// block it in the threads that serve requests for good.
@@ -47,6 +48,23 @@ pub fn in_main_thread() -> bool {
     unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
 }
 
+/// Whether it is the server that gets the signals which stop and restart it: it has set its functions since Python
+/// started, and with it perhaps a sitecustomize set others.
+pub fn are_servers() -> bool {
+    let of_python = file_of_python();
+    [libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1].into_iter().all(|signal| {
+        action(signal).is_some_and(|action| {
+            let function = action.sa_sigaction;
+            ![libc::SIG_DFL, libc::SIG_IGN].contains(&function) && apache::file_of(function) != of_python
+        })
+    })
+}
+
+/// The file that Python's own functions for signals are in.
+fn file_of_python() -> Option<&'static Path> {
+    apache::file_of(ffi::Py_IsInitialized as *const () as usize)
+}
+
 /// What the server does at each signal, over the end of Python. That sets the default for every signal that a function
 /// in Python has ever been set for, though the server has set a function of its own since (CPython's
 /// `_PySignal_Fini`, `finisignal` up to 3.8): until the server sets its functions anew, a second restart or a stop
@@ -59,7 +77,7 @@ pub struct Kept {
 /// Notes what is done at each signal, and has this thread get none until [`Kept::put_back`].
 pub fn keep() -> Kept {
     let mut kept = Kept { actions: Vec::new(), blocked: set_mask(libc::SIG_SETMASK, &every_signal()) };
-    let of_python = apache::file_of(ffi::Py_IsInitialized as *const () as usize);
+    let of_python = file_of_python();
     for signal in 1..=libc::SIGRTMAX() {
         // Python's own goes with Python.
         if let Some(action) = action(signal).filter(|action| action.sa_sigaction != libc::SIG_DFL) {

@@ -29,7 +29,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 25] = python![
+const MODULES: [(&str, &str); 27] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -53,6 +53,8 @@ const MODULES: [(&str, &str); 25] = python![
     "hog.py",
     "parentthread.py",
     "signalled.py",
+    "exits.py",
+    "compiles.py",
     "sleeper.py",
     "spinner.py",
 ];

@@ -38,6 +38,7 @@ mod phases;
 mod remedies35;
 mod replacements;
 mod restarts;
+mod signals;
 mod switch;
 mod thread_states;
 
@@ -85,6 +86,7 @@ const MODULES: &[&[LiveTest]] = &[
     remedies35::TESTS,
     replacements::TESTS,
     restarts::TESTS,
+    signals::TESTS,
     switch::TESTS,
     thread_states::TESTS,
 ];

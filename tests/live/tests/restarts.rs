@@ -20,7 +20,6 @@ crate::live_tests! {
     another_file_of_the_module_takes_over_at_a_graceful_restart: EVERYWHERE,
     stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded: PACKAGE,
     stops_in_time_under_load: EVERYWHERE,
-    a_signal_during_a_restart_ended_a_server_whose_parent_had_handlers_in_python: EVERYWHERE,
 }
 
 const RESTARTS: usize = 4;
@@ -171,20 +170,4 @@ fn stop_under_load(mpm: Mpm) -> Stop {
         assert_eq!(server.crashes(), Vec::<String>::new(), "{mpm}");
     }
     stop.expect("the server was stopped")
-}
-
-/// The end of Python set the default for the signals that it had handled, though httpd's functions were there by then.
-fn a_signal_during_a_restart_ended_a_server_whose_parent_had_handlers_in_python() {
-    let setup = Setup::new(Module::Relinked).environment(site::EXTENSION_VARIABLE, "signalled");
-    let mut server = setup.preload("who").directives(&site::handler("who")).start().expect("a server");
-    let restarted = server.restart_to_a_new_process(|server| {
-        server.signal(libc::SIGUSR1);
-        wait_until("the next start of Python", Duration::from_secs(20), || {
-            Ok(observe::events(&server.notes())?.iter().any(|event| event.kind == "waits").then_some(()))
-        })?;
-        server.signal(libc::SIGUSR1);
-        site::set_flag(&server.notes(), "go-on")
-    });
-    restarted.unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
-    clean_stop(server);
 }
