@@ -189,6 +189,41 @@ void mpc_server_pool_cleanup_register(void *pool, const void *data, int (*plain)
     apr_pool_cleanup_register(pool, data, plain, child);
 }
 
+extern void *apr_pool_parent_get(void *pool) __attribute__((weak));
+extern void *apr_palloc(void *pool, size_t size) __attribute__((weak));
+extern int apr_pool_userdata_get(void **data, const char *key, void *pool) __attribute__((weak));
+extern int apr_pool_userdata_set(const void *data, const char *key, int (*cleanup)(void *), void *pool)
+    __attribute__((weak));
+
+/* Keeps a copy of the data for as long as the pool around this one lives: for the next load of this library. Data that
+ * is there under the key already stays. */
+void mpc_server_keep(void *pool, const char *key, const void *data, size_t size)
+{
+    void *around = apr_pool_parent_get != NULL ? apr_pool_parent_get(pool) : NULL;
+    void *kept = NULL;
+
+    if (around == NULL || apr_pool_userdata_get(&kept, key, around) != 0 || kept != NULL)
+        return;
+    kept = apr_palloc(around, sizeof(size) + size);
+    if (kept != NULL) {
+        memcpy(kept, &size, sizeof(size));
+        memcpy((char *)kept + sizeof(size), data, size);
+        apr_pool_userdata_set(kept, key, NULL, around);
+    }
+}
+
+/* What has been kept under the key, and its size; NULL if nothing has. */
+const void *mpc_server_kept(void *pool, const char *key, size_t *size)
+{
+    void *around = apr_pool_parent_get != NULL ? apr_pool_parent_get(pool) : NULL;
+    void *kept = NULL;
+
+    if (around == NULL || apr_pool_userdata_get(&kept, key, around) != 0 || kept == NULL)
+        return NULL;
+    memcpy(size, kept, sizeof(*size));
+    return (char *)kept + sizeof(*size);
+}
+
 /* Apache. httpd 2.4 has ap_log_error_, 2.0 and 2.2 ap_log_error, which takes no module index. */
 extern void ap_log_error_(const char *file, int line, int module_index, int level, int status, const void *server,
                           const char *format, ...) __attribute__((weak));

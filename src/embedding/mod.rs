@@ -10,11 +10,13 @@
 //! | `interpreterdata` | mod_python's structure, by generation, and what else is kept beside a thread's state |
 //! | `unlocked` | references that mod_python gives up without the GIL |
 //! | `lifetime` | how long the library stays in memory |
+//! | `loaded` | the files in memory that may hold libpython |
 
 pub mod acquire;
 pub mod builtins;
 pub mod interpreterdata;
 pub mod lifetime;
+pub mod loaded;
 pub mod parent;
 pub mod process;
 pub mod start;

@@ -2,7 +2,7 @@
 
 use super::{
     interpreterdata::HandedOut,
-    parent,
+    loaded, parent,
     process::{self, MAIN_INTERPRETER},
 };
 use crate::{
@@ -36,6 +36,7 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
             Python::attach(state.expect("no memory for a thread state while the server starts"));
         }
     } else {
+        loaded::python_starts();
         // SAFETY: as the caller called it.
         unsafe { crate::python::ffi::Py_Initialize() };
     }
@@ -51,23 +52,35 @@ pub fn end_python() -> bool {
     if !Python::is_initialized() {
         return true;
     }
-    if Python::attached().is_some() {
-        return false;
-    }
-    // The thread that started Python.
-    let Some(state) = Python::gil_state() else { return false };
-    // SAFETY: a state that this living thread has as its own, which does not hold the GIL. Only the thread itself makes
-    // states in the parent, and where another one has, Python is left alone: its end would wait for that thread.
+    let Some(state) = idle_state() else { return false };
+    // SAFETY: the one state that there is, of this thread, which does not hold the GIL.
     unsafe {
-        if Python::has_other_states(state) {
-            return false;
-        }
         Python::attach(state);
         let kept = signals::keep();
         Python::finalize();
         kept.put_back();
     }
     true
+}
+
+/// Leaves Python in the server's parent as it is, for libpython to be unloaded. False if Python goes on.
+pub fn leave_python() -> bool {
+    let is_left = !Python::is_initialized() || idle_state().is_some();
+    if is_left {
+        signals::take_back();
+    }
+    is_left
+}
+
+/// This thread's state, if Python has no other, and the GIL is free.
+fn idle_state() -> Option<ThreadState> {
+    if Python::attached().is_some() {
+        return None;
+    }
+    // The thread that started Python.
+    // SAFETY: a state that this living thread has as its own. Only the thread itself makes states in the parent, and
+    // where another one has, Python is left alone: its end would wait for that thread.
+    Python::gil_state().filter(|state| unsafe { !Python::has_other_states(*state) })
 }
 
 fn guard_forks() {

@@ -12,6 +12,7 @@ use crate::python::values::bytes;
 #[cfg(feature = "python3")]
 use std::ffi::c_char;
 use std::ffi::{CStr, CString, c_int};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 #[cfg(not(feature = "python3"))]
@@ -50,9 +51,33 @@ fn code_of_shim() -> RwLockReadGuard<'static, Vec<Vec<u8>>> {
     CODE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives up what has been prepared: this code may be unloaded next, which would leave it behind for good.
-pub fn give_up() {
-    *CODE.write().unwrap_or_else(PoisonError::into_inner) = Vec::new();
+/// Gives up what has been prepared: this code may be unloaded next, which would leave it behind for good. It comes back
+/// in one piece, for [`take_over`] in another life of this library; empty if there is none.
+pub fn give_up() -> Vec<u8> {
+    let code = std::mem::take(&mut *CODE.write().unwrap_or_else(PoisonError::into_inner));
+    code.into_iter().flat_map(|code| [&code.len().to_ne_bytes()[..], &code].concat()).collect()
+}
+
+/// Takes over what another life of this library has given up, under the same [`key`].
+pub fn take_over(mut data: &[u8]) {
+    let mut taken = Vec::with_capacity(SHIM.len());
+    while let Some((size, rest)) = data.split_first_chunk() {
+        let Some((code, rest)) = rest.split_at_checked(usize::from_ne_bytes(*size)) else { return };
+        taken.push(code.to_vec());
+        data = rest;
+    }
+    if taken.len() == SHIM.len() {
+        *CODE.write().unwrap_or_else(PoisonError::into_inner) = taken;
+    }
+}
+
+/// Tells code of these sources, for this very Python, from any other.
+pub fn key() -> CString {
+    let mut hasher = DefaultHasher::new();
+    SHIM.hash(&mut hasher);
+    // SAFETY: a text that is always there.
+    unsafe { CStr::from_ptr(ffi::Py_GetVersion()) }.hash(&mut hasher);
+    CString::new(format!("modpython-core: compiled {:016x}", hasher.finish())).unwrap_or_default()
 }
 
 /// None, with an exception set if there is no code.

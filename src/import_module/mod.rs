@@ -77,7 +77,7 @@ use crate::python::object::{Object, Owned, none};
 use crate::python::text::{self, interned};
 use crate::python::{calls, dict, exceptions, sequence};
 use crate::server::{log, messages::Message};
-pub use compiled::{give_up, is_prepared, prepare};
+pub use compiled::{give_up, is_prepared, key, prepare, take_over};
 use state::State;
 
 /// The source of a module of the shim.

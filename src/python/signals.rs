@@ -103,6 +103,19 @@ impl Kept {
     }
 }
 
+/// Sets the default where a function of Python's would be called, which is about to be unloaded.
+pub fn take_back() {
+    let of_python = file_of_python();
+    for signal in 1..=libc::SIGRTMAX() {
+        let is_function = |action: &libc::sigaction| ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction);
+        let is_python = |action: &libc::sigaction| apache::file_of(action.sa_sigaction) == of_python;
+        if action(signal).is_some_and(|action| is_function(&action) && is_python(&action)) {
+            // SAFETY: the default action of a signal that the process has an action for.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    }
+}
+
 fn every_signal() -> libc::sigset_t {
     let mut all = MaybeUninit::uninit();
     // SAFETY: fills the set in.

@@ -27,6 +27,8 @@ unsafe extern "C" {
         plain: Option<Cleanup>,
         child: Option<Cleanup>,
     );
+    fn mpc_server_keep(pool: *mut c_void, key: *const c_char, data: *const c_void, size: usize);
+    fn mpc_server_kept(pool: *mut c_void, key: *const c_char, size: *mut usize) -> *const c_void;
     fn mpc_server_log(level: c_int, message: *const c_char);
 }
 
@@ -48,6 +50,43 @@ pub fn symbol(name: &CStr) -> *mut c_void {
     });
     // SAFETY: dlsym only searches; Apache loads its modules with RTLD_GLOBAL, so the program's scope holds them.
     unsafe { libc::dlsym(*PROGRAM as *mut c_void, name.as_ptr()) }
+}
+
+/// Keeps a copy of the data for as long as the pool around that one lives, which for a configuration's is the process.
+/// Data that is there under the key already stays.
+///
+/// # Safety
+///
+/// `pool` is a pool that lives.
+pub unsafe fn keep(pool: *mut c_void, key: &CStr, data: &[u8]) {
+    // SAFETY: the caller's promise; the data is copied.
+    unsafe { mpc_server_keep(pool, key.as_ptr(), data.as_ptr().cast(), data.len()) }
+}
+
+/// The data that has been kept under the key.
+///
+/// # Safety
+///
+/// As for [`keep`]; what is returned is not used when the process ends.
+pub unsafe fn kept(pool: *mut c_void, key: &CStr) -> Option<&'static [u8]> {
+    let mut size = 0;
+    // SAFETY: the caller's promise; so many bytes, which nothing changes.
+    unsafe {
+        let data = mpc_server_kept(pool, key.as_ptr(), &raw mut size);
+        (!data.is_null()).then(|| std::slice::from_raw_parts(data.cast(), size))
+    }
+}
+
+/// Whether the server is about to end; known of httpd 2.4 and later.
+pub fn is_exiting() -> bool {
+    // From http_core.h.
+    const AP_SQ_MAIN_STATE: c_int = 0;
+    const AP_SQ_MS_EXITING: c_int = 6;
+    let query = symbol(c"ap_state_query");
+    // SAFETY: the server's function of that name, which takes a number and gives one.
+    !query.is_null()
+        && unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int) -> c_int>(query)(AP_SQ_MAIN_STATE) }
+            == AP_SQ_MS_EXITING
 }
 
 /// The file that holds the code at `address`.

@@ -9,6 +9,8 @@ unsafe extern "C" {
     pub fn Py_InitializeEx(signals: c_int);
     pub fn Py_NewInterpreter() -> *mut PyThreadState;
     pub fn Py_EndInterpreter(state: *mut PyThreadState);
+    /// The version as text, which is always there.
+    pub fn Py_GetVersion() -> *const c_char;
     pub fn PyRun_SimpleString(source: *const c_char) -> c_int;
     pub fn PyErr_Print();
     pub fn Py_CompileString(source: *const c_char, file: *const c_char, start: c_int) -> *mut PyObject;

@@ -29,7 +29,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 27] = python![
+const MODULES: [(&str, &str); 29] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -55,6 +55,8 @@ const MODULES: [(&str, &str); 27] = python![
     "signalled.py",
     "exits.py",
     "compiles.py",
+    "farewell.py",
+    "farewell_of_json.py",
     "sleeper.py",
     "spinner.py",
 ];

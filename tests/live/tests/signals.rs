@@ -1,4 +1,5 @@
-//! Signals for a server in whose parent something in Python has set functions for them.
+//! Restarts and stops of a server in whose parent something in Python has set functions for signals, or has objects
+//! that do something at their end.
 
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ crate::live_tests! {
     a_signal_during_a_restart_ended_a_server_whose_parent_had_handlers_in_python: EVERYWHERE,
     a_function_that_exits_ended_the_server_at_the_restart_after_its_signal: EVERYWHERE,
     the_shim_is_compiled_when_the_server_has_set_its_functions: PACKAGE,
+    objects_in_the_parent_do_not_end_at_a_restart_nor_a_stop: EVERYWHERE,
+    objects_in_the_parent_do_not_end_at_a_stop_either_where_libpython_stays: PACKAGE,
+    a_libpython_that_something_else_keeps_starts_again: PACKAGE,
 }
 
 fn start(module: &str) -> Server {
@@ -45,16 +49,54 @@ fn a_function_that_exits_ended_the_server_at_the_restart_after_its_signal() {
     clean_stop(server);
 }
 
-/// Until then a signal does what Python has set: the time between is as short as with stock.
+/// Until then a signal does what Python has set: the time between is as short as with stock. Once for all children, and
+/// for those of later configurations too.
 fn the_shim_is_compiled_when_the_server_has_set_its_functions() {
     let mut server = start("compiles");
-    for compilations in 1..3 {
+    for _ in 0..3 {
         let notes = observe::events(&server.notes()).expect("notes");
         let count = |kind| notes.iter().filter(|event| event.kind == kind).count();
-        assert_eq!((count("compiles-in-time"), count("compiles-early")), (compilations, 0));
+        assert_eq!((count("compiles-in-time"), count("compiles-early")), (1, 0));
         let parent = u64::from(server.parent());
         let elsewhere = notes.iter().filter(|event| event.kind == "compiles-in-time" && event.pid != parent);
-        assert_eq!(elsewhere.count(), 0, "for all children at once");
+        assert_eq!(elsewhere.count(), 0);
+        let restarted = server.restart_to_a_new_process(Server::graceful);
+        restarted.unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
+    }
+    clean_stop(server);
+}
+
+/// An object whose end waits for a peer held every restart and stop up, where stock does not end Python.
+fn objects_in_the_parent_do_not_end_at_a_restart_nor_a_stop() {
+    let mut server = start("farewell");
+    for restart in [Server::graceful, Server::hard_restart] {
+        let restarted = server.restart_to_a_new_process(restart);
+        restarted.unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
+    }
+    stops_without_a_farewell(server);
+}
+
+/// At a restart they do: stock does not survive that one.
+fn objects_in_the_parent_do_not_end_at_a_stop_either_where_libpython_stays() {
+    stops_without_a_farewell(start("farewell_of_json"));
+}
+
+fn stops_without_a_farewell(mut server: Server) {
+    let parent = u64::from(server.parent());
+    server.stop().expect("a stop");
+    let notes = observe::events(&server.notes()).expect("notes");
+    let farewells = notes.iter().filter(|event| event.kind == "goes" && event.pid == parent);
+    assert_eq!(farewells.count(), 0, "{}", server.error_log());
+    assert_eq!(server.crashes(), Vec::<String>::new());
+}
+
+/// Nothing that is loaded after Python's start says so.
+fn a_libpython_that_something_else_keeps_starts_again() {
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", start("exits").parent())).expect("the parent's files");
+    let libpython = maps.split_whitespace().find(|file| file.contains("/libpython")).expect("libpython");
+    let setup = Setup::new(Module::Relinked).environment("LD_PRELOAD", libpython);
+    let mut server = setup.preload("who").directives(&site::handler("who")).start().expect("a server");
+    for _ in 0..2 {
         let restarted = server.restart_to_a_new_process(Server::graceful);
         restarted.unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
     }
