@@ -92,7 +92,9 @@ fn stops_without_a_farewell(mut server: Server) {
 
 /// Nothing that is loaded after Python's start says so.
 fn a_libpython_that_something_else_keeps_starts_again() {
-    let maps = std::fs::read_to_string(format!("/proc/{}/maps", start("exits").parent())).expect("the parent's files");
+    let server = start("exits");
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.parent())).expect("the parent's files");
+    drop(server);
     let libpython = maps.split_whitespace().find(|file| file.contains("/libpython")).expect("libpython");
     let setup = Setup::new(Module::Relinked).environment("LD_PRELOAD", libpython);
     let mut server = setup.preload("who").directives(&site::handler("who")).start().expect("a server");
