@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE, TARGET = os.path.join(HERE, 'modpython_core'), os.path.join(HERE, 'python24')
 HEAD = '# Written by write_python24.py out of modpython_core/%s, whose comments say why: do not edit.\n'
 # Generators that are iterated over, as 2.4's can be.
-ITERATED = {('search.py', 'places')}
+ITERATED = {('search.py', 'files')}
 PYTHON3 = {'compat3.py', 'finding3.py', 'running3.py'}
 # What 2.4 has not.
 METHODS = {'partition', 'rpartition'}

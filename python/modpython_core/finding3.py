@@ -275,7 +275,7 @@ class OneModule(object):
         if sys_name is None or sys_name == name or sys.modules.get(sys_name) is None:
             return spec
         from modpython_core import private
-        existing = _Existing(lambda: private.import_from(private.place_of(spec.origin)), spec.loader)
+        existing = _Existing(lambda: private.import_from(private.home_of(spec.origin)), spec.loader)
         # Who looks for it without importing it (runpy, pkgutil, inspect) finds the file.
         made = importlib.util.spec_from_file_location(
             name, spec.origin, loader=existing, submodule_search_locations=spec.submodule_search_locations)

@@ -33,24 +33,24 @@ _MOST_LOOKS = 1000
 class Request(object):
     """One call of import_module."""
 
-    def __init__(self, name, log, path, kind, where, dispatched):
+    def __init__(self, name, log, path, origin, dispatched):
         self.name = name
         self.log = log
         self.path = path
-        self.kind = kind
-        self.where = where
+        self.origin = origin
         self.dispatched = dispatched
 
     def hit(self, name, autoreload):
-        return core.hit(self.kind, self.where, name, autoreload)
+        return core.hit(self.origin, name, autoreload)
 
     def question(self, name):
-        """What all who ask for that name in the same place at once have in common; None for what cannot be told."""
-        places = self.where if self.kind == search.PATH else (self.where,)
-        for place in places:
-            if place is not None and type(place) is not str:
+        """The key that calls for that name at the same origin share; None if the origin is not of plain text."""
+        kind, where = self.origin
+        entries = where if kind == search.PATH else (where,)
+        for entry in entries:
+            if entry is not None and type(entry) is not str:
                 return None
-        return repr((self.kind, places, name)).encode('utf-8', 'replace')
+        return repr((kind, entries, name)).encode('utf-8', 'replace')
 
     def notice(self, name):
         if not self.log:
@@ -59,21 +59,21 @@ class Request(object):
         # An iterator has been read by now, and never shows what it gives; one of Python 2.4 is then false.
         is_iterator = hasattr(self.path, '__next__') or hasattr(self.path, 'next')
         if is_iterator or self.path:
-            text = "%s with path set to '%s'" % (text, list(self.where) if is_iterator else self.path)
+            text = "%s with path set to '%s'" % (text, list(self.origin.where) if is_iterator else self.path)
         log_line(text, apache.APLOG_NOTICE)
 
 
-def load(name, autoreload, log, path, kind, where, dispatched=False):
+def load(name, autoreload, log, path, origin, dispatched=False):
     """What import_module calls when the module is not at hand, or not fresh."""
     name = compat.native(name)
-    request = Request(name, log, path, kind, where, dispatched)
+    origin = search.Origin(origin)
     parts = name.split('.')
     if '' in parts:
         raise compat.not_found(name)
-    if kind == search.PLAIN and where is not None:
-        # Called in a module of that directory, and so what an import statement there would mean.
-        request.kind, request.where = siblings.place(parts[0], where)
-    left = siblings.left_part(name, request.kind, request.where) if len(parts) > 1 else None
+    if origin.kind == search.PAGE:
+        origin = siblings.origin(parts[0], origin.where)
+    request = Request(name, log, path, origin, dispatched)
+    left = siblings.left_part(name, origin) if len(parts) > 1 else None
     if left is not None:
         yield None, left
         return
@@ -89,7 +89,7 @@ def _one(request, name, parent, autoreload):
     for _ in range(_MOST_LOOKS):
         # Not a load that asks for it: the first request may need what that load has begun.
         if seconds_alone and request.dispatched:
-            core.await_first(request.kind, request.where, name, seconds_alone)
+            core.await_first(request.origin, name, seconds_alone)
         module = request.hit(name, autoreload)
         if module is not None:
             yield None, module
@@ -113,7 +113,7 @@ def _one(request, name, parent, autoreload):
 def _look(request, name, parent, autoreload):
     """The module; None or a Failure from another's attempt that this thread has waited on."""
     try:
-        found = search.locate(name, request.kind, request.where, parent)
+        found = search.locate(name, request.origin, parent)
     except ImportError:
         module = _as_before(request, name, sys.exc_info()[1])
         if module is None:
@@ -143,13 +143,13 @@ def _kept(found):
 
 def _as_before(request, name, error):
     """The module that the name gave before its file could no longer be read or found; None if there is none."""
-    known = core.refuse(request.kind, request.where, name, None)
+    known = core.refuse(request.origin, name, None)
     if known is None:
-        for file in search.places(name, request.kind, request.where):
+        for file in search.files(name, request.origin):
             # Asked for by another way before.
             if core.verdict(file, False)[0] == 'hit':
-                core.link(request.kind, request.where, name, file)
-                known = core.refuse(request.kind, request.where, name, None)
+                core.link(request.origin, name, file)
+                known = core.refuse(request.origin, name, None)
                 break
     if known is None:
         return None
@@ -187,7 +187,7 @@ class Attempt(object):
         request, found = self.request, self.found
         verdict, served, sys_name, ran = core.verdict(found.key, self.autoreload)
         if verdict == 'hit':
-            core.link(request.kind, request.where, self.name, found.key)
+            core.link(request.origin, self.name, found.key)
             return served
         gave = core.name_of(found.key)
         # Not of a part: whether that is its package's own is decided where it is looked for.
@@ -226,7 +226,7 @@ class Attempt(object):
             return None
         unreadable = running.unreadable(self.found)
         if unreadable is not None:
-            core.link(self.request.kind, self.request.where, self.name, self.found.key)
+            core.link(self.request.origin, self.name, self.found.key)
             return _as_before(self.request, self.name, unreadable)
         version = core.version(self.found.key)
         if ran is served and compat.is_plain(served) and compat.file_of(served) == self.found.file:
@@ -248,8 +248,8 @@ class Attempt(object):
         """That version of the file has failed, in a mod_python whose stock core reloads nothing, where the site would
         have gone on: so it does here, until the file is another."""
         request = self.request
-        core.link(request.kind, request.where, self.name, self.found.key)
-        known = core.refuse(request.kind, request.where, self.name, version)
+        core.link(request.origin, self.name, self.found.key)
+        known = core.refuse(request.origin, self.name, version)
         if known is None:
             raise
         self.failed(error)
@@ -293,7 +293,7 @@ class Attempt(object):
 
     def adopt(self, sys_name, module, version):
         request = self.request
-        core.adopt(request.kind, request.where, self.name, self.found.key, module, sys_name, version)
+        core.adopt(request.origin, self.name, self.found.key, module, sys_name, version)
 
     def mend(self, sys_name, module):
         """Before anybody gets the module."""
@@ -321,8 +321,7 @@ class Attempt(object):
             yield None, version
 
         first = seconds_alone and request.dispatched and not again and core.running(found.key) is None
-        where = request.kind, request.where, self.name
-        served = yield ('run',) + where + (found.key, sys_name, module, previous, again, run)
+        served = yield 'run', request.origin, self.name, found.key, sys_name, module, previous, again, run
         if first and served is not None:
             core.run_alone(found.key)
         yield None, served

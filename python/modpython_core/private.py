@@ -31,9 +31,9 @@ def source(private):
     file = names.decode(private)
     if not file or '\0' in file:
         return None
-    directory, name = place = place_of(file)
+    directory, name = home = home_of(file)
     if siblings.knows(directory) or siblings.is_put_first(directory):
-        return place if os.path.exists(file) else None
+        return home if os.path.exists(file) else None
     page = sys._getframe()
     while page is not None:
         beside = os.path.dirname(page.f_globals.get('__file__') or '')
@@ -44,17 +44,17 @@ def source(private):
     return None
 
 
-def place_of(file):
+def home_of(file):
     """The directory of a module's file, and its name there."""
     directory, last = os.path.split(file)
     name = last.partition('.')[0]
     return os.path.split(directory) if name == '__init__' else (directory, name)
 
 
-def import_from(place):
+def import_from(home):
     """The module of that directory and name."""
-    directory, name = place
-    return core.drive(load(name, False, 0, None, search.DIRECTORY, directory))
+    directory, name = home
+    return core.drive(load(name, False, 0, None, search.Origin((search.DIRECTORY, directory))))
 
 
 def mend_extend_path():
@@ -71,7 +71,7 @@ def mend_extend_path():
         file = names.decode(top)
         if file is None:
             return extend_path(path, name)
-        directory, bare = place_of(file)
+        directory, bare = home_of(file)
         extended = extend_path(path, bare + dot + rest)
         # Another handler's directory has a package of its own under that name.
         return [entry for entry in extended if entry in path or not siblings.is_anothers(entry, directory)]
@@ -100,8 +100,8 @@ class Finder(object):
             # A package that has the private name itself has its parts found as any other.
             return None if real == parent else (
                 finding.spec_of_existing(name, lambda: compat.import_plainly(real + '.' + last)))
-        place = source(name)
-        return finding.spec_of_existing(name, lambda: import_from(place)) if place else None
+        home = source(name)
+        return finding.spec_of_existing(name, lambda: import_from(home)) if home else None
 
     def load_module(self, name):
         """The protocol of Python 2; the extension module finds."""
@@ -118,9 +118,9 @@ class Finder(object):
             real = getattr(sys.modules.get(parent), '__name__', parent)
             module = compat.import_plainly(real + '.' + last)
         else:
-            place = source(name)
-            if place is None:
+            home = source(name)
+            if home is None:
                 raise compat.not_found(name)
-            module = import_from(place)
+            module = import_from(home)
         sys.modules[name] = module
         return module

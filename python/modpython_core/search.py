@@ -7,8 +7,20 @@ import sys
 
 from modpython_core import compat, finding
 
-# What import_module is asked for, as the extension module numbers it.
-PLAIN, DIRECTORY, PATH, EXPRESSION = range(4)
+# The kinds of origins, as the extension module numbers them (src/import_module/origin.rs). PAGE: a module of that
+# handler's directory calls import_module, which means what an import statement there would mean (siblings.origin).
+PLAIN, DIRECTORY, PATH, EXPRESSION, PAGE = range(5)
+
+
+class Origin(tuple):
+    """Where a module is looked for: a kind, and its directory, directories or expression (None for the plain kind)."""
+
+    __slots__ = ()
+    kind = property(lambda self: self[0])
+    where = property(lambda self: self[1])
+
+
+PLAINLY = Origin((PLAIN, None))
 
 # The names that a PythonPath expression may use.
 expression_names = {}
@@ -41,28 +53,28 @@ class WithoutFile(object):
         self.spec = spec
 
 
-def locate(name, kind, where, parent):
+def locate(name, origin, parent):
     """The file for a name, or what is there without one. Raises ImportError if there is nothing."""
     if parent is not None:
         return _in_package(name, parent)
-    if kind != PLAIN:
-        entries = directories(kind, where)
+    if origin.kind != PLAIN:
+        entries = directories(origin)
         found = finding.find(name, entries)
         if found is not None and not hasattr(found, 'key'):
             # What a finder of the site claims is what stock gives, but where stock looks at the given files alone.
-            if kind != PATH or goes_on_elsewhere:
+            if origin.kind != PATH or goes_on_elsewhere:
                 return _plainly(name, found.spec)
             found = finding.find_file(name, entries)
-        if kind == PATH and goes_on_elsewhere and getattr(found, 'is_namespace', False):
+        if origin.kind == PATH and goes_on_elsewhere and getattr(found, 'is_namespace', False):
             elsewhere = _with_code(name)
             if elsewhere is not None:
                 return elsewhere
         if found is not None:
-            if kind == EXPRESSION or found.directory in finding.original_path:
+            if origin.kind == EXPRESSION or found.directory in finding.original_path:
                 # The server's own path, to which PythonPath belongs.
                 found.directory = None
             return found
-        if kind == PATH and not goes_on_elsewhere:
+        if origin.kind == PATH and not goes_on_elsewhere:
             # Never a module from elsewhere: a caller that gives a path names a file in it, and must not be able to
             # reach os, say, because a request named it. With a stock that ignores the path, callers rely on that.
             raise compat.not_found(name)
@@ -87,10 +99,11 @@ def is_of_expression(entry):
     return any(entry in entries for entries in list(_lists.values()))
 
 
-def directories(kind, where):
-    if kind == DIRECTORY:
+def directories(origin):
+    where = origin.where
+    if origin.kind == DIRECTORY:
         return [normal(where)]
-    if kind == PATH:
+    if origin.kind == PATH:
         entries = [compat.path_entry(entry) for entry in where]
         return [normal(entry) if isinstance(entry, type('')) else entry for entry in entries]
     if where not in _lists:
@@ -100,10 +113,10 @@ def directories(kind, where):
     return _lists[where]
 
 
-def places(name, kind, where):
-    """Where the file of a module in a directory would be, as bytes."""
-    if kind in (DIRECTORY, PATH) and '.' not in name and '\0' not in name:
-        for directory in directories(kind, where):
+def files(name, origin):
+    """The files, as bytes, that a module of that name in the origin's directories may have."""
+    if origin.kind in (DIRECTORY, PATH) and '.' not in name and '\0' not in name:
+        for directory in directories(origin):
             if isinstance(directory, str) and '\0' not in directory:
                 for tail in ('.py', '/__init__.py'):
                     yield compat.path_bytes('%s/%s%s' % (directory, name, tail))
@@ -130,7 +143,7 @@ def _plainly(name, spec=None):
     module = sys.modules.get(name)
     if module is not None:
         # What a module has put in its own place says nothing of its file.
-        file = core.hidden_file(PLAIN, None, name)
+        file = core.hidden_file(PLAINLY, name)
         found = finding.find_anywhere(name) if file else None
         if file and getattr(found, 'key', None) == file:
             return found
@@ -166,8 +179,8 @@ def _in_package(name, parent):
 
 
 def _lies_in(file, directories):
-    place = os.path.dirname(file)
-    return place in directories or os.path.dirname(place) in directories
+    own = os.path.dirname(file)
+    return own in directories or os.path.dirname(own) in directories
 
 
 class _OriginalSys(object):

@@ -160,12 +160,12 @@ def _left(name, top, directory):
     return sys_name
 
 
-def left_part(name, kind, where):
+def left_part(name, origin):
     """The same for import_module: the part; None if it has to be looked for."""
     top = name.partition('.')[0]
-    if kind == search.PLAIN and where is None:
+    if origin.kind == search.PLAIN:
         return None if top in sys.modules else sys.modules.get(name)
-    for directory in search.directories(kind, where):
+    for directory in search.directories(origin):
         left = _left(name, top, directory)
         if left is not None:
             return sys.modules.get(left + name[len(top):])
@@ -185,10 +185,10 @@ def has_left_parts(found):
     return False
 
 
-def place(top, directory):
+def origin(top, directory):
     """Where import_module, called in a module of that directory, looks for the name."""
     meant = _meant(top, directory)
-    return meant[1:] if meant is not None else (search.PLAIN, None)
+    return meant[1] if meant is not None else search.PLAINLY
 
 
 def named(top, importer, name=None):
@@ -252,7 +252,7 @@ def _is_imported(top, found, reloading):
 
 
 def _meant(top, directory):
-    """The file that `import top` means in a module of that directory, and where it is looked for; None for what that
+    """The file that `import top` means in a module of that directory, and its origin; None for what that
     always means."""
     if finding.is_built_in(top):
         # An import statement looks there first, so that no file or folder of that name is ever imported.
@@ -263,11 +263,11 @@ def _meant(top, directory):
     before = _before(directory)
     if before:
         found = finding.find_file(top, before + [directory]) or found
-    kind, where = search.DIRECTORY, found.directory
+    origin = search.Origin((search.DIRECTORY, found.directory))
     if found.is_namespace:
         # What has no code gives way to a module of any entry of sys.path, or is one package with those of its name.
-        kind, where = search.PATH, _own_path(directory)
-        found = finding.find_file(top, where)
+        origin = search.Origin((search.PATH, _own_path(directory)))
+        found = finding.find_file(top, origin.where)
         if found is None or not found.is_namespace:
             return None
     if sys.modules.get(top) is None and not _is_on_path(directory) and finding.server_file(top) is not None:
@@ -278,14 +278,14 @@ def _meant(top, directory):
         # It has taken itself out of the way of another of its name, to which it hands over. Asked twice: the run of
         # another thread that fails ends, and is taken out, in one.
         return None
-    return found, kind, where
+    return found, origin
 
 
-def _loaded(top, directory, reloading, found, kind, where):
+def _loaded(top, directory, reloading, found, origin):
     if top not in sys.modules:
         # What an import statement tells those who watch imports, of a module that is not there.
         compat.audit_import(top)
-    yield load(top, reloading, 0, None, kind, where)
+    yield load(top, reloading, 0, None, origin)
     sys_name = core.name_of(found.key)
     if sys_name is not None:
         _known[top, directory] = sys_name, found.key

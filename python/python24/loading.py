@@ -11,23 +11,23 @@ _MOST_LOOKS = 1000
 
 class Request(object):
 
-    def __init__(self, name, log, path, kind, where, dispatched):
+    def __init__(self, name, log, path, origin, dispatched):
         self.name = name
         self.log = log
         self.path = path
-        self.kind = kind
-        self.where = where
+        self.origin = origin
         self.dispatched = dispatched
 
     def hit(self, name, autoreload):
-        return core.hit(self.kind, self.where, name, autoreload)
+        return core.hit(self.origin, name, autoreload)
 
     def question(self, name):
-        places = (self.kind == search.PATH and [self.where] or [(self.where,)])[0]
-        for place in places:
-            if place is not None and type(place) is not str:
+        kind, where = self.origin
+        entries = (kind == search.PATH and [where] or [(where,)])[0]
+        for entry in entries:
+            if entry is not None and type(entry) is not str:
                 return None
-        return repr((self.kind, places, name)).encode('utf-8', 'replace')
+        return repr((kind, entries, name)).encode('utf-8', 'replace')
 
     def notice(self, name):
         if not self.log:
@@ -35,18 +35,19 @@ class Request(object):
         text = "mod_python: (Re)importing module '%s'" % name
         is_iterator = hasattr(self.path, '__next__') or hasattr(self.path, 'next')
         if is_iterator or self.path:
-            text = "%s with path set to '%s'" % (text, (is_iterator and [list(self.where)] or [self.path])[0])
+            text = "%s with path set to '%s'" % (text, (is_iterator and [list(self.origin.where)] or [self.path])[0])
         log_line(text, apache.APLOG_NOTICE)
 
-def load(name, autoreload, log, path, kind, where, dispatched=False):
+def load(name, autoreload, log, path, origin, dispatched=False):
     name = compat.native(name)
-    request = Request(name, log, path, kind, where, dispatched)
+    origin = search.Origin(origin)
     parts = name.split('.')
     if '' in parts:
         raise compat.not_found(name)
-    if kind == search.PLAIN and where is not None:
-        request.kind, request.where = siblings.place(parts[0], where)
-    left = (len(parts) > 1 and [siblings.left_part(name, request.kind, request.where)] or [None])[0]
+    if origin.kind == search.PAGE:
+        origin = siblings.origin(parts[0], origin.where)
+    request = Request(name, log, path, origin, dispatched)
+    left = (len(parts) > 1 and [siblings.left_part(name, origin)] or [None])[0]
     if left is not None:
         yield (None, left)
         core.answer()
@@ -62,7 +63,7 @@ def _one(request, name, parent, autoreload):
     question = request.question(name)
     for _ in range(_MOST_LOOKS):
         if seconds_alone and request.dispatched:
-            core.await_first(request.kind, request.where, name, seconds_alone)
+            core.await_first(request.origin, name, seconds_alone)
         module = request.hit(name, autoreload)
         if module is not None:
             yield (None, module)
@@ -83,7 +84,7 @@ def _one(request, name, parent, autoreload):
 
 def _look(request, name, parent, autoreload):
     try:
-        found = search.locate(name, request.kind, request.where, parent)
+        found = search.locate(name, request.origin, parent)
     except ImportError:
         module = _as_before(request, name, sys.exc_info()[1])
         if module is None:
@@ -114,12 +115,12 @@ def _kept(found):
     return (verdict == 'hit' and [served] or [None])[0]
 
 def _as_before(request, name, error):
-    known = core.refuse(request.kind, request.where, name, None)
+    known = core.refuse(request.origin, name, None)
     if known is None:
-        for file in search.places(name, request.kind, request.where):
+        for file in search.files(name, request.origin):
             if core.verdict(file, False)[0] == 'hit':
-                core.link(request.kind, request.where, name, file)
-                known = core.refuse(request.kind, request.where, name, None)
+                core.link(request.origin, name, file)
+                known = core.refuse(request.origin, name, None)
                 break
     if known is None:
         return None
@@ -149,7 +150,7 @@ class Attempt(object):
         request, found = (self.request, self.found)
         verdict, served, sys_name, ran = core.verdict(found.key, self.autoreload)
         if verdict == 'hit':
-            core.link(request.kind, request.where, self.name, found.key)
+            core.link(request.origin, self.name, found.key)
             return served
         gave = core.name_of(found.key)
         if gave is not None and '.' not in gave and (not core.is_running(found.key)):
@@ -188,7 +189,7 @@ class Attempt(object):
             return None
         unreadable = running.unreadable(self.found)
         if unreadable is not None:
-            core.link(self.request.kind, self.request.where, self.name, self.found.key)
+            core.link(self.request.origin, self.name, self.found.key)
             return _as_before(self.request, self.name, unreadable)
         version = core.version(self.found.key)
         if ran is served and compat.is_plain(served) and (compat.file_of(served) == self.found.file):
@@ -210,8 +211,8 @@ class Attempt(object):
 
     def stays(self, version, error):
         request = self.request
-        core.link(request.kind, request.where, self.name, self.found.key)
-        known = core.refuse(request.kind, request.where, self.name, version)
+        core.link(request.origin, self.name, self.found.key)
+        known = core.refuse(request.origin, self.name, version)
         if known is None:
             raise
         self.failed(error)
@@ -249,7 +250,7 @@ class Attempt(object):
 
     def adopt(self, sys_name, module, version):
         request = self.request
-        core.adopt(request.kind, request.where, self.name, self.found.key, module, sys_name, version)
+        core.adopt(request.origin, self.name, self.found.key, module, sys_name, version)
 
     def mend(self, sys_name, module):
         cgihandler.loaded(self.name, sys_name, module)
@@ -275,8 +276,7 @@ class Attempt(object):
             yield (None, version)
             core.answer()
         first = seconds_alone and request.dispatched and (not again) and (core.running(found.key) is None)
-        where = (request.kind, request.where, self.name)
-        yield (('run',) + where + (found.key, sys_name, module, previous, again, run))
+        yield ('run', request.origin, self.name, found.key, sys_name, module, previous, again, run)
         served = core.answer()
         if first and served is not None:
             core.run_alone(found.key)

@@ -15,9 +15,9 @@ def source(private):
     file = names.decode(private)
     if not file or '\x00' in file:
         return None
-    directory, name = place = place_of(file)
+    directory, name = home = home_of(file)
     if siblings.knows(directory) or siblings.is_put_first(directory):
-        return (os.path.exists(file) and [place] or [None])[0]
+        return (os.path.exists(file) and [home] or [None])[0]
     page = sys._getframe()
     while page is not None:
         beside = os.path.dirname(page.f_globals.get('__file__') or '')
@@ -27,14 +27,14 @@ def source(private):
         page = page.f_back
     return None
 
-def place_of(file):
+def home_of(file):
     directory, last = os.path.split(file)
     name = partition(last, '.')[0]
     return (name == '__init__' and [os.path.split(directory)] or [(directory, name)])[0]
 
-def import_from(place):
-    directory, name = place
-    return core.drive(load(name, False, 0, None, search.DIRECTORY, directory))
+def import_from(home):
+    directory, name = home
+    return core.drive(load(name, False, 0, None, search.Origin((search.DIRECTORY, directory))))
 
 def mend_extend_path():
     import pkgutil
@@ -48,7 +48,7 @@ def mend_extend_path():
         file = names.decode(top)
         if file is None:
             return extend_path(path, name)
-        directory, bare = place_of(file)
+        directory, bare = home_of(file)
         extended = extend_path(path, bare + dot + rest)
         return [entry for entry in extended if entry in path or not siblings.is_anothers(entry, directory)]
     of_bare_name.is_mended = True
@@ -69,8 +69,8 @@ class Finder(object):
             parent, _, last = rpartition(name, '.')
             real = getattr(sys.modules.get(parent), '__name__', parent)
             return (real == parent and [None] or [finding.spec_of_existing(name, lambda: compat.import_plainly(real + '.' + last))])[0]
-        place = source(name)
-        return (place and [finding.spec_of_existing(name, lambda: import_from(place))] or [None])[0]
+        home = source(name)
+        return (home and [finding.spec_of_existing(name, lambda: import_from(home))] or [None])[0]
 
     def load_module(self, name):
         if name == sessions.NAME:
@@ -85,9 +85,9 @@ class Finder(object):
             real = getattr(sys.modules.get(parent), '__name__', parent)
             module = compat.import_plainly(real + '.' + last)
         else:
-            place = source(name)
-            if place is None:
+            home = source(name)
+            if home is None:
                 raise compat.not_found(name)
-            module = import_from(place)
+            module = import_from(home)
         sys.modules[name] = module
         return module

@@ -3,7 +3,13 @@ from modpython_core.python24 import any, rpartition
 import os
 import sys
 from modpython_core import compat, finding
-PLAIN, DIRECTORY, PATH, EXPRESSION = range(4)
+PLAIN, DIRECTORY, PATH, EXPRESSION, PAGE = range(5)
+
+class Origin(tuple):
+    __slots__ = ()
+    kind = property(lambda self: self[0])
+    where = property(lambda self: self[1])
+PLAINLY = Origin((PLAIN, None))
 expression_names = {}
 goes_on_elsewhere = False
 core = None
@@ -23,25 +29,25 @@ class WithoutFile(object):
         self.name = name
         self.spec = spec
 
-def locate(name, kind, where, parent):
+def locate(name, origin, parent):
     if parent is not None:
         return _in_package(name, parent)
-    if kind != PLAIN:
-        entries = directories(kind, where)
+    if origin.kind != PLAIN:
+        entries = directories(origin)
         found = finding.find(name, entries)
         if found is not None and (not hasattr(found, 'key')):
-            if kind != PATH or goes_on_elsewhere:
+            if origin.kind != PATH or goes_on_elsewhere:
                 return _plainly(name, found.spec)
             found = finding.find_file(name, entries)
-        if kind == PATH and goes_on_elsewhere and getattr(found, 'is_namespace', False):
+        if origin.kind == PATH and goes_on_elsewhere and getattr(found, 'is_namespace', False):
             elsewhere = _with_code(name)
             if elsewhere is not None:
                 return elsewhere
         if found is not None:
-            if kind == EXPRESSION or found.directory in finding.original_path:
+            if origin.kind == EXPRESSION or found.directory in finding.original_path:
                 found.directory = None
             return found
-        if kind == PATH and (not goes_on_elsewhere):
+        if origin.kind == PATH and (not goes_on_elsewhere):
             raise compat.not_found(name)
     return _plainly(name)
 
@@ -59,10 +65,11 @@ def _with_code(name):
 def is_of_expression(entry):
     return any((entry in entries for entries in list(_lists.values())))
 
-def directories(kind, where):
-    if kind == DIRECTORY:
+def directories(origin):
+    where = origin.where
+    if origin.kind == DIRECTORY:
         return [normal(where)]
-    if kind == PATH:
+    if origin.kind == PATH:
         entries = [compat.path_entry(entry) for entry in where]
         return [(isinstance(entry, type('')) and [normal(entry)] or [entry])[0] for entry in entries]
     if where not in _lists:
@@ -71,9 +78,9 @@ def directories(kind, where):
         _lists[where] = entries
     return _lists[where]
 
-def places(name, kind, where):
-    if kind in (DIRECTORY, PATH) and '.' not in name and ('\x00' not in name):
-        for directory in directories(kind, where):
+def files(name, origin):
+    if origin.kind in (DIRECTORY, PATH) and '.' not in name and ('\x00' not in name):
+        for directory in directories(origin):
             if isinstance(directory, str) and '\x00' not in directory:
                 for tail in ('.py', '/__init__.py'):
                     yield compat.path_bytes('%s/%s%s' % (directory, name, tail))
@@ -96,7 +103,7 @@ def normal(directory):
 def _plainly(name, spec=None):
     module = sys.modules.get(name)
     if module is not None:
-        file = core.hidden_file(PLAIN, None, name)
+        file = core.hidden_file(PLAINLY, name)
         found = (file and [finding.find_anywhere(name)] or [None])[0]
         if file and getattr(found, 'key', None) == file:
             return found
@@ -128,8 +135,8 @@ def _in_package(name, parent):
     return found
 
 def _lies_in(file, directories):
-    place = os.path.dirname(file)
-    return place in directories or os.path.dirname(place) in directories
+    own = os.path.dirname(file)
+    return own in directories or os.path.dirname(own) in directories
 
 class _OriginalSys(object):
 

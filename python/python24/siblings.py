@@ -113,11 +113,11 @@ def _left(name, top, directory):
         return None
     return sys_name
 
-def left_part(name, kind, where):
+def left_part(name, origin):
     top = partition(name, '.')[0]
-    if kind == search.PLAIN and where is None:
+    if origin.kind == search.PLAIN:
         return (top in sys.modules and [None] or [sys.modules.get(name)])[0]
-    for directory in search.directories(kind, where):
+    for directory in search.directories(origin):
         left = _left(name, top, directory)
         if left is not None:
             return sys.modules.get(left + name[len(top):])
@@ -133,9 +133,9 @@ def has_left_parts(found):
                 return True
     return False
 
-def place(top, directory):
+def origin(top, directory):
     meant = _meant(top, directory)
-    return (meant is not None and [meant[1:]] or [(search.PLAIN, None)])[0]
+    return (meant is not None and [meant[1]] or [search.PLAINLY])[0]
 
 def named(top, importer, name=None):
     caller = sys._getframe().f_back
@@ -187,10 +187,10 @@ def _meant(top, directory):
     before = _before(directory)
     if before:
         found = finding.find_file(top, before + [directory]) or found
-    kind, where = (search.DIRECTORY, found.directory)
+    origin = search.Origin((search.DIRECTORY, found.directory))
     if found.is_namespace:
-        kind, where = (search.PATH, _own_path(directory))
-        found = finding.find_file(top, where)
+        origin = search.Origin((search.PATH, _own_path(directory)))
+        found = finding.find_file(top, origin.where)
         if found is None or not found.is_namespace:
             return None
     if sys.modules.get(top) is None and (not _is_on_path(directory)) and (finding.server_file(top) is not None):
@@ -198,12 +198,12 @@ def _meant(top, directory):
     own = core.name_of(found.key)
     if own is not None and core.is_running(found.key) and (sys.modules.get(own) is None) and core.is_running(found.key):
         return None
-    return (found, kind, where)
+    return (found, origin)
 
-def _loaded(top, directory, reloading, found, kind, where):
+def _loaded(top, directory, reloading, found, origin):
     if top not in sys.modules:
         compat.audit_import(top)
-    yield load(top, reloading, 0, None, kind, where)
+    yield load(top, reloading, 0, None, origin)
     core.answer()
     sys_name = core.name_of(found.key)
     if sys_name is not None:

@@ -5,9 +5,9 @@
 //! an interpreter of its own. The end of the request is seen by an object in the dict of its thread state, which goes
 //! when the state is cleared.
 
-use super::dispatcher::Where;
 use super::hit;
 use super::locks::{self, TABLE};
+use super::origin::Origin;
 use super::state::State;
 use crate::pathlock::{Begin, Key, ThreadId};
 use crate::python::ffi;
@@ -91,16 +91,15 @@ fn object_with_end(gil: &Gil, alone: Box<Alone>) -> Option<Owned> {
     }
 }
 
-/// `await_first(kind, where, name, seconds)`: waits, without the GIL and for at most so many seconds, for the end of
+/// `await_first(origin, name, seconds)`: waits, without the GIL and for at most so many seconds, for the end of
 /// the first request of the module that the name, asked for there, has given. Whoever has waited once, or would wait
 /// for ever, ends the wait for all.
 pub(super) fn await_first(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
-    let [kind, place, name, seconds] = exactly(gil, "await_first", given)?;
-    let (from, seconds) = (Where::of(gil, as_integer(gil, kind), place), as_integer(gil, seconds));
-    let from = from?;
+    let [origin, name, seconds] = exactly(gil, "await_first", given)?;
+    let (origin, seconds) = (Origin::from_shim(gil, origin)?, as_integer(gil, seconds));
     let file = {
         let table = state.modules.borrow();
-        let entry = hit::entry_for(gil, state, &from, name).and_then(|id| table.get(id));
+        let entry = hit::entry_for(gil, state, &origin, name).and_then(|id| table.get(id));
         entry.filter(|entry| entry.is_for_another(locks::me())).map(|entry| entry.file().to_owned())
     };
     let Some(file) = file else { return Some(none(gil)) };

@@ -1,8 +1,9 @@
 //! `import_module` itself. A hit is answered here, without a line of Python; everything else goes to the shim.
 
 use super::content::compare;
-use super::dispatcher::{self, Caller, Where};
+use super::dispatcher;
 use super::files::version_of;
+use super::origin::{Caller, Origin};
 use super::state::{Loaded, State};
 use super::steps;
 use crate::module_cache::{Entry, EntryId, FileSystemKind, Verdict, Version};
@@ -10,7 +11,7 @@ use crate::python::exceptions::{self, Exception, raise};
 use crate::python::gil::{Gil, without_gil};
 use crate::python::object::{Object, Owned};
 use crate::python::text::{self, is_text};
-use crate::python::values::{as_number, boolean, integer, truth};
+use crate::python::values::{as_number, boolean, truth};
 use crate::python::{calls, dict, sequence};
 use std::cell::Cell;
 
@@ -49,20 +50,18 @@ pub(super) fn import_module<'a>(
         }
     };
     let caller = asked.caller(gil, state)?;
-    let (kind, place) = match &caller {
-        Caller::At(from) => match hit(gil, state, from, asked.name, autoreload) {
-            Some(module) => return Some(module),
-            None => (from.kind(), from.object()),
-        },
-        Caller::Page(directory) => (Where::Plain.kind(), Some(directory)),
-    };
-    load(gil, state, kind, place, &asked, autoreload)
+    if let Caller::At(origin) = &caller {
+        if let Some(module) = hit(gil, state, origin, asked.name, autoreload) {
+            return Some(module);
+        }
+    }
+    load(gil, state, &caller, &asked, autoreload)
 }
 
 /// The entry of the file that gave the module of that name, asked for there, when it was asked for last.
 #[inline]
-pub(super) fn entry_for(gil: &Gil, state: &State, from: &Where, name: Object<'_>) -> Option<EntryId> {
-    let Some(number) = dict::get(gil, &from.names(gil, state)?, name) else {
+pub(super) fn entry_for(gil: &Gil, state: &State, origin: &Origin, name: Object<'_>) -> Option<EntryId> {
+    let Some(number) = dict::get(gil, &origin.names(gil, state)?, name) else {
         exceptions::clear(gil);
         return None;
     };
@@ -72,8 +71,8 @@ pub(super) fn entry_for(gil: &Gil, state: &State, from: &Where, name: Object<'_>
 /// The module for `name` if it is loaded and fresh. None without an exception if it has to be loaded, reloaded or
 /// waited for.
 #[inline]
-pub(super) fn hit(gil: &mut Gil, state: &State, from: &Where, name: Object<'_>, autoreload: bool) -> Option<Owned> {
-    let id = entry_for(gil, state, from, name)?;
+pub(super) fn hit(gil: &mut Gil, state: &State, origin: &Origin, name: Object<'_>, autoreload: bool) -> Option<Owned> {
+    let id = entry_for(gil, state, origin, name)?;
     let table = state.modules.borrow();
     let entry = table.get(id)?;
     let ready = entry.ready()?;
@@ -141,19 +140,12 @@ fn tick() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-fn load(
-    gil: &mut Gil,
-    state: &State,
-    kind: i64,
-    place: Option<&Owned>,
-    asked: &Asked<'_>,
-    autoreload: bool,
-) -> Option<Owned> {
+fn load(gil: &mut Gil, state: &State, caller: &Caller, asked: &Asked<'_>, autoreload: bool) -> Option<Owned> {
     let shim = state.shim.borrow().as_ref().map(|shim| shim.load.clone_ref(gil));
     let Some(shim) = shim else {
         return raise(gil, Exception::Runtime, "modpython-core: import_module called before the shim was put in place");
     };
-    let kind = integer(gil, kind)?;
+    let origin = caller.for_shim(gil)?;
     let reload = boolean(gil, autoreload)?;
     let dispatched = boolean(gil, dispatcher::is_dispatcher(gil, state))?;
     let given = [
@@ -161,8 +153,7 @@ fn load(
         reload.object(),
         asked.log.unwrap_or(Object::none()),
         asked.path.unwrap_or(Object::none()),
-        kind.object(),
-        place.map_or(Object::none(), Owned::object),
+        origin.object(),
         dispatched.object(),
     ];
     let loaded = calls::call(gil, &shim, given);
@@ -182,7 +173,7 @@ impl<'a> Asked<'a> {
             return raise(gil, Exception::Type, "import_module() takes at most 4 positional arguments");
         }
         // One by one: so few are not worth a call of memcpy.
-        let positional = |place| positional.get(place).copied();
+        let positional = |at| positional.get(at).copied();
         let mut fields = [positional(0), positional(1), positional(2), positional(3)];
         for (keyword, value) in named {
             let field = Self::field(gil, state, keyword)?;
@@ -230,6 +221,6 @@ impl<'a> Asked<'a> {
             // The one time that it is read: an iterator gives what it has once.
             None => sequence::to_tuple(gil, path),
         };
-        items.map(|items| Caller::At(Where::Path(items)))
+        items.map(|items| Caller::At(Origin::Path(items)))
     }
 }

@@ -58,6 +58,7 @@ mod module;
 #[cfg(not(feature = "python3"))]
 mod noting;
 mod operations;
+mod origin;
 mod pattern;
 mod pickles;
 mod question;

@@ -20,8 +20,8 @@ pub(super) fn perform(gil: &mut Gil, state: &State, name: &[u8], given: &[Object
         (b"locked", &[file, real, decide, failed]) => locked_by(gil, state, [file, real, decide, failed]),
         #[cfg(feature = "python3")]
         (b"importing", &[get_lock, name, function]) => import_under_lock(gil, state, get_lock, name, function),
-        (b"run", &[kind, place, asked, file, name, module, previous, again, runner]) => {
-            run_module(gil, state, [kind, place, asked, file, name, module, previous, again, runner])
+        (b"run", &[origin, asked, file, name, module, previous, again, runner]) => {
+            run_module(gil, state, [origin, asked, file, name, module, previous, again, runner])
         }
         #[cfg(not(feature = "python3"))]
         (b"execute", &[code, namespace]) => execute(gil, code, namespace),

@@ -27,8 +27,8 @@ pub(super) fn resolve(gil: &Gil, directory: Owned, file: impl FnOnce() -> Option
         return Some(directory);
     }
     let is_directory = Path::new(OsStr::from_bytes(&file)).is_dir();
-    match std::str::from_utf8(place(&pattern, &file, is_directory)) {
-        Ok(place) => text::new(gil, place),
+    match std::str::from_utf8(stands_for(&pattern, &file, is_directory)) {
+        Ok(own) => text::new(gil, own),
         Err(_) => Some(directory),
     }
 }
@@ -36,7 +36,7 @@ pub(super) fn resolve(gil: &Gil, directory: Owned, file: impl FnOnce() -> Option
 /// The part of the file's path, with its last slash, that a pattern stands for. A shell's pattern has as many parts as
 /// what it matches; an expression says nothing of that, nor does a pattern of files' names, which `<Files>` in no
 /// directory leaves: they are taken to mean the file's own directory.
-fn place<'f>(pattern: &[u8], file: &'f [u8], is_directory: bool) -> &'f [u8] {
+fn stands_for<'f>(pattern: &[u8], file: &'f [u8], is_directory: bool) -> &'f [u8] {
     let last = if is_directory && !file.ends_with(b"/") {
         file.len()
     } else {
@@ -54,7 +54,7 @@ fn place<'f>(pattern: &[u8], file: &'f [u8], is_directory: bool) -> &'f [u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::place;
+    use super::stands_for;
 
     #[test]
     fn a_pattern_stands_for_as_many_parts_as_it_has() {
@@ -67,7 +67,7 @@ mod tests {
             ("^/w/(a|b)/", "/w/a/b/page", false, "/w/a/b/"),
             ("*.x/", "/w/a/b/page.x", false, "/w/a/b/"),
         ] {
-            let found = place(pattern.as_bytes(), file.as_bytes(), is_directory);
+            let found = stands_for(pattern.as_bytes(), file.as_bytes(), is_directory);
             assert_eq!(std::str::from_utf8(found), Ok(wanted), "{pattern} {file}");
         }
     }

@@ -1,5 +1,5 @@
-//! One thread looks for what several ask for at once (I6): whoever asks for the same name in the same place meanwhile
-//! waits for the answer, and has nothing to find.
+//! One thread looks for what several ask for at once (I6): whoever asks for the same name at the same origin
+//! meanwhile waits for the answer, and has nothing to find.
 //!
 //! A server that starts gets the same request from many clients. Each look at the disk gives up the GIL, and so 32
 //! threads that look hold up the one that loads.

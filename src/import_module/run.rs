@@ -2,8 +2,8 @@
 //! bytecode between (I13).
 
 use super::content::{content_of, look};
-use super::dispatcher::Where;
 use super::files::from_tuple;
+use super::origin::Origin;
 use super::state::{Loaded, State};
 use super::writing::{drop_all, remember, set_mtime, writable};
 use super::{stack, steps};
@@ -11,7 +11,7 @@ use crate::python::errors::Pending;
 use crate::python::exceptions::{Exception, clear, is_pending, raise};
 use crate::python::gil::Gil;
 use crate::python::object::{Object, Owned, none};
-use crate::python::values::{as_integer, boolean, file_name, truth};
+use crate::python::values::{boolean, file_name, truth};
 use crate::python::{calls, dict, sequence, text};
 use std::cell::Cell;
 
@@ -25,18 +25,16 @@ pub(super) fn is_reloading(gil: &mut Gil, _: &State) -> Option<Owned> {
     boolean(gil, RELOADS.get() > 0)
 }
 
-/// The step `'run', kind, where, name, file, sys_name, module, previous, again, runner`: `runner(module)` runs the code
+/// The step `'run', origin, name, file, sys_name, module, previous, again, runner`: `runner(module)` runs the code
 /// of a file (bytes), and answers its version. From then on `name`, asked for there, gives what the code has left in
 /// `sys.modules` under `sys_name`, which is also the answer. None if another module than `previous` (None: none) is
 /// there at the start.
 ///
 /// A failure puts everything back: `sys.modules`, and, `again`, the names in the module.
 #[inline(never)]
-pub(super) fn run_module(gil: &mut Gil, state: &State, given: [Object<'_>; 9]) -> Option<Owned> {
-    let [kind, place, asked, file, name, module, previous, again, runner] = given;
-    let Some(from) = Where::of(gil, as_integer(gil, kind), place) else {
-        return raise(gil, Exception::Value, "run() got a place that is none");
-    };
+pub(super) fn run_module(gil: &mut Gil, state: &State, given: [Object<'_>; 8]) -> Option<Owned> {
+    let [origin, asked, file, name, module, previous, again, runner] = given;
+    let origin = Origin::from_shim(gil, origin)?;
     let (file, again) = (file_name(gil, file)?, truth(gil, again)?);
     if stack::is_short() {
         let text = "maximum recursion depth exceeded: the thread's stack is too small for more imports";
@@ -92,7 +90,7 @@ pub(super) fn run_module(gil: &mut Gil, state: &State, given: [Object<'_>; 9]) -
     drop(table);
     drop_all(left);
     drop(gone);
-    remember(gil, state, &from, asked, id).then_some(served)
+    remember(gil, state, &origin, asked, id).then_some(served)
 }
 
 fn call(gil: &mut Gil, state: &State, runner: Object<'_>, module: Object<'_>) -> Option<Owned> {

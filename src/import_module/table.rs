@@ -1,16 +1,15 @@
 //! The functions through which the shim reads and writes the table behind `import_module`.
 
 use super::content::{compare, content_of, look};
-use super::dispatcher::Where;
 use super::files::{from_tuple, version_of};
 use super::hit;
+use super::origin::Origin;
 use super::state::{Loaded, Shim, State};
 use super::writing::{after_fork, drop_all, remember, set_mtime, writable};
 use crate::module_cache::{EntryId, Verdict, Version};
-use crate::python::exceptions::{Exception, raise};
 use crate::python::gil::{Gil, without_gil};
 use crate::python::object::{Object, Owned, none};
-use crate::python::values::{as_integer, boolean, exactly, file_name, number, truth};
+use crate::python::values::{boolean, exactly, file_name, number, truth};
 use crate::python::{dict, sequence, text};
 use std::ffi::CStr;
 
@@ -31,12 +30,12 @@ pub(super) fn setup(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Optio
     Some(none(gil))
 }
 
-/// `hit(kind, where, name, autoreload)`: the module if it is at hand and fresh, else None.
+/// `hit(origin, name, autoreload)`: the module if it is at hand and fresh, else None.
 pub(super) fn hit(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
-    let [kind, place, name, autoreload] = exactly(gil, "hit", given)?;
-    let from = Where::of(gil, as_integer(gil, kind), place);
-    let (Some(from), Some(autoreload)) = (from, truth(gil, autoreload)) else { return None };
-    hit::hit(gil, state, &from, name, autoreload).or_else(|| Some(none(gil)))
+    let [origin, name, autoreload] = exactly(gil, "hit", given)?;
+    let origin = Origin::from_shim(gil, origin);
+    let (Some(origin), Some(autoreload)) = (origin, truth(gil, autoreload)) else { return None };
+    hit::hit(gil, state, &origin, name, autoreload).or_else(|| Some(none(gil)))
 }
 
 /// `verdict(file, autoreload)`: what to do about a file (bytes), what it gave, its name in `sys.modules`, and the
@@ -79,13 +78,11 @@ fn to_compare(gil: &Gil, state: &State, file: &CStr, now: Option<Version>) -> Op
     (entry.verdict(in_sys_modules, now) == Verdict::Compare).then_some(id)
 }
 
-/// `adopt(kind, where, name, file, module, sys_name, version)`: a plain import has run that version of the file (bytes)
+/// `adopt(origin, name, file, module, sys_name, version)`: a plain import has run that version of the file (bytes)
 /// in `module`; from now on `name`, asked for there, gives it. A version of None is never looked at again.
 pub(super) fn adopt(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
-    let [kind, place, name, file, loaded, sys_name, version] = exactly(gil, "adopt", given)?;
-    let Some(from) = Where::of(gil, as_integer(gil, kind), place) else {
-        return raise(gil, Exception::Value, "adopt() got a place that is none");
-    };
+    let [origin, name, file, loaded, sys_name, version] = exactly(gil, "adopt", given)?;
+    let origin = Origin::from_shim(gil, origin)?;
     let file = file_name(gil, file)?;
     let version = if version.is_none() { None } else { Some(from_tuple(gil, version)?) };
     let (lives, seen) = look(gil, &file);
@@ -96,26 +93,26 @@ pub(super) fn adopt(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Optio
     let (id, before) = table.publish(&file, handle, version, content, lives);
     drop(table);
     drop_all(before);
-    remember(gil, state, &from, name, id).then(|| none(gil))
+    remember(gil, state, &origin, name, id).then(|| none(gil))
 }
 
-/// `link(kind, where, name, file)`: from now on `name`, asked for there, means this file (bytes), which has been
+/// `link(origin, name, file)`: from now on `name`, asked for there, means this file (bytes), which has been
 /// published under another.
 pub(super) fn link(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
-    let [kind, place, name, file] = exactly(gil, "link", given)?;
-    let from = Where::of(gil, as_integer(gil, kind), place);
-    let (Some(from), Some(file)) = (from, file_name(gil, file)) else { return None };
+    let [origin, name, file] = exactly(gil, "link", given)?;
+    let origin = Origin::from_shim(gil, origin);
+    let (Some(origin), Some(file)) = (origin, file_name(gil, file)) else { return None };
     let id = state.modules.borrow().find(&file);
-    id.is_none_or(|id| remember(gil, state, &from, name, id)).then(|| none(gil))
+    id.is_none_or(|id| remember(gil, state, &origin, name, id)).then(|| none(gil))
 }
 
-/// `refuse(kind, where, name, version)`: that version of the file which gave the module of that name is not to be had:
+/// `refuse(origin, name, version)`: that version of the file which gave the module of that name is not to be had:
 /// it has failed, or, for None, what is there now cannot be read or found. The module, which goes on being served until
 /// the file is another again, and whether that is news; None if there is none.
 pub(super) fn refuse(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
-    let [kind, place, name, version] = exactly(gil, "refuse", given)?;
-    let from = Where::of(gil, as_integer(gil, kind), place)?;
-    let Some(id) = hit::entry_for(gil, state, &from, name) else { return Some(none(gil)) };
+    let [origin, name, version] = exactly(gil, "refuse", given)?;
+    let origin = Origin::from_shim(gil, origin)?;
+    let Some(id) = hit::entry_for(gil, state, &origin, name) else { return Some(none(gil)) };
     let file = state.modules.borrow().get(id).map(|entry| entry.file().to_owned());
     let Some(file) = file else { return Some(none(gil)) };
     let now = if version.is_none() { without_gil(gil, || version_of(&file)) } else { from_tuple(gil, version) };
@@ -130,13 +127,13 @@ pub(super) fn refuse(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Opti
     sequence::tuple(gil, &[served.object(), number(gil, news.into())?.object()])
 }
 
-/// `hidden_file(kind, where, name)`: the file (bytes) behind the module of that name, asked for there, if its code has
+/// `hidden_file(origin, name)`: the file (bytes) behind the module of that name, asked for there, if its code has
 /// put something else into `sys.modules` and that is still there; else None.
 pub(super) fn hidden_file(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
-    let [kind, place, name] = exactly(gil, "hidden_file", given)?;
-    let from = Where::of(gil, as_integer(gil, kind), place)?;
+    let [origin, name] = exactly(gil, "hidden_file", given)?;
+    let origin = Origin::from_shim(gil, origin)?;
     let table = state.modules.borrow();
-    let entry = hit::entry_for(gil, state, &from, name).and_then(|id| table.get(id));
+    let entry = hit::entry_for(gil, state, &origin, name).and_then(|id| table.get(id));
     let hidden = entry.filter(|entry| {
         entry.ready().is_some_and(|ready| !ready.ran.is(&ready.module) && ready.is_in_sys_modules(gil))
     });

@@ -1,7 +1,7 @@
 //! What every change of the table of modules needs, whichever call makes it.
 
-use super::dispatcher::Where;
 use super::epoch;
+use super::origin::Origin;
 use super::state::{Loaded, State};
 use crate::module_cache::{EntryId, Modules, Version};
 use crate::python::dict;
@@ -27,9 +27,9 @@ pub(super) fn drop_all(handles: [Option<Loaded>; 2]) {
     drop(handles);
 }
 
-/// From now on `name`, asked for there, means that entry. False with an exception set on failure.
-pub(super) fn remember(gil: &Gil, state: &State, from: &Where, name: Object<'_>, id: EntryId) -> bool {
-    let (Some(number), Some(names)) = (number(gil, id.number()), from.names_or_new(gil, state)) else { return false };
+/// From now on `name`, asked for at that origin, means that entry. False with an exception set on failure.
+pub(super) fn remember(gil: &Gil, state: &State, origin: &Origin, name: Object<'_>, id: EntryId) -> bool {
+    let (Some(number), Some(names)) = (number(gil, id.number()), origin.names_or_new(gil, state)) else { return false };
     dict::set(gil, &names, name, &number)
 }
 

@@ -90,6 +90,15 @@ pub(crate) fn print(_: &Gil) {
     unsafe { ffi::PyErr_Print() }
 }
 
+/// What a call of CPython's has given; an exception only means that it is not there, and is cleared.
+#[inline]
+pub(crate) fn or_clear<T>(gil: &Gil, given: Option<T>) -> Option<T> {
+    if given.is_none() {
+        clear(gil);
+    }
+    given
+}
+
 /// Lets handlers of signals run that are due. False with an exception set if one has raised it.
 pub(crate) fn check_signals(_: &Gil) -> bool {
     // SAFETY: the GIL is held.
