@@ -2,7 +2,6 @@
 
 from __future__ import absolute_import
 
-import os
 import sys
 
 from modpython_core import attributes, cgihandler, compat, finding, first_use, importer33, loading, names, others
@@ -20,7 +19,7 @@ def install(apache, core):
     loading.core = others.core = compat.core = running.core = names.core = search.core = siblings.core = private.core = core
     python_path.core = pickles.core = core
     private.load = siblings.load = loading.load
-    loading.seconds_alone = _seconds_alone()
+    loading.seconds_alone = core.seconds_alone()
     if not _prepared:
         compat.check()
         first_use.prepare()
@@ -52,14 +51,6 @@ def guard_importer(core):
     if cures('importer'):
         loading.apache = sys.modules['mod_python.apache']
         importer33.guard(sys.modules['mod_python.importer'], core)
-
-
-def _seconds_alone():
-    """For how long the first request of a handler's module runs alone. On for Python 2: its one lock of all imports and the
-    locks of an application that is setting itself up make deadlocks that nobody sees."""
-    given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '').strip()
-    # Not isdigit(), which takes digits that int() refuses.
-    return int(given) if given.strip('0123456789') == '' != given and len(given) < 10 else 10 if sys.version_info[0] == 2 else 0
 
 
 def _ways_of_stock(apache):

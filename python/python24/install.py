@@ -1,5 +1,4 @@
 # Written by write_python24.py out of modpython_core/install.py, whose comments say why: do not edit.
-import os
 import sys
 from modpython_core import attributes, cgihandler, compat, finding, first_use, importer33, loading, names, others
 from modpython_core import pickles, private, python_path, queries, running, search, sessions, siblings, ssi
@@ -13,7 +12,7 @@ def install(apache, core):
     loading.core = others.core = compat.core = running.core = names.core = search.core = siblings.core = private.core = core
     python_path.core = pickles.core = core
     private.load = siblings.load = loading.load
-    loading.seconds_alone = _seconds_alone()
+    loading.seconds_alone = core.seconds_alone()
     if not _prepared:
         compat.check()
         first_use.prepare()
@@ -42,10 +41,6 @@ def guard_importer(core):
     if cures('importer'):
         loading.apache = sys.modules['mod_python.apache']
         importer33.guard(sys.modules['mod_python.importer'], core)
-
-def _seconds_alone():
-    given = os.environ.get('MODPYTHON_CORE_FIRST_REQUEST_ALONE', '').strip()
-    return ((given.strip('0123456789') == '' != given and len(given) < 10) and [int(given)] or [(sys.version_info[0] == 2 and [10] or [0])[0]])[0]
 
 def _ways_of_stock(apache):
     code = attributes.code(getattr(apache, 'import_module', None))

@@ -13,9 +13,19 @@ use crate::pathlock::{Begin, Key, ThreadId};
 use crate::python::ffi;
 use crate::python::gil::Gil;
 use crate::python::object::{Object, Owned, none};
-use crate::python::values::{as_integer, exactly, file_name};
+use crate::python::values::{as_integer, exactly, file_name, number};
 use crate::python::{dict, text};
+use crate::server::settings;
 use std::ffi::{CStr, c_void};
+
+/// For how many seconds the first request runs alone if the administrator does not say. On for Python 2: its one lock
+/// of all imports and the locks of an application that is setting itself up make deadlocks that nobody sees.
+const SECONDS: u32 = if cfg!(feature = "python3") { 0 } else { 10 };
+
+/// `seconds_alone()`: for how many seconds the first request of a handler's module runs alone; 0: it does not.
+pub(super) fn seconds_alone(gil: &mut Gil, _: &State) -> Option<Owned> {
+    number(gil, settings::of_process().seconds_alone.unwrap_or(SECONDS) as usize)
+}
 
 /// A request that runs alone: the lock that stands for it, and its thread.
 struct Alone {

@@ -2,7 +2,7 @@
 //! `many`, `one` and `none`, which `module2` and `module3` have each in its own way.
 
 /// So many are the same.
-pub(super) const SAME: usize = 27 + 2 * cfg!(lowered) as usize;
+pub(super) const SAME: usize = 28 + 2 * cfg!(lowered) as usize;
 
 /// The table of the module's functions: its own rows, those that are the same, and the end.
 macro_rules! functions {
@@ -35,6 +35,7 @@ macro_rules! functions {
             one!(c"drive", steps::drive_to_the_end, c"drive(answer): what a function of the shim gives in the end, that has returned this"),
             one!(c"waits", locks::waits, c"waits(thread): whether it waits for a lock"),
             none!(c"is_reloading", run::is_reloading, c"is_reloading(): whether this thread is running a module's code again"),
+            none!(c"seconds_alone", first::seconds_alone, c"seconds_alone(): how long the first request runs alone"),
             none!(c"locks", locks::locks, c"locks(): how many locks are held in this process"),
             #[cfg(lowered)]
             none!(c"answer", answers::answer, c"answer(): what the step has given, or raised, that the caller has yielded"),

@@ -12,8 +12,7 @@ pub const MAX_INTERPRETERS: &str = "MODPYTHON_CORE_MAX_INTERPRETERS";
 /// `MODPYTHON_CORE_DISABLE=name,name`: these remedies are left out; see [`REMEDIES`].
 pub const DISABLE: &str = "MODPYTHON_CORE_DISABLE";
 
-/// `MODPYTHON_CORE_FIRST_REQUEST_ALONE=N`: for how many seconds the first request of a module runs alone (I16). The
-/// shim follows it; here it is looked at.
+/// `MODPYTHON_CORE_FIRST_REQUEST_ALONE=N`: for how many seconds the first request of a module runs alone (I16).
 pub const FIRST_REQUEST_ALONE: &str = "MODPYTHON_CORE_FIRST_REQUEST_ALONE";
 
 /// The remedies that can be left out one by one. Each cures a defect of mod_python that has nothing to do with the
@@ -59,7 +58,7 @@ const ELSEWHERE: [&str; 8] = [
 ];
 
 /// What the environment says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Everything passes through.
     pub off: bool,
@@ -67,6 +66,8 @@ pub struct Settings {
     pub disabled: Vec<String>,
     /// Upper bound of named interpreters; none if it is not set.
     pub max_interpreters: Option<usize>,
+    /// For how many seconds the first request of a module runs alone; none if it is not set.
+    pub seconds_alone: Option<u32>,
     /// A sentence for the error log on each value that is not understood, and is not followed.
     pub complaints: Vec<(Message, String)>,
 }
@@ -85,7 +86,7 @@ impl Settings {
 
     /// Reads names and values. Of a name that is there twice the last says what holds, but for what is off.
     pub fn new(environment: impl Iterator<Item = (OsString, OsString)>) -> Self {
-        let mut settings = Self { off: false, disabled: Vec::new(), max_interpreters: None, complaints: Vec::new() };
+        let mut settings = Self::default();
         for (name, value) in environment {
             let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
             let value = value.trim();
@@ -95,7 +96,7 @@ impl Settings {
                 SWITCH => settings.read_switch(value),
                 MAX_INTERPRETERS => settings.read_limit(value),
                 DISABLE => settings.read_disabled(value),
-                FIRST_REQUEST_ALONE => settings.look_at_seconds(value),
+                FIRST_REQUEST_ALONE => settings.read_seconds(value),
                 other if other.starts_with(PREFIX) && !ELSEWHERE.contains(&other) => {
                     settings
                         .complain(Message::UnknownVariable, format!("{other} is set, but there is no such variable"));
@@ -126,13 +127,15 @@ impl Settings {
         }
     }
 
-    // As the shim reads it: some digits, and nothing else.
-    fn look_at_seconds(&mut self, value: &str) {
-        if value.len() > 9 || !value.bytes().all(|byte| byte.is_ascii_digit()) {
-            self.complain(
+    // Nine digits at most, and nothing else: no sign either, which a number may have.
+    fn read_seconds(&mut self, value: &str) {
+        let is_number = value.len() <= 9 && value.bytes().all(|byte| byte.is_ascii_digit());
+        match value.parse() {
+            Ok(seconds) if is_number => self.seconds_alone = Some(seconds),
+            _ => self.complain(
                 Message::SecondsValue,
                 format!("{FIRST_REQUEST_ALONE}={value} is not a number of seconds; it is as if it were not set"),
-            );
+            ),
         }
     }
 
@@ -170,10 +173,11 @@ mod tests {
 
     #[test]
     fn an_empty_environment_means_on_and_no_limit() {
-        assert_eq!(read(&[]), Settings { off: false, disabled: vec![], max_interpreters: None, complaints: vec![] });
+        let settings = read(&[]);
+        assert!(!settings.off && settings.disabled.is_empty() && settings.complaints.is_empty());
+        assert!(settings.max_interpreters.is_none() && settings.seconds_alone.is_none());
         assert_eq!(read(&[(SWITCH, ""), (DISABLE, " , "), (MAX_INTERPRETERS, " ")]), read(&[]));
         assert_eq!(read(&[("MODPYTHON", "x"), ("PATH", "/bin")]), read(&[]));
-        assert_eq!(read(&[(FIRST_REQUEST_ALONE, "10")]), read(&[]), "followed elsewhere");
     }
 
     #[test]
@@ -203,12 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn seconds_that_are_no_number_are_said_and_others_are_not() {
-        for value in ["", "0", "10", " 10 "] {
-            assert_eq!(read(&[(FIRST_REQUEST_ALONE, value)]).complaints, [], "{value}");
+    fn seconds_are_followed_and_what_is_no_number_is_said() {
+        let values =
+            [("", None), ("0", Some(0)), ("10", Some(10)), (" 007 ", Some(7)), ("999999999", Some(999_999_999))];
+        for (value, seconds) in values {
+            let settings = read(&[(FIRST_REQUEST_ALONE, value)]);
+            assert_eq!((settings.seconds_alone, settings.complaints), (seconds, vec![]), "{value}");
         }
-        for value in ["off", "-1", "1.5", "10s", "9999999999"] {
-            let complaints = read(&[(FIRST_REQUEST_ALONE, value)]).complaints;
+        for value in ["off", "-1", "+1", "1.5", "10s", "1234567890", "0000000010", "\u{0661}\u{0660}"] {
+            let Settings { complaints, seconds_alone: None, .. } = read(&[(FIRST_REQUEST_ALONE, value)]) else {
+                panic!("{value} is followed");
+            };
             let [(Message::SecondsValue, text)] = &complaints[..] else { panic!("{value}: {complaints:?}") };
             assert!(text.starts_with(&format!("{FIRST_REQUEST_ALONE}={value} is not a number of seconds")), "{text}");
         }

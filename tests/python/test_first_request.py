@@ -121,6 +121,12 @@ def two_first_requests_that_ask_for_each_other():
 
 
 @case
+def the_seconds_are_those_of_the_environment():
+    # stand_in sets them to 0, which is not what holds for Python 2 without them.
+    assert core.seconds_alone() == loading.seconds_alone == 0
+
+
+@case
 def off_nobody_waits():
     here = Directory(False)
     here.write('off.py', '')
