@@ -18,14 +18,14 @@ HEAD = '# Written by write_python24.py out of modpython_core/%s, whose comments 
 # Generators that are iterated over, as 2.4's can be.
 ITERATED = {('search.py', 'files')}
 PYTHON3 = {'compat3.py', 'finding3.py', 'running3.py'}
-# What 2.4 has not.
+# Methods and names that 2.4 lacks.
 METHODS = {'partition', 'rpartition'}
 NAMES = {'any', 'all', 'partial', 'wraps', 'BaseException'}
-# What 2.4 has of what is imported; and what is asked for in a branch for later Pythons, or may be absent.
+# The imported modules that 2.4 has; and those imported in a branch for later Pythons, or that may be absent.
 MODULES = {'cPickle', 'codecs', 'errno', 'imp', 'marshal', 'mod_python', 'modpython_core', 'os', 'pickle', 'pkgutil', 'random',
            're', 'struct', 'sys', 'thread', 'threading', 'time', 'types', '__builtin__'}
 LATER = {'_pickle', 'builtins', 'importlib', 'sysconfig'}
-# Whose results know how to close themselves, and no more.
+# Their results can close themselves, and no more.
 FILES = {'open', 'os.fdopen'}
 
 

@@ -1,4 +1,4 @@
-"""The Python part of modpython-core: what stands behind mod_python's import_module.
+"""The Python part of modpython-core, behind mod_python's import_module.
 
 A module is loaded once per interpreter, file and version, however many threads ask for it at once, and nobody is
 given one whose code has not run to its end. The source is the same for Python 2.7 and Python 3, and is run from

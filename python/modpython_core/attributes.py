@@ -13,7 +13,7 @@ old_instance = getattr(types, 'InstanceType', None)
 
 
 def of(thing, name):
-    """The attribute as it was set, without a call of anything that its class has defined; None if there is none."""
+    """The attribute as it was set, without a call of anything that its class has defined; None if absent."""
     kind = type(thing)
     if issubclass(kind, types.ModuleType):
         return _dictionary(thing).get(name)
@@ -32,5 +32,5 @@ def of(thing, name):
 
 
 def code(function):
-    """The code of a function in Python; None of what is none. Before 2.6 it had another name."""
+    """The code of a function in Python; None for any other object. Before 2.6 the attribute had another name."""
     return getattr(function, '__code__', None) or getattr(function, 'func_code', None)

@@ -2,7 +2,7 @@
 
 Before each script it deletes all modules from sys.modules that were imported after itself, so that a script's helpers
 are read anew. It does so outside its own lock, and takes handlers, their helpers and half-loaded modules with it: they
-load again and again, fail in the midst, or (in Python 2) lose their globals while they run. What stays as it was: a
+load again and again, fail in the midst, or (in Python 2) lose their globals while they run. As before, a
 script runs anew each time, and so do the modules that scripts import from their own directory.
 """
 
@@ -27,7 +27,7 @@ _helpers = set()
 
 
 class _Kept(object):
-    """What takes the place of the list of names that the deletion spares."""
+    """Takes the place of the list of names that the deletion spares."""
 
     def __contains__(self, name):
         return name not in _helpers or name in _handlers

@@ -1,4 +1,4 @@
-"""What differs between Python 2 and 3, for Python 2: names, paths, and who runs what.
+"""The differences between Python 2 and 3, for Python 2: names, paths, and which thread runs which module.
 
 Python 2 has one lock for all imports, and says of no module whether its code is still running. A plain import by a
 thread that holds that lock and waits for us gives it up after a while (see the extension module), and our loads do not
@@ -87,7 +87,7 @@ def import_without_file(name, spec):
 
 
 def by_name():
-    """What imports by name, and its name. 2.6 has none: one that nobody calls stands for it."""
+    """The owner and name of the function that imports by name. 2.6 has none, and gets one that nobody calls."""
     try:
         import importlib
     except ImportError:
@@ -115,7 +115,7 @@ def say_bare_name(failed, name, private):
 
 
 def under_import_lock(name, function):
-    """What function(from_outside) gives once no plain import of that module is under way; see module_lock."""
+    """Gives function(from_outside), called once no plain import of that module is under way; see module_lock."""
     # It holds nothing, and so needs no end that is sure to come.
     with module_lock(name) as from_outside:
         pass
@@ -156,8 +156,8 @@ class module_lock(object):
 
 def _waits_for(waiter, thread):
     """Whether the one waits for a plain import of the other, or for one of a thread that does. Two plain imports that
-    ask import_module for each other's module would else wait for ever: who waits for a lock of ours looks for such
-    cycles itself, but here nobody does."""
+    ask import_module for each other's module would else wait for ever: a thread that waits for a lock of ours looks for
+    such cycles itself, but here none does."""
     seen = set()
     while waiter != thread and waiter not in seen:
         seen.add(waiter)
@@ -184,10 +184,10 @@ def tolerate_deadlocks():
 
 
 def import_lock_edges():
-    """Who waits for whom in imports, as far as it is known: a list of (thread, thread).
+    """Pairs of threads, as far as they are known: the first waits for an import of the second.
 
-    Asked again whether the import is still under way: its thread may have finished it, and wait for something else by
-    now, before the one that waits for it looks the next time. It would be told of a cycle that there is not.
+    Looks again whether the import is still under way: its thread may have finished it, and wait for something else by
+    now, before the waiting thread looks the next time. That thread would be told of a cycle that does not exist.
     """
     return [(waiter, runner) for waiter, (runner, module) in list(_waiting.items()) if runner in _runners(module)]
 

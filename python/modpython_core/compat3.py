@@ -1,4 +1,4 @@
-"""What differs between Python 2 and 3, for Python 3: names, paths, and importlib's locks."""
+"""The differences between Python 2 and 3, for Python 3: names, paths, and importlib's locks."""
 
 import importlib
 import opcode
@@ -112,8 +112,8 @@ def audit_import(name):
 
 
 def by_name():
-    """What importlib's functions import by, and its name. Its functions themselves stay as they are: they are pickled, and
-    looked at."""
+    """The owner and name of the function that importlib's functions import by. Those stay as they are: sites pickle and
+    inspect them."""
     return _bootstrap, '_gcd_import'
 
 
@@ -161,7 +161,7 @@ def _renamed(text, private, bare):
 
 
 def under_import_lock(name, function):
-    """What function(from_outside) gives under importlib's own lock of that module; see src/import_module/import_lock.rs."""
+    """Calls function(from_outside) under importlib's own lock of that module: see src/import_module/import_lock.rs."""
     yield 'importing', _bootstrap._get_module_lock, name, function
 
 
@@ -203,9 +203,9 @@ def tolerate_deadlocks():
 
 
 def import_lock_edges():
-    """Who waits for whom in importlib's locks: a list of (thread, owner).
+    """Pairs (thread, owner): the thread waits for one of importlib's locks, which the owner holds.
 
-    Threads run on while it is made, so it is made twice, and what is in both has been true in between all at once.
+    Threads run on while the list is made, so it is made twice; the pairs in both were true at one moment in between.
     """
     first = _blocked_now()
     return [pair for pair in _blocked_now() if pair in first] if first else first
@@ -233,7 +233,7 @@ def is_initialising(module):
 
 
 def is_left_behind(module):
-    """The same, for whoever has the module's lock: the thread whose import it was has not come along in a fork."""
+    """The same, for the thread that has the module's lock: a fork has not copied the importing thread."""
     return is_initialising(module)
 
 
@@ -243,7 +243,7 @@ def module_this_thread_is_importing(found):
 
 
 def find_private_names(finder):
-    """Before all others: what is a private name's own is no other finder's to find."""
+    """Puts it before all others: no other finder may find a module by a private name."""
     sys.meta_path.insert(0, finder)
 
 

@@ -1,4 +1,4 @@
-"""What a failed load leaves to those who waited for it.
+"""A failed load, as the threads that waited for it get it.
 
 Everyone gets an exception of its own: one object raised by 32 threads would collect the tracebacks of all 32.
 """
@@ -9,7 +9,7 @@ import sys
 
 from modpython_core.attributes import old_instance
 
-# What an exception shows besides itself. Its class may mind being written to.
+# The attributes shown with an exception. Its class may refuse to have them written.
 _names = ('__traceback__', '__cause__', '__context__', '__suppress_context__')
 _SHOWN = [BaseException.__dict__[name] for name in _names if name in BaseException.__dict__]
 _traceback = _SHOWN[0] if _SHOWN else None
@@ -40,7 +40,7 @@ class Failure(object):
             _traceback.__set__(made, self.traceback)
         elif made is None:
             made = named_import_error(self.text(), self.name, self.found.file)
-        # Whoever waited is shown where it has failed, and why, as the one who loaded is. Python 2's have nothing of it.
+        # A thread that waited sees where the load failed, and why, like the one that loaded. Python 2 has none of it.
         for shown in _SHOWN if made is not self.error else ():
             shown.__set__(made, shown.__get__(self.error))
         return made

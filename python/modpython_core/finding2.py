@@ -94,7 +94,7 @@ def _search_package(name, directory):
 
 
 def found_for(module, name):
-    """The file of a module that is there already; None if it is none that could be loaded again."""
+    """The file of a module that is there already; None if it cannot be loaded again."""
     file = file_of(module)
     for suffix, mode, kind in imp.get_suffixes():
         if file and file.endswith(suffix):
@@ -108,7 +108,7 @@ def is_built_in(name):
 
 
 def server_file(name):
-    """What the server's own path has under that name: a file, '' for what has none, or None."""
+    """The file of that name on the server's own path; '' for a module without a file; None if absent."""
     if is_built_in(name):
         return ''
     found = find(name, original_path)

@@ -51,16 +51,16 @@ class Found(object):
 
 
 class Claimed(object):
-    """What a finder of the site has under that name, elsewhere or in no file: an import statement gives that, though there
-    is a file of that name."""
+    """A module that a finder of the site has under that name, elsewhere or in no file. An import statement gives it,
+    also where there is a file of that name."""
 
     def __init__(self, spec):
         self.spec = spec
 
 
 def find_file(name, directories):
-    """The file for a top-level name in these directories, in their order, or None. No finder of the site is asked: it
-    has to be asked once alone, by whoever loads."""
+    """The file for a top-level name in these directories, in their order, or None. No finder of the site is asked: the
+    thread that loads asks it, once."""
     directories = _usable(directories)
     return _found(name, PathFinder.find_spec(name, directories) or _look_again(name, directories), directories, False)
 
@@ -118,13 +118,13 @@ class _Site(object):
         return Claimed(spec)
 
     def own(self):
-        """What is in the directories."""
+        """The spec that the directories give."""
         if self._own is False:
             self._own = PathFinder.find_spec(self.name, self.directories)
         return self._own
 
     def everywhere(self):
-        """What is in sys.path."""
+        """The spec that sys.path gives."""
         if self._everywhere is False:
             self._everywhere = PathFinder.find_spec(self.name)
         return self._everywhere
@@ -154,7 +154,7 @@ class LookedFor(object):
 
 
 def before_path_finder(finder):
-    """Puts a finder where it is asked by who goes on to ask others, and still before what finds files."""
+    """Puts a finder right before PathFinder, or last if PathFinder is absent."""
     place = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
     sys.meta_path.insert(place, finder)
 
@@ -187,7 +187,7 @@ def _ask(finder, name, directories):
 
 
 def _found(name, spec, directories, in_package):
-    """What a finder has found, if it is in these directories: not each of them cares for what it is given."""
+    """The Found of a finder's spec, if it is in these directories: some finders ignore those they are given."""
     if spec is None:
         return None
     parts = spec.submodule_search_locations
@@ -236,7 +236,7 @@ def _look_again(name, entries):
 
 
 def found_for(module, name):
-    """The file of a module that is there already; None if it is none that could be loaded again."""
+    """The file of a module that is there already; None if it cannot be loaded again."""
     file = attributes.of(module, '__file__')
     file = file if isinstance(file, str) else None
     spec = attributes.of(module, '__spec__')
@@ -251,7 +251,7 @@ def is_built_in(name):
 
 
 def server_file(name):
-    """What the server's own path has under that name: a file, '' for what has none, or None."""
+    """The file of that name on the server's own path; '' for a module without a file; None if absent."""
     if is_built_in(name):
         return ''
     spec = PathFinder.find_spec(name, original_path)
@@ -276,7 +276,7 @@ class OneModule(object):
             return spec
         from modpython_core import private
         existing = _Existing(lambda: private.import_from(private.home_of(spec.origin)), spec.loader)
-        # Who looks for it without importing it (runpy, pkgutil, inspect) finds the file.
+        # Code that looks for it without importing it (runpy, pkgutil, inspect) finds the file.
         made = importlib.util.spec_from_file_location(
             name, spec.origin, loader=existing, submodule_search_locations=spec.submodule_search_locations)
         made.cached = spec.cached

@@ -1,4 +1,4 @@
-"""What the standard library sets up when it is first used, and does so without a lock.
+"""Sets up parts of the standard library that otherwise set themselves up at their first use, and without a lock.
 
 The first requests of a server come together. A second thread finds what the first has only begun, and what it makes of
 that may stay: with Python 3.11 zoneinfo, and Debian's pytz with it, knew no time zone for as long as the process lived,
@@ -34,11 +34,11 @@ def _sysconfig():
             try:
                 sysconfig.get_config_vars()
             except BaseException:
-                # What it has begun would be the answer to the next one.
+                # The next call would take the half-filled dictionary for the answer.
                 sysconfig._CONFIG_VARS = None
                 raise
     except Exception:
-        return  # A Python without its build's data: who asks for them is told so.
+        return  # A Python without its build's data: the call that needs them says so.
     if not is_asked_for:
         _prepared['sysconfig'] = sys.modules.pop('sysconfig')
 

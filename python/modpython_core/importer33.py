@@ -1,11 +1,11 @@
 """Has the importer of mod_python 3.3 load a file once, however many requests ask for it at once.
 
 It decides whether to load a file before it takes the lock of the file's entry, and does not ask again once it has the
-lock: whoever arrives while the file loads loads it once more, one after the other, and who comes a moment earlier is
-given None. Two threads that load modules which import each other wait for each other for ever.
+lock: threads that arrive while the file loads load it once more, one after the other, and one that comes a moment
+earlier is given None. Two threads that load modules which import each other wait for each other for ever.
 
 Here a thread that finds a load to do takes the lock of the file first, as import_module does (core.locked), and then
-has the importer decide again. What the importer decides, loads and keeps stays its own.
+has the importer decide again. The importer still decides, loads and caches as before.
 """
 
 from __future__ import absolute_import
@@ -16,7 +16,7 @@ import sys
 from modpython_core import attributes, compat, loading
 from modpython_core.failures import Failure
 
-# What is relied on: functions of the class of the cache with their arguments, and names of an entry.
+# The parts relied on: functions of the class of the cache with their arguments, and names of an entry.
 _FUNCTIONS = {
     'import_module': ('self', 'file', 'autoreload', 'log', 'path'),
     '_reload_required': ('self', 'modules', 'label', 'file', 'autoreload'),
@@ -37,7 +37,7 @@ class Due(BaseException):
 
 
 class NoLock(object):
-    """In the place of an entry's lock: loads have ours, and who finds the module there waits for nobody."""
+    """Takes the place of an entry's lock: loads have ours, and a thread that finds the module there need not wait."""
 
     def acquire(self):
         pass
@@ -81,7 +81,7 @@ def _is_due(entry):
 
 def _guarded(cache, core):
     stock = cache.__class__
-    # Label of a file: what the request that runs it has imported, its module among that.
+    # Label of a file -> the modules that the request which runs it has imported, its own among them.
     running = {}
 
     class Look(stock):
@@ -137,7 +137,7 @@ def _guarded(cache, core):
             return sys.exc_info()[1]
 
     def at_best(label):
-        """What there is of a module whose thread waits for this one: the version before, or as much as has run."""
+        """The module of a file whose thread waits for this one: the version before, or as much as has run."""
         entry = cache._cache.get(label)
         if entry is not None and entry.module is not None:
             return entry.module

@@ -1,10 +1,10 @@
-"""What is no hit: the load of one file under its lock.
+"""The load of one file under its lock, if a call of import_module is no hit.
 
-What is taken, marked or entered around the run of a module's code is so by the extension module, in steps that give it
-back themselves ('locked', 'run', and 'importing' for Python 3): an exception can come between any two bytecodes.
+Around the run of a module's code the extension module takes locks, marks files and enters modules, in steps that undo
+it themselves ('locked', 'run', and 'importing' for Python 3): an exception can come between any two bytecodes.
 
-What has a yield in it is a generator that the extension module drives (src/import_module/steps.rs): it yields what is to be
-called, gets the result, and gives its last one. It is off the stack meanwhile.
+The extension module drives the generators here (src/import_module/steps.rs): a generator yields a call and gets its
+result; last it yields its own. It is off the stack meanwhile.
 """
 
 from __future__ import absolute_import
@@ -64,7 +64,7 @@ class Request(object):
 
 
 def load(name, autoreload, log, path, origin, dispatched=False):
-    """What import_module calls when the module is not at hand, or not fresh."""
+    """import_module calls it when the module is not at hand, or not fresh."""
     name = compat.native(name)
     origin = search.Origin(origin)
     parts = name.split('.')
@@ -103,8 +103,8 @@ def _one(request, name, parent, autoreload):
         if module is not None:
             yield None, module
             return
-        # What this thread waited for has gone well, or the next attempt has begun. Look again: the file may be another
-        # by now. Whoever has waited looks for itself: those who ask for what is nowhere do so side by side.
+        # The load that this thread waited for has gone well, or the next attempt has begun. Look again: the file may be
+        # another by now. Without the question: threads that ask for a missing name look side by side.
         question = None
     raise ImportError("modpython-core: module '%s' was another each of %d times that it was looked for"
                       % (name, _MOST_LOOKS))
@@ -136,13 +136,13 @@ def _look(request, name, parent, autoreload):
 
 
 def _kept(found):
-    """What there was before an attempt that has failed."""
+    """The module that was there before an attempt that has failed."""
     verdict, served = core.verdict(found.key, False)[:2]
     return served if verdict == 'hit' else None
 
 
 def _as_before(request, name, error):
-    """The module that the name gave before its file could no longer be read or found; None if there is none."""
+    """The module that the name gave before its file could no longer be read or found; None if it gave none."""
     known = core.refuse(request.origin, name, None)
     if known is None:
         for file in search.files(name, request.origin):
@@ -170,7 +170,7 @@ class Attempt(object):
         self.autoreload = autoreload
 
     def failed(self, error):
-        """What is left to those who waited."""
+        """Writes the line in the log, and gives the Failure for the threads that waited."""
         failure = Failure(self.name, self.found, error)
         log_line(failure.line(), apache.APLOG_ERR)
         return failure
@@ -178,9 +178,9 @@ class Attempt(object):
     def decide(self, nested):
         """Hit, load or reload, decided again now that nobody else can load the file (I6)."""
         if nested:
-            # This thread is itself running the file, or the one that runs it waits for this thread: what there is of
-            # the module must do, as with an import. If there is nothing of it yet, then nobody runs it: its owner waits
-            # before that, and will look again before it does anything.
+            # This thread is itself running the file, or the one that runs it waits for this thread: the half-made
+            # module must do, as with an import. If there is none yet, then nobody runs the file: its owner waits before
+            # that, and will look again before it does anything.
             module = self.half_made()
             if module is not None:
                 return module
@@ -284,7 +284,7 @@ class Attempt(object):
         return current
 
     def replacement(self, sys_name):
-        """What code of the site has put into the place of the file's module."""
+        """The object that code of the site has put into the place of the file's module."""
         current = sys.modules.get(sys_name)
         if current is None:
             raise compat.not_found(self.name)
@@ -302,7 +302,7 @@ class Attempt(object):
             wsgi.mend(module)
 
     def is_wreck(self, module):
-        """Whether this is what a thread has left half-made that the fork of this process has not brought along."""
+        """Whether a thread that the fork of this process has not copied has left the module half-made."""
         # The caller holds the lock of the file, and is not running it.
         return core.is_running(self.found.key) or compat.is_left_behind(module)
 

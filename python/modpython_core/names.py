@@ -60,7 +60,7 @@ def encode(path):
 
 
 def decode(name):
-    """The path in a private name; None if it is none."""
+    """The path in a private name; None for any other name."""
     if not name.startswith(PREFIX):
         return None
     try:

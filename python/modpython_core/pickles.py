@@ -19,7 +19,7 @@ if sys.version_info[0] == 2:
 
 
 def found(find, module, name):
-    """What find(module, name) gives for the module that is meant."""
+    """The result of find(module, name) for the module that is meant."""
     for meant in sys.modules['modpython_core.siblings'].in_pickle(module):
         try:
             return find(meant, name)

@@ -14,15 +14,14 @@ load = None
 
 
 def forget(found, sys_name):
-    """The file is run under that name: what it has given before is not to be had by the private one any more."""
+    """The file is run under that name: an earlier module of it is no longer found by the private one."""
     private = names.private(found)
     if private != sys_name:
         sys.modules.pop(private, None)
 
 
 def source(private):
-    """Where the module of a private name, found in a pickle perhaps, is to be had: its directory and its name there.
-    None if nowhere.
+    """The directory of the module with that private name, found in a pickle perhaps, and its name there; else None.
 
     Only where a handler's module has been loaded from: a name that a request gives, letters and underscores, must not
     lead to any file there is. A site may have moved since it wrote its sessions: a name from elsewhere then means the

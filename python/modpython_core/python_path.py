@@ -22,7 +22,7 @@ _added = []
 
 
 def _evaluated(expression, *scopes):
-    """What takes the place of eval() in mod_python.apache, which calls it for PythonPath alone, and puts the list that it
+    """Takes the place of eval() in mod_python.apache, which calls it for PythonPath alone, and puts the list that it
     gets into sys.path if that is another."""
     caller = sys._getframe(1)
     before = list(sys.path)
@@ -33,7 +33,7 @@ def _evaluated(expression, *scopes):
     if not _adds(entries):
         return entries
     # Done here: mod_python would do it later, and undo what others have done meanwhile. Each thread first says what it
-    # adds, then sets sys.path, and then looks for what others have added: so whoever is last leaves all of it.
+    # adds, then sets sys.path, and then looks for what others have added: so the last one leaves all of it.
     _note(entries)
     # A dispatcher may have put a handler's directory there since the expression looked.
     _note([entry for entry in core.exchange(sys.path, entries) if entry not in before])

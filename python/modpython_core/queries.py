@@ -1,5 +1,5 @@
 """Mends parse_qsl of mod_python 3.5 for text: it reads a key after it has given the key's memory up, so that short keys
-have the value's text (`?x=2` is a field called 2), or any other that stands there meanwhile. Given bytes it does not.
+have the value's text (`?x=2` is a field called 2), or any other that is put there meanwhile. Given bytes it does not.
 parse_qs keeps each value of a text for good, and none of bytes.
 """
 
@@ -12,7 +12,7 @@ from modpython_core.remedies import cures
 
 def _bytes(text):
     try:
-        # What came over the connection: mod_python has made a character of each byte.
+        # The bytes that came over the connection: mod_python has made a character of each.
         return text.encode('latin-1')
     except UnicodeEncodeError:
         return text.encode('utf-8')

@@ -88,7 +88,7 @@ def _load_dynamic(found, module):
 
 
 _BYTECODE = 'c' if __debug__ else 'o'
-# Whoever may read or write the source may do so with its bytecode.
+# The bytecode may be read and written by those who may read and write the source.
 _MODE = int('666', 8)
 
 
@@ -168,7 +168,7 @@ def _check_encoding(source, file):
 
 
 def read(file):
-    """What is in the file, and the version that this is."""
+    """The text of the file, and the version that it is."""
     for attempt in range(5):
         try:
             with open(file, 'rb') as opened:
@@ -188,7 +188,7 @@ def read(file):
 def version_at_import(found, module):
     """The version of the file that an import statement has run; None if it is not known.
 
-    What was imported before we were there does not say. Its bytecode does, if the import has written it or found it to
+    A module imported before we were there does not tell. Its bytecode does, if the import has written it or found it to
     be right: it names the time of its source. Where this process could not write it, it may have been stale all along,
     and says nothing.
     """

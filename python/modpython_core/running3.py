@@ -22,7 +22,7 @@ OLD = (0,) * 7
 _imported = {}
 
 
-# What reads a file of Python code, or of bytecode.
+# The loaders of Python code and of bytecode.
 _READERS = (SourceFileLoader, SourcelessFileLoader)
 
 
@@ -108,7 +108,7 @@ def _as_list(slots):
 
 class _Observer(object):
     """Notes which version of a source is read, and on request has no bytecode found. It is by thread and file, and not in the
-    loader: what is left behind by an exception between two bytecodes does nobody harm."""
+    loader: a note that an exception between two bytecodes leaves behind does no harm."""
 
     def __init__(self, file, is_from_source, is_again):
         self.file = file
@@ -250,7 +250,7 @@ _unwatched = os.path.dirname(os.__file__) + '/'
 def version_at_import(found, module):
     """The version of the file that an import statement has run; None if it is not known.
 
-    What was imported before we were there does not say. Its bytecode does, if the import has written it or found it to
+    A module imported before we were there does not tell. Its bytecode does, if the import has written it or found it to
     be right: it names time and size of its source. Where this process could not write it, it may have been stale all
     along, and says nothing.
     """

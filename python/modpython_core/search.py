@@ -61,7 +61,7 @@ def locate(name, origin, parent):
         entries = directories(origin)
         found = finding.find(name, entries)
         if found is not None and not hasattr(found, 'key'):
-            # What a finder of the site claims is what stock gives, but where stock looks at the given files alone.
+            # Stock gives what a finder of the site claims, except where stock looks at the given files alone.
             if origin.kind != PATH or goes_on_elsewhere:
                 return _plainly(name, found.spec)
             found = finding.find_file(name, entries)
@@ -82,7 +82,7 @@ def locate(name, origin, parent):
 
 
 def _with_code(name):
-    """What there is elsewhere in the place of a folder without code; None if there is no more than that."""
+    """The module elsewhere that a folder without code gives way to; None if there are only such folders."""
     try:
         found = _plainly(name)
     except ImportError:
@@ -142,7 +142,7 @@ def normal(directory):
 def _plainly(name, spec=None):
     module = sys.modules.get(name)
     if module is not None:
-        # What a module has put in its own place says nothing of its file.
+        # An object that a module has put in its own place says nothing of the module's file.
         file = core.hidden_file(PLAINLY, name)
         found = finding.find_anywhere(name) if file else None
         if file and getattr(found, 'key', None) == file:

@@ -26,7 +26,7 @@ def _are_copies(generators):
 
 
 def mend_when_imported():
-    """What has been imported already is mended now, as far as it has given no number."""
+    """Mends a module that has been imported already, as far as it has given no number."""
     if NAME in sys.modules:
         mend(sys.modules[NAME])
 

@@ -78,7 +78,7 @@ def is_put_first(directory):
 
 def _before(directory):
     """The entries of sys.path before that directory which pages of it have put there: of those that lie below it, the
-    ones that nobody else has. What lies elsewhere may have come from another application."""
+    ones that nobody else has. An entry elsewhere may have come from another application."""
     inside, entries = directory + '/', []
     for entry in list(sys.path):
         if not isinstance(entry, str):
@@ -117,7 +117,7 @@ def is_replaced(sys_name, key):
     if file is None:
         return True
     try:
-        # What has been imported under that name is of this file, or of another one that has got the name since.
+        # A module imported under that name is of this file, or of another one that has got the name since.
         return compat.path_bytes(file) != key and attributes.of(present, '__name__') != sys_name
     except Exception:
         return True
@@ -130,7 +130,7 @@ def _is_on_path(directory):
 
 def sibling(top, directory, importer, name=None):
     """The name in sys.modules of what `import top` in a module of that directory means; None for what it always means.
-    `name`: what is imported, if it is a part of that."""
+    `name` is the full name of the import, if it asks for a part of that."""
     left = _left(name, top, directory)
     if left is not None:
         return left
@@ -201,7 +201,7 @@ def named(top, importer, name=None):
         caller = caller.f_back
     asking = caller.f_globals.get('__name__') if caller is not None else None
     if isinstance(asking, str) and asking.startswith('modpython_core.'):
-        # What the shim itself has found to be nobody's.
+        # The shim asks for a name that it has found to be no directory's.
         return None
     directory = _of_request(caller)
     if directory is None or isinstance(importer, str) and compat.is_relative(top, importer):
@@ -232,7 +232,7 @@ def _is_on_server(top):
 
 
 def _of_request(frame):
-    """The directory of the innermost module of a handler's directory on the stack; None if there is none."""
+    """The directory of the innermost module of a handler's directory on the stack; None if absent."""
     while frame is not None:
         directory = core.directory_of(frame.f_globals.get('__name__'))
         if directory is not None:
@@ -265,7 +265,7 @@ def _meant(top, directory):
         found = finding.find_file(top, before + [directory]) or found
     origin = search.Origin((search.DIRECTORY, found.directory))
     if found.is_namespace:
-        # What has no code gives way to a module of any entry of sys.path, or is one package with those of its name.
+        # A folder without code gives way to a module on any entry of sys.path, or is one package with its namesakes.
         origin = search.Origin((search.PATH, _own_path(directory)))
         found = finding.find_file(top, origin.where)
         if found is None or not found.is_namespace:
@@ -283,7 +283,7 @@ def _meant(top, directory):
 
 def _loaded(top, directory, reloading, found, origin):
     if top not in sys.modules:
-        # What an import statement tells those who watch imports, of a module that is not there.
+        # An import statement tells audit hooks of a module that is not in sys.modules.
         compat.audit_import(top)
     yield load(top, reloading, 0, None, origin)
     sys_name = core.name_of(found.key)

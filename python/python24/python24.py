@@ -1,4 +1,4 @@
-"""What later Pythons have built in, for 2.4. The other files of this folder are written by write_python24.py."""
+"""Built-in functions of later Pythons, for 2.4. The other files of this folder are written by write_python24.py."""
 
 try:
     BaseException = BaseException

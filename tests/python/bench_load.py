@@ -81,8 +81,8 @@ for turn in range(ROUNDS):
             name = 'm%d_%d_%s' % (turn, who, ''.join(filter(str.isalpha, what)))
             if 'missing' not in what:
                 module(name)
-            # What is loaded stays, by either way: memory that is used again has no page faults. Nor is one load to
-            # pay for a collection that goes through all the others.
+            # Loaded modules stay, by either way: memory that is used again has no page faults. Nor does one load pay
+            # for a collection that goes through all the others.
             gc.freeze()
             least[what][who] = min(least[what][who], measure(load, name))
 

@@ -11,7 +11,7 @@ interpreter = None
 
 
 class NoVariables(object):
-    """Stands in for the module contextvars where there is none, with variables that keep nothing."""
+    """A stand-in for the module contextvars, if absent, with variables that keep nothing."""
 
     class ContextVar(object):
         def __init__(self, name, default):

@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: cases, temporary directories, threads that start together, and counts."""
+"""Shared by the scripts of this folder: cases, temporary directories, threads that start together, and counts."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ def set_time(path, nanoseconds):
 
 
 class Barrier(object):
-    """threading.Barrier, which Python 2 has not, for one use."""
+    """threading.Barrier for one use: Python 2 lacks it."""
 
     def __init__(self, parties):
         self._condition = threading.Condition()
@@ -128,7 +128,7 @@ def private_name(file):
 
 
 class Hlist(object):
-    """What a request's handler is, and the directory of its directive."""
+    """The handler of a request, and the directory of its directive."""
 
     def __init__(self, handler, directory, is_location=False):
         self.handler = handler
@@ -138,7 +138,7 @@ class Hlist(object):
 
 
 class Request(object):
-    """What a dispatcher is handed."""
+    """The argument of a dispatcher."""
 
     def __init__(self, handler, directory, is_location=False, **config):
         self.hlist = Hlist(handler, directory, is_location)

@@ -1,4 +1,4 @@
-"""What a request can leave in its thread state, and what it can see of another's; for tests/rebind31.rs and rebind35.rs."""
+"""The traces that a request can leave in its thread state, or see of another; for tests/rebind31.rs and rebind35.rs."""
 import ctypes
 import decimal
 import sys
@@ -42,7 +42,7 @@ def watch(frame, event, argument):
 
 
 def seen():
-    """What is visible of a request that is not this one: nothing, if all is as it should be."""
+    """The traces of other requests that this one sees: none, if all is as it should be."""
     found = []
     if getattr(LOCAL, "user", None) is not None:
         found.append(LOCAL.user)
@@ -146,7 +146,7 @@ ALIVE = []
 
 
 class Left(object):
-    """What a phase leaves."""
+    """An object that a phase leaves."""
 
     def __init__(self, who):
         self.who = who
@@ -157,7 +157,7 @@ class Left(object):
 
 
 def visit(who):
-    """What is there of a phase before, of each kind; then leaves something itself."""
+    """Finds the traces of the phase before, of each kind; then leaves its own."""
     if not hasattr(LOCAL, "left"):
         LOCAL.left = Left(who)
         found = []

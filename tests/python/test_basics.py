@@ -1,4 +1,4 @@
-"""What a single thread sees: the semantics of mod_python 3.1."""
+"""The semantics of mod_python 3.1, as a single thread sees them."""
 
 import os
 import sys

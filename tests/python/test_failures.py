@@ -253,8 +253,8 @@ def exceptions_of_old_classes():
 
 @case
 def the_parts_of_a_package_that_failed_ran_again():
-    """What they have registered elsewhere is registered once, and the next attempt finds them. In Python 2 it would not
-    find them in `from . import part`, so that they go with their package there."""
+    """Parts register classes elsewhere once, and the next attempt finds the parts. `from . import part` of Python 2
+    would not find them, so that they go with their package there."""
     here = Directory(False)
     here.write('page.py', 'import app\nvalue = app.value\n')
     here.write('app/part.py', 'import harness\nharness.ran("part")\nclass Registered(object):\n  pass\n')

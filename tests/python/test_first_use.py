@@ -1,4 +1,4 @@
-"""What the standard library sets up at its first use is set up before the first request (cpython issue 92452)."""
+"""State that the standard library makes at its first use is made before the first request (cpython issue 92452)."""
 
 import sys
 import threading

@@ -1,5 +1,4 @@
-"""What stands on the stack between a module of a handler's directory and what it imports from there (I11): nothing of
-ours."""
+"""No frame of ours is on the stack between a module of a handler's directory and one that it imports there (I11)."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""What a site takes out of sys.modules is gone, as it is for an import statement."""
+"""A module that a site takes out of sys.modules is gone, as it is for an import statement."""
 
 import gc
 import socket

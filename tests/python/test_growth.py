@@ -44,7 +44,7 @@ def memory_stays_as_it_is():
     for _ in itertools.repeat(None, 20000):
         import_module('grown')
     gc.collect()
-    # What is left of 10,000 reloads does not grow with them; caches of the interpreter make it some hundred at times.
+    # The blocks left by 10,000 reloads do not grow with them; caches of the interpreter add some hundred at times.
     assert allocated() - blocks < 500, allocated() - blocks
     assert resident() - memory < 1 << 20, resident() - memory
     assert core.locks() == 0

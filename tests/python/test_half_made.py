@@ -107,8 +107,8 @@ def answer(here, name):
 
 
 def asked_in_the_middle(here, first, second, waits=True):
-    """What a page answers and what `second` gives, which another thread does in the middle of the load of that page; it may
-    have to wait for the end of that, or not."""
+    """The answer of a page, and the result of `second`, which another thread calls in the middle of that page's load;
+    with `waits` it has to wait for the end of the load."""
     answered, in_the_middle = [], threading.Event()
 
     def middle():

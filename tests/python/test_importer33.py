@@ -93,7 +93,7 @@ def two_modules_that_import_each_other():
 
 @case
 def a_request_gets_the_whole_module_after_a_cycle():
-    """What a load has got half-made, since to wait would have been for ever, is not what its handler gets."""
+    """A load may get a half-made module, where waiting would never end; its handler gets the whole one."""
     begin()
     here = Directory(on_path=False)
     for name, other in ('left33', 'right33'), ('right33', 'left33'):
@@ -338,7 +338,7 @@ def left_out_by_its_name():
 
 @case
 def memory_of_a_request_goes_with_it():
-    """What a load has noted for those who wait is not kept."""
+    """The notes of a load for the threads that wait are not kept."""
     importer = begin()
     here = loaded()
     gc.collect()

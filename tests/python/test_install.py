@@ -119,7 +119,7 @@ def a_name_that_path_has_not_was_not_found_where_stock_ignores_path():
             raises(ImportError, apache.import_module, 'nowhere_at_all', path=path)
         here.write('elsewhere.py', 'value = 2\n')
         assert apache.import_module('elsewhere', path=[other.path]).value == 2
-        # What the path has is still what is meant first.
+        # A module on the path still comes first.
         other.write('twofold.py', 'where = "other"\n')
         here.write('twofold.py', 'where = "here"\n')
         assert apache.import_module('twofold').where == 'here'

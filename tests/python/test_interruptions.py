@@ -15,7 +15,7 @@ get_ident = threading._get_ident if PYTHON2 else threading.get_ident
 
 
 class Limit(BaseException):
-    """What a watchdog throws."""
+    """A watchdog throws it."""
 
 
 # Where importlib holds its global lock; the second is the callback of a weak reference, whose exceptions nobody sees.
@@ -32,7 +32,7 @@ def traced(count, function):
         if not code.co_filename.startswith(('modpython_core/', '<frozen importlib')):
             return None
         # An interpreter looks for signals where a function begins and after the call of one in C; a trace function is
-        # called at places where none can come, of which importlib has some that would not stand it.
+        # called at places where none can come, and some of importlib would not tolerate one there.
         if code.co_filename[0] == '<' and event != 'call' and code.co_name not in LOCKED:
             return trace
         left[0] -= 1

@@ -106,7 +106,7 @@ def valid_bytecode_was_never_used_and_never_written():
         file = here.write('coded.py', 'value = "source"\n')
         import_module('coded')
         assert os.path.exists(bytecode_of(file))
-        # Another text under the time and size that the bytecode names: only who uses the bytecode does not see it.
+        # Another text under the time and size that the bytecode names: a loader that uses the bytecode misses it.
         stat = os.stat(file)
         with open(file, 'w') as out:
             out.write('value = "edited"\n')

@@ -61,7 +61,7 @@ guard = threading.Lock()
 
 
 class Broken(Exception):
-    """What a module that fails raises."""
+    """Raised by a module that fails."""
 
 
 def enter(file, number):
@@ -82,7 +82,7 @@ harness.enter, harness.leave, harness.Broken = enter, leave, Broken
 
 
 class File(object):
-    """What the promises say of one file."""
+    """One file, as the promises describe it."""
 
     def __init__(self, path):
         self.path = self.text_of = path
@@ -295,7 +295,7 @@ def phase(world):
     for (path, number), times in runs.items():
         file = [file for file in world.files.values() if file.path == path or file.kind == 'link'
                 and os.path.realpath(file.path) == path][0]
-        # What import_module has handed out does not run again but for a change.
+        # A module that import_module has handed out runs again only after a change.
         where = [where for where in world.files if world.files[where] is file][0]
         known = before[where]
         limit = 0 if known and known[0] == number and file.answered is known[1] else 1
@@ -317,7 +317,7 @@ def phase(world):
             if last is not None and not facade:
                 assert result.value is last[1], ('another module object', call.where)
     for where, file in world.files.items():
-        # What a sibling or a part has brought along, and what of a file that several asked for is the latest.
+        # Modules that a sibling or a part has brought along, and the latest of a file that several asked for.
         for name, module in list(sys.modules.copy().items()):
             if getattr(module, 'where', None) == file.path and getattr(module, 'number', None) is not None:
                 if file.kind == 'link' or world.link and file is world.link[0]:
@@ -347,7 +347,7 @@ def every_answer_is_the_references():
     while clock() < end:
         seed = SEED + rounds
         dice = random.Random(seed)
-        # What the server's own path has keeps the bare name.
+        # A file on the server's own path keeps the bare name.
         known, path = set(sys.modules), list(sys.path)
         world = World(dice)
         try:

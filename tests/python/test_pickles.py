@@ -1,4 +1,4 @@
-"""What one process pickles another reads as a class of the same file (I7), and single directories are as they always were."""
+"""A pickle of one process is read in another as a class of the same file (I7); single directories are as ever."""
 
 import io
 import pickle
@@ -42,7 +42,7 @@ def anew(north, south, order):
 
 
 def pickled(pages):
-    """What each page has pickled, in several ways."""
+    """The pickles of each page, in several ways."""
     data = [(here, page.dump(protocol)) for here, page in pages.items() for protocol in (0, 1, 2)]
     if PYTHON2:
         data.extend((here, page.dump(2, cPickle)) for here, page in pages.items())

@@ -69,7 +69,7 @@ def an_expression_lost_what_a_dispatcher_put_there_meanwhile():
     host = Host(put=lambda: sys.path.insert(0, '/script'))
     host.set_path('(list(sys.path), put())[0] + ["/left"]')
     assert sys.path.count('/script') == sys.path.count('/left') == 1, sys.path
-    # What is taken out again stays out.
+    # An entry that is taken out again stays out.
     host = Host(put=lambda: sys.path.remove('/script'))
     host.set_path('(list(sys.path), put())[0] + ["/more"]')
     host = Host()

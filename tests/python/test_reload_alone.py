@@ -16,7 +16,7 @@ exec('def dispatch_by_hand(handler):\n    return handler()\n', apache.__dict__)
 
 
 def changed(here, running):
-    """What comes first: the end of a request that runs, or the code of the changed module."""
+    """The order of two events: a running request ends, and the code of the changed module runs."""
     order, inside, asked, harness.ran_again = [], threading.Event(), threading.Event(), threading.Event()
     harness.order = order
     here.write('app.py', 'import harness\n')

@@ -1,5 +1,5 @@
-"""What code of a site, or the module's own, has put into sys.modules in the place of a module is what an import gives, as
-ever; and what has no code hides nothing that has some."""
+"""An import gives the object that code of a site, or the module's own, has put into sys.modules in the place of a
+module; and a folder without code hides no module."""
 
 import os
 import sys

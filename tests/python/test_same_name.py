@@ -177,7 +177,7 @@ def import_module_in_a_page_gave_the_first_directorys_module():
         for ask, file in ((page.helper, 'helper.py'), (page.plainly, 'helper.py'), (page.part, 'tools/part.py')):
             assert ask().where == here.file(file), (ask().where, file)
         assert page.helper() is page.plainly() and page.helper(autoreload=0) is page.helper()
-        # What Python has imported is nobody's.
+        # A module that Python has imported belongs to no directory.
         assert page.path() is os.path
     assert [runs[here.file(name)] for here in sites for name in ('helper.py', 'tools/part.py')] == [1] * 4
     # It looks for changes, as ever, and says so where it is asked to.

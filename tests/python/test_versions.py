@@ -1,4 +1,4 @@
-"""What counts as another version of a file, and stale bytecode."""
+"""Changes that count as another version of a file, and stale bytecode."""
 
 import os
 import sys
@@ -173,7 +173,7 @@ WAYS = {
 
 
 def change_inode(file, way=WAYS['mode']):
-    """Until it shows: the clock of a file system stands still for some milliseconds."""
+    """Until it shows: the clock of a file system does not move for some milliseconds."""
     before = os.stat(file)
     while os.stat(file).st_ctime == before.st_ctime:
         way(file)
@@ -293,7 +293,7 @@ def another_content_with_time_size_and_inode_of_before():
     for number in range(11, 20):
         stamp = os.stat(file)
         if number > 11:
-            # What was compared and found to be the same is compared with the next time too.
+            # The next comparison is with the same version again.
             change_inode(file)
             assert import_module('kept_time').value == number - 1
         with open(file, 'r+') as out:
