@@ -22,16 +22,16 @@ thread_local! {
     static ANSWER: Cell<Option<ManuallyDrop<Answer>>> = const { Cell::new(None) };
 }
 
-/// What the generator yields after it has got that answer. None at its end, or with an exception set.
+/// Gives the generator that answer, and gets the next step that it yields. None at its end, or with an exception set.
 pub(super) fn resume(gil: &Gil, state: &State, generator: &Owned, answer: Answer) -> Option<Owned> {
     let outer = ANSWER.replace(Some(ManuallyDrop::new(answer)));
     let next = calls::call_method(gil, generator, &state.names.next, []);
-    // One that begins has asked for nothing; what it would have got is None.
+    // One that begins has asked for nothing, and its answer would be None.
     drop(ANSWER.replace(outer).map(ManuallyDrop::into_inner));
     next
 }
 
-/// `answer()`: what the step has given that the caller has yielded, or its exception.
+/// `answer()`: the result of the step that the caller has yielded, or its exception.
 pub(super) fn answer(gil: &mut Gil, _: &State) -> Option<Owned> {
     match ANSWER.take().map(ManuallyDrop::into_inner) {
         Some(Answer::Given(result)) => Some(result),

@@ -1,4 +1,4 @@
-//! What an import under a private name says where it fails: the name that the code has asked for. Code compares it, in
+//! A failed import under a private name says the name that the code has asked for. Code compares it, in
 //! `except ImportError as error: if error.name != 'settings': raise`.
 
 use super::imports::Imports;
@@ -9,8 +9,8 @@ use crate::python::gil::Gil;
 use crate::python::object::{Object, Owned};
 use crate::python::{calls, dict, sequence};
 
-/// What an import gives that has asked for `private` in the place of `name`: `module`; None with an exception set, in
-/// both directions.
+/// The result of an import that has asked for `private` in the place of `name`: `module`; None with an exception set,
+/// in both directions.
 pub(super) fn imported(
     gil: &Gil,
     imports: &Imports,

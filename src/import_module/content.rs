@@ -1,4 +1,5 @@
-//! What was run and what is in the file now: read before a module runs, and again where only its inode has changed.
+//! The content of a file that was run, and its content now: read before a module runs, and again where only the inode
+//! has changed.
 //!
 //! Read without the GIL wherever the file lives: with valid bytecode nobody has read the source before, and the disk
 //! may have to.
@@ -24,7 +25,7 @@ pub(super) fn look(gil: &mut Gil, file: &CStr) -> (FileSystemKind, Option<(Versi
     without_gil(gil, || (file_system_of(file), if is_extension { None } else { read(file) }))
 }
 
-/// What was in the file in the version that has run; None if what was seen is another.
+/// The content of the version that has run; None if another one was seen.
 pub(super) fn content_of(version: Option<Version>, seen: Option<(Version, Content)>) -> Option<Content> {
     seen.filter(|(seen, _)| Some(*seen) == version).map(|(_, content)| content)
 }
@@ -44,7 +45,7 @@ pub(super) fn compare(gil: &mut Gil, state: &State, id: EntryId) -> Option<Versi
     Some(now)
 }
 
-/// What is in the file and the version that it is; None if it cannot be read, or changes meanwhile.
+/// The content of the file and its version; None if it cannot be read, or changes meanwhile.
 fn read(file: &CStr) -> Option<(Version, Content)> {
     // A pipe that has come in its place is not waited for.
     let name = OsStr::from_bytes(file.to_bytes());

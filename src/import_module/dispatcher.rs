@@ -1,5 +1,4 @@
-//! Where a call of `import_module` wants its module from: what it says itself, or else what the frame of a stock
-//! dispatcher says.
+//! The origin that a call of `import_module` means without a path: the frame of a stock dispatcher says it.
 //!
 //! Stock 3.5 passes no directory: it puts the directory at the head of `sys.path` and relies on the name, so that two
 //! directories with one handler name get one module. The directory is still there to be seen, in the dispatcher's
@@ -19,8 +18,8 @@ use crate::python::values::truth;
 use std::ffi::c_int;
 use std::ptr::null_mut;
 
-/// Where the caller's frame says, if it is a stock dispatcher's; what an import statement would mean in a module of a
-/// handler's directory; `Plain` for everybody else. `name` is text.
+/// The origin in the caller's frame, if it is a stock dispatcher's; the meaning of an import statement in a module of a
+/// handler's directory; `Plain` for all other callers. `name` is text.
 #[inline]
 pub(super) fn from_frame(gil: &Gil, state: &State, name: Object<'_>) -> Option<Caller> {
     let globals = dict::globals(gil);

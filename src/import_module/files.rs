@@ -1,4 +1,4 @@
-//! What the system says of a file: its version, and where it lives.
+//! Questions to the system about a file: its version, and its file system.
 
 use super::state::State;
 use crate::module_cache::{FileSystemKind, Version};
@@ -93,7 +93,7 @@ pub(super) fn to_tuple(gil: &Gil, version: &Version) -> Option<Owned> {
     }
 }
 
-/// The version in such a tuple; None with an exception set if it is none.
+/// The version in such a tuple; None with an exception set for anything else.
 pub(super) fn from_tuple(gil: &Gil, tuple: Object<'_>) -> Option<Version> {
     let signed = |at| Some(as_integer(gil, &item_at(gil, tuple, at)?));
     let unsigned = |at| Some(as_unsigned(gil, &item_at(gil, tuple, at)?));

@@ -27,13 +27,13 @@ pub(super) fn seconds_alone(gil: &mut Gil, _: &State) -> Option<Owned> {
     number(gil, settings::of_process().seconds_alone.unwrap_or(SECONDS) as usize)
 }
 
-/// A request that runs alone: the lock that stands for it, and its thread.
+/// A request that runs alone: its lock, and its thread.
 struct Alone {
     key: Key,
     thread: ThreadId,
 }
 
-/// The lock that stands for the first request of a file's module. No file has a name with a NUL in it.
+/// The lock of the first request of a file's module. No file has a name with a NUL in it.
 fn key(state: &State, file: &CStr) -> Key {
     Key::new(state.interpreter, &[b"first request\0", file.to_bytes()].concat())
 }
@@ -102,8 +102,8 @@ fn object_with_end(gil: &Gil, alone: Box<Alone>) -> Option<Owned> {
 }
 
 /// `await_first(origin, name, seconds)`: waits, without the GIL and for at most so many seconds, for the end of
-/// the first request of the module that the name, asked for there, has given. Whoever has waited once, or would wait
-/// for ever, ends the wait for all.
+/// the first request of the module that the name, asked for there, has given. A thread that has waited once, or would
+/// wait for ever, ends the wait for all.
 pub(super) fn await_first(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
     let [origin, name, seconds] = exactly(gil, "await_first", given)?;
     let (origin, seconds) = (Origin::from_shim(gil, origin)?, as_integer(gil, seconds));

@@ -43,7 +43,7 @@ pub(super) fn after_fork_in_child() {
             interpreter = ffi::PyInterpreterState_Next(interpreter);
         }
     }
-    // What was there before stays allocated: some hundred bytes a generation of forks.
+    // The map of before stays allocated: some hundred bytes a generation of forks.
     GONE.store(Box::into_raw(Box::new(gone)), Ordering::Release);
 }
 
@@ -57,7 +57,7 @@ fn is_gone(state: *mut ffi::PyThreadState, frame: *mut ffi::PyObject) -> bool {
 /// those that a fork has not brought along. `file` is that of the module, whose base name the code has.
 ///
 /// It runs no Python code, and so is one step that no other thread gets in between: a generator that yields loses the
-/// way back to its caller, and whoever had begun to follow that way would find the module's code no longer on it.
+/// way back to its caller, and a thread that had begun to follow that way would find the module's code no longer on it.
 pub(super) fn runners(gil: &mut Gil, _: &State, given: &[Object<'_>]) -> Option<Owned> {
     let [namespace, file] = exactly(gil, "runners", given)?;
     let names = [interned(gil, c"f_back")?, interned(gil, c"f_globals")?, interned(gil, c"f_code")?];

@@ -16,7 +16,7 @@ macro_rules! functions {
             many!(c"adopt", table::adopt, c"adopt(origin, name, file, module, sys_name, version): a plain import has run it"),
             many!(c"link", table::link, c"link(origin, name, file): the name, asked for there, means this file"),
             many!(c"hidden_file", table::hidden_file, c"hidden_file(origin, name): the file of a module that has hidden itself"),
-            many!(c"refuse", table::refuse, c"refuse(origin, name, version): (module, news): that version of the file is not to be had"),
+            many!(c"refuse", table::refuse, c"refuse(origin, name, version): (module, news): that version of the file is not used"),
             many!(c"exchange", lists::exchange, c"exchange(list, items): gives the list these items, and gives those that it had"),
             one!(c"watch_pickles", pickles::watch, c"watch_pickles(reader): what reads pickles asks the shim for modules"),
             many!(c"scope", siblings::scope, c"scope(sys_name, name, directory): that module is of a handler's directory"),

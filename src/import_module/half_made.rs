@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// For how long a thread waits at its end for what another one is at.
 const SECONDS: i64 = 30;
 
-/// What has been given out half-made.
+/// A module that has been given out half-made.
 enum Taken {
     /// A file that this thread itself is at.
     Own(Key),
@@ -27,8 +27,9 @@ enum Taken {
     Other(Key),
     /// Modules that another thread has loaded, and that are not complete.
     Incomplete(u64),
-    /// A module of which Python 3 has a lock of its own: what waits for it, and the name to call that with. References
-    /// that are owned, but not dropped with a thread that ends in the middle of a load, which need not have the GIL.
+    /// A module of which Python 3 has a lock of its own: a function that waits for it, and the name to call it with.
+    /// References that are owned, but not dropped with a thread that ends in the middle of a load, which need not have
+    /// the GIL.
     #[cfg(feature = "python3")]
     Import(ManuallyDrop<Owned>, ManuallyDrop<Owned>),
 }
@@ -53,14 +54,14 @@ pub(super) fn number() -> u64 {
     NUMBER.get()
 }
 
-/// The lock that stands for what is kept back under a number. No file has a name with a NUL in it.
+/// The lock of the modules that are kept back under a number. No file has a name with a NUL in it.
 fn key_of(state: &State, number: u64) -> Key {
     Key::new(state.interpreter, format!("half made\0{number}").as_bytes())
 }
 
 /// The load of one file, from the taking of its lock to the end.
 pub(super) struct Load {
-    /// What had been given out half-made before it.
+    /// How many modules had been given out half-made before it.
     before: usize,
     /// Another load of this thread is at the file, and goes on.
     is_inside: Cell<bool>,
@@ -186,7 +187,7 @@ fn wait_for(gil: &mut Gil, state: &State, taken: Taken, is_wanted: bool) -> bool
 }
 
 /// Waits until nobody holds that lock, or for a time: the thread that holds it may need what the request of this one
-/// holds. Not where it would close a cycle: whoever waits so has run all its code.
+/// holds. Not where it would close a cycle: a thread that waits so has run all its code.
 fn pass(gil: &mut Gil, state: &State, key: &Key) -> bool {
     locks::wait_for_end(gil, state, key, SECONDS)
 }

@@ -16,7 +16,7 @@ use crate::python::{calls, dict, sequence};
 use std::cell::Cell;
 
 thread_local! {
-    /// What PythonAutoReload says for the request that this thread has dispatched last.
+    /// The value of PythonAutoReload in the request that this thread has dispatched last.
     static OF_REQUEST: Cell<bool> = const { Cell::new(true) };
 }
 

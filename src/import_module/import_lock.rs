@@ -42,7 +42,7 @@ pub(super) fn import_under_lock(
     answer
 }
 
-/// What `importing` does between its two looks at importlib's global lock.
+/// The part of `importing` between its two looks at importlib's global lock.
 fn under_lock(
     gil: &mut Gil,
     state: &State,

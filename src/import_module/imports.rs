@@ -1,4 +1,4 @@
-//! The functions of Python's own that bring a module for a name: what they were, and calls of them.
+//! The functions of Python's own that bring a module for a name, as they were, and calls of them.
 
 #[cfg(not(feature = "python3"))]
 use crate::python::ffi;
@@ -9,11 +9,11 @@ use std::ffi::CStr;
 #[cfg(not(feature = "python3"))]
 use std::ptr::null_mut;
 
-/// What the shim has given, once there is a handler's directory.
+/// The functions behind our imports, once there is a handler's directory.
 pub(super) struct Imports {
     /// `builtins.__import__` as it was.
     pub(super) import: Owned,
-    /// What `importlib.import_module` imports by, as it was.
+    /// The function that `importlib.import_module` imports by, as it was.
     pub(super) by_name: Owned,
     /// Says what an import statement means in a module of a handler's directory.
     pub(super) sibling: Owned,
@@ -24,7 +24,7 @@ pub(super) struct Imports {
 }
 
 impl Imports {
-    /// What the garbage collector has to know of.
+    /// All of them, for the garbage collector.
     #[cfg(feature = "python3")]
     pub(super) fn all(&self) -> [&Owned; 5] {
         [&self.import, &self.by_name, &self.sibling, &self.named, &self.failed]
@@ -97,7 +97,7 @@ impl<'a> Call<'a> {
                 keywords = Some(changed.object());
             }
         }
-        // SAFETY: the tuple and the dict of this call, as whoever made it has promised, or a new one in its place.
+        // SAFETY: the tuple and the dict of this call, as [`Call::new`] demands, or a new one in its place.
         unsafe { calls::call_with(gil, function, args, keywords) }
     }
 }

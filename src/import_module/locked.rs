@@ -14,8 +14,8 @@ use crate::python::values::{boolean, exactly, file_name};
 use crate::python::{calls, exceptions};
 
 /// `locked(file, real_file, decide, failed)`: `decide(nested)` under the lock of a file (bytes), and under that of the
-/// file that it leads to if that is another (None if not). What it answers; None if another thread's attempt has gone
-/// well meanwhile, and it is to be looked again; or what `failed(error)` has made of the error of another's.
+/// file that it leads to if that is another (None if not). Gives its answer; None if another thread's attempt has
+/// gone well meanwhile, and the caller has to look again; or the result of `failed(error)`, where that attempt failed.
 ///
 /// `nested` says that this thread is running the file already, or that the thread which runs it waits for this one.
 pub(super) fn locked(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
@@ -61,7 +61,7 @@ pub(super) fn locked_by(gil: &mut Gil, state: &State, given: [Object<'_>; 4]) ->
         let error = Pending::take(gil);
         if let Some(value) = error.raised_string(gil).or(error.value()) {
             failure = calls::call(gil, failed, [value.object()]);
-            // An exception that comes now is dropped for the one that is on its way; who waited looks again.
+            // An exception that comes now is dropped for the one that is on its way; threads that waited look again.
             exceptions::clear(gil);
         }
         error.restore(gil);

@@ -25,7 +25,7 @@ const LONG: u32 = 100;
 /// How often in a second [`wait_for_end`] looks for a cycle.
 const ROUNDS: i64 = 10;
 
-/// What an attempt leaves to those who waited on it: nothing if it went well, else a Python object of the shim's.
+/// The outcome of an attempt, for the threads that waited on it: nothing if it went well, else an object of the shim's.
 #[derive(Clone)]
 pub(super) struct Outcome(Arc<Told>);
 
@@ -52,14 +52,14 @@ pub(super) enum Turn {
 /// Static because a thread can be in several interpreters at once (a nested request), and because `fork` copies it.
 pub(super) static TABLE: LazyLock<Table<Outcome>> = LazyLock::new(Table::new);
 
-/// What the names of locks begin with that stand for a question (`question.rs`). No file has a name with a NUL in it.
+/// The names of questions' locks begin so (`question.rs`). No file has a name with a NUL in it.
 pub(super) const QUESTION: &[u8] = b"question\0";
 
 fn is_question(key: &Key) -> bool {
     key.file.starts_with(QUESTION)
 }
 
-/// What the lines on its bugs call the lock table.
+/// The lock table's name in lines on its bugs.
 const LOCKS: &str = "the lock table";
 
 /// Does one step of pure decision; a panic in it becomes a Python exception, too.
@@ -176,9 +176,10 @@ fn say_that_it_takes_long(key: &Key) {
     log::line(Message::LongWait, &text);
 }
 
-/// The one import lock of Python 2, which a thread that waits inside an import statement holds (I4). Whoever it waits
-/// for may need it to go on; so it is given up after a while, as often as it is held, and taken again after. Other
-/// threads can then import the module whose import is under way here, and get it half-made, as in a cycle of imports.
+/// The one import lock of Python 2, which a thread that waits inside an import statement holds (I4). The thread that it
+/// waits for may need it to go on; so it is given up after a while, as often as it is held, and taken again after.
+/// Other threads can then import the module whose import is under way here, and get it half-made, as in a cycle of
+/// imports.
 ///
 /// In Python 3 there is a lock per module, and cycles through those are seen (`import_lock_edges`).
 struct ImportLock {

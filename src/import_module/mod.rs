@@ -7,26 +7,26 @@
 //! | file | its job |
 //! |---|---|
 //! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
-//! | `dispatcher` | where the caller wants its module from |
-//! | `locked`, `import_lock`, `run` | what takes, runs and gives back, with no bytecode between |
+//! | `origin`, `dispatcher` | where a module is looked for, and the frame of a dispatcher, which says it |
+//! | `locked`, `import_lock`, `run` | steps that take, run and give back, with no bytecode between |
 //! | `question` | one thread looks for what several ask for at once |
 //! | `half_made` | modules that a cycle of imports has been given before they were done |
-//! | `steps`, `operations`, `answers` | how the shim has that called while its own functions are off the stack |
-//! | `traceback` | what importlib takes out of tracebacks |
+//! | `steps`, `operations`, `answers` | calls for the shim, while its own functions are off the stack |
+//! | `traceback` | the frames that importlib takes out of tracebacks |
 //! | `first` | the first request of a module, alone |
-//! | `siblings` | what import statements in modules of handlers' directories mean |
-//! | `content` | what was run, and whether a file still has it where only its inode has changed |
-//! | `table`, `locks`, `files` | what the shim calls: the importer's table, the lock table, `stat` and `statfs` |
+//! | `siblings` | the meaning of import statements in modules of handlers' directories |
+//! | `content` | the content that was run, compared where only the inode of the file has changed |
+//! | `table`, `locks`, `files` | functions for the shim: the importer's table, the lock table, `stat` and `statfs` |
 //! | `frames`, `noting` | which threads run a module's code, and which version of it: Python 2 does not say |
 //! | `compiled` | the shim's code, compiled once a process |
-//! | `state`, `epoch` | what is kept per interpreter, and the number of its process among forks |
-//! | `writing` | what every change of the importer's table needs |
-//! | `module2`, `module3`, `functions` | the definition, for Python 2 and 3, and what is the same in both |
+//! | `state`, `epoch` | the state of an interpreter, and the number of its process among forks |
+//! | `writing` | steps that every change of the importer's table needs |
+//! | `module2`, `module3`, `functions` | the definition, for Python 2 and 3, and the functions that both have |
 //! | `pattern` | sections whose directory is a pattern |
 //!
 //! All of it runs with the GIL held and with no lock of ours, but for the waits in `locks`, the system calls on remote
 //! files in `files` and the reading of files in `content`, which give the GIL up. A function that needs the GIL takes a
-//! [`Gil`], which each entry from C makes once; what is `unsafe` promises something else.
+//! [`Gil`], which each entry from C makes once; `unsafe` promises something else.
 
 #[cfg(lowered)]
 mod answers;
@@ -139,7 +139,7 @@ const RUNNING: &str = source!("running2");
 #[cfg(feature = "python3")]
 const RUNNING: &str = source!("running3");
 
-/// What runs the sources above as modules.
+/// The source that runs those above as modules.
 const EMBEDDED: &std::ffi::CStr =
     match std::ffi::CStr::from_bytes_with_nul(concat!(source!("embedded"), "\0").as_bytes()) {
         Ok(source) => source,
@@ -157,8 +157,8 @@ const EMBEDDED: &std::ffi::CStr =
 pub fn activate(gil: &Gil, apache: Object<'_>) -> Result<(), String> {
     locks::watch_forks();
     try_activate(gil, apache).ok_or_else(|| {
-        // A step that failed has left an exception, which is what is told; what it leaves in sys.modules is taken out
-        // again, and that it may not be there is no error.
+        // A step that failed has left an exception, which is the reason. Its modules are taken out of sys.modules; one
+        // that is absent there is no error.
         let reason = take_error(gil);
         for name in SHIM.iter().map(|(name, _)| *name).chain(["_modpython_core"]) {
             if let Ok(name) = std::ffi::CString::new(name) {

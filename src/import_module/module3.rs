@@ -199,7 +199,7 @@ unsafe fn of<'m>(module: *mut ffi::PyObject) -> Option<&'m State> {
     unsafe { ffi::PyModule_GetState(module).cast::<Slot>().as_ref()?.as_deref() }
 }
 
-/// What CPython keeps memory for in the module object. A Box, so that zeroed memory is None.
+/// CPython keeps memory for it in the module object. A Box, so that zeroed memory is None.
 type Slot = Option<Box<State>>;
 
 /// The size of that memory, in bytes.
@@ -236,7 +236,7 @@ unsafe extern "C" fn traverse(module: *mut ffi::PyObject, visit: ffi::visitproc,
             return stop;
         }
     }
-    // A part that is borrowed just now is skipped: what the collector is not shown, it takes for alive.
+    // A part that is borrowed just now is skipped: the collector takes an object that it is not shown for alive.
     if let Ok(shim) = state.shim.try_borrow() {
         let parts = shim.iter().flat_map(|shim| [&shim.load, &shim.import_lock_edges, &shim.apache, &shim.wsgi]);
         if let Some(stop) = parts.map(&seen).find(|&stop| stop != 0) {

@@ -17,8 +17,8 @@ use std::ffi::CString;
 /// The module that the shim mends when it is imported (sessions.py).
 const SESSIONS: &[u8] = b"mod_python.Session";
 
-/// `find_module(name, path)`: what loads a module by its private name, and that of mod_python's sessions; None for all
-/// others.
+/// `find_module(name, path)`: the loader of modules by their private names, and of mod_python's sessions; None for all
+/// other names.
 pub(super) fn find_module(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
     let [name, path] = exactly(gil, "find_module", given)?;
     let is_ours = encoded(gil, name).is_some_and(|name| {
@@ -31,12 +31,12 @@ pub(super) fn find_module(gil: &mut Gil, state: &State, given: &[Object<'_>]) ->
     }
     let of_sys = if path.is_none() { dict::of_sys(gil, c"path") } else { None };
     note(gil, state, name, of_sys.as_ref().map_or(path, Owned::object));
-    // What could not be noted is no reason for an import to fail.
+    // An import does not fail because it could not be noted.
     clear(gil);
     Some(none(gil))
 }
 
-/// `private_names(loader)`: what finds modules by their private names.
+/// `private_names(loader)`: the loader of modules by their private names.
 pub(super) fn private_names(gil: &mut Gil, state: &State, loader: Object<'_>) -> Option<Owned> {
     drop(state.private_names.replace(Some(loader.clone_ref(gil))));
     Some(none(gil))

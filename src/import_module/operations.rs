@@ -1,4 +1,4 @@
-//! What the shim's generators name in their steps (`steps`), and who does it.
+//! The operations that the shim's generators name in their steps (`steps`), and the function behind each.
 
 #[cfg(feature = "python3")]
 use super::import_lock::import_under_lock;

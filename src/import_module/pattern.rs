@@ -9,7 +9,7 @@ use crate::server::settings;
 use std::os::unix::ffi::OsStrExt;
 use std::{ffi::OsStr, path::Path};
 
-/// What stands for several characters in the shell's patterns, and what only regular expressions have.
+/// The shell's wildcards, and the characters that only regular expressions have.
 const SHELL: &[u8] = b"*?[";
 const EXPRESSION: &[u8] = b"^$(|\\";
 
@@ -18,7 +18,7 @@ pub(super) fn resolve(gil: &Gil, directory: Owned, file: impl FnOnce() -> Option
     if !text::any_of(gil, &directory, &[SHELL, EXPRESSION]) || !settings::of_process().cures("section-patterns") {
         return Some(directory);
     }
-    // What is no text leaves the pattern as it is.
+    // A file that is not text leaves the pattern as it is.
     let file = file().filter(|file| text::is_text(file));
     let (pattern, file) = (text::encoded(gil, &directory)?, file.and_then(|file| text::encoded(gil, &file)));
     let Some(file) = file else { return Some(directory) };

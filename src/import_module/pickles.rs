@@ -1,4 +1,4 @@
-//! What reads pickles asks the shim which module a name means; see `capi/pickles.c`.
+//! Readers of pickles ask the shim which module a name means; see `capi/pickles.c`.
 
 use super::state::State;
 use crate::python::ffi;

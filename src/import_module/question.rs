@@ -1,4 +1,4 @@
-//! One thread looks for what several ask for at once (I6): whoever asks for the same name at the same origin
+//! One thread looks for what several ask for at once (I6): a thread that asks for the same name at the same origin
 //! meanwhile waits for the answer, and has nothing to find.
 //!
 //! A server that starts gets the same request from many clients. Each look at the disk gives up the GIL, and so 32
@@ -19,7 +19,7 @@ thread_local! {
     static ASKED: RefCell<Vec<Option<Key>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The step `'ask', question, look`: what `look()` gives, unless another thread is at the same question (bytes; None
+/// The step `'ask', question, look`: the result of `look()`, unless another thread is at the same question (bytes; None
 /// for one that nobody else asks). Then, when that one is done, as `'locked'` has it: None to look again, or the
 /// failure.
 #[inline(never)]

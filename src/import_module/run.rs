@@ -1,4 +1,4 @@
-//! The run of a module's code: what is marked and entered before it, and published or put back after it, with no
+//! The run of a module's code: it is marked and entered before, and published or put back after, with no
 //! bytecode between (I13).
 
 use super::content::{content_of, look};
@@ -43,7 +43,7 @@ pub(super) fn run_module(gil: &mut Gil, state: &State, given: [Object<'_>; 8]) -
     let (lives, seen) = look(gil, &file);
     let modules = dict::modules(gil).clone_ref(gil);
     let there = dict::get(gil, &modules, name);
-    // None there stands for a module that an import statement has not found.
+    // None there means a module that an import statement has not found.
     if !there.as_ref().map_or(Object::none(), Owned::object).is(previous) {
         return Some(none(gil));
     }
@@ -73,7 +73,7 @@ pub(super) fn run_module(gil: &mut Gil, state: &State, given: [Object<'_>; 8]) -
     };
     let Some(served) = served else {
         let error = Pending::take(gil);
-        // With no bytecode between: what is not running is whole, or gone.
+        // With no bytecode between: a module that is not running is whole, or gone.
         let left = state.modules.try_borrow_mut().ok().map(|mut table| table.fail(&file));
         before.put_back(gil, &modules, name, module);
         drop(left);
@@ -98,8 +98,8 @@ fn call(gil: &mut Gil, state: &State, runner: Object<'_>, module: Object<'_>) ->
     steps::finish(gil, state, version)
 }
 
-/// What `sys.modules` has under the name after the run: a module may have put something else in its place. None there
-/// ends an import statement too.
+/// The object under the name in `sys.modules` after the run: a module may have put something else in its place. None
+/// there ends an import statement too.
 fn still_there(gil: &Gil, modules: &Owned, name: Object<'_>) -> Option<Owned> {
     let served = dict::get(gil, modules, name);
     let problem = match &served {
@@ -114,7 +114,7 @@ fn still_there(gil: &Gil, modules: &Owned, name: Object<'_>) -> Option<Owned> {
 
 /// How things were before the run.
 struct Before {
-    /// What `sys.modules` had under the name.
+    /// The object that `sys.modules` had under the name.
     previous: Option<Owned>,
     /// The names in the module, if it is run again.
     names: Option<Owned>,
@@ -129,7 +129,7 @@ struct Before {
 impl Before {
     /// `previous` is what `sys.modules` has under the name. None with an exception set on failure.
     fn note(gil: &Gil, module: Object<'_>, previous: Option<Owned>, again: bool) -> Option<Self> {
-        // What is asked of a module's dict runs no bytecode.
+        // A look into a module's dict runs no bytecode.
         let spec = calls::attribute_named(gil, module, c"__spec__");
         clear(gil);
         #[cfg(not(feature = "python3"))]
@@ -164,7 +164,7 @@ impl Before {
         let _ = (gil, initialising, &self.spec);
     }
 
-    /// No exception is pending before. What is left pending means nothing.
+    /// No exception is pending before. One that is left pending means nothing.
     fn put_back(&self, gil: &Gil, modules: &Owned, name: Object<'_>, module: Object<'_>) {
         match &self.previous {
             Some(previous) => {
@@ -205,7 +205,7 @@ fn delete_where(gil: &Gil, dict: Object<'_>, condition: impl Fn(Object<'_>) -> b
 }
 
 impl Loaded {
-    /// What the code of a file, run in the module `ran`, has left in `sys.modules` under that name.
+    /// The object that the code of a file, run in the module `ran`, has left in `sys.modules` under that name.
     pub(super) fn new(gil: &Gil, module: Object<'_>, ran: Object<'_>, name: Object<'_>) -> Self {
         Self { module: module.clone_ref(gil), ran: ran.clone_ref(gil), name: name.clone_ref(gil) }
     }

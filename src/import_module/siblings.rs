@@ -127,7 +127,7 @@ fn with_parts(gil: &Gil, imports: &Imports, module: Owned, fromlist: Option<Obje
     calls::call(gil, &handle, [module.object(), fromlist, imports.import.object()])
 }
 
-/// What `importlib.import_module` imports by, `(name, package, level)`: of a relative name the package says where it
+/// `importlib.import_module` imports by it, as `(name, package, level)`: of a relative name the package says where it
 /// leads.
 pub(super) fn import_by_name(gil: &mut Gil, state: &State, call: &Call<'_>) -> Option<Owned> {
     let imports = functions(gil, state)?;

@@ -5,7 +5,7 @@
 
 use std::cell::OnceCell;
 
-/// What the code of a module, and what runs it, needs at the least.
+/// The least that the code of a module, and the functions that run it, need.
 const ENOUGH: usize = 64 << 10;
 
 /// The lowest address of a stack, and its size in bytes.

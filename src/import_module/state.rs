@@ -1,4 +1,4 @@
-//! What the extension module keeps, one of it per interpreter: nothing of this room is static but the lock table.
+//! The state of the extension module, one per interpreter: nothing of this room is static but the lock table.
 
 use super::imports::Imports;
 use crate::module_cache::Modules;
@@ -9,9 +9,9 @@ use crate::python::object::{Object, Owned};
 use crate::python::text::interned;
 use std::cell::{Cell, RefCell};
 
-/// What a file has given.
+/// The module that a file has given.
 pub(super) struct Loaded {
-    /// What is handed out: what the code has left in `sys.modules`.
+    /// The object that is handed out: the code has left it in `sys.modules`.
     pub(super) module: Owned,
     /// The module in which the code ran; another, if the code has put something else in its place.
     pub(super) ran: Owned,
@@ -19,7 +19,7 @@ pub(super) struct Loaded {
     pub(super) name: Owned,
 }
 
-/// What the shim has given us when it was put in place.
+/// The shim's functions and facts, as `setup` got them.
 pub(super) struct Shim {
     /// Does what is no hit.
     pub(super) load: Owned,
@@ -52,7 +52,7 @@ pub(super) struct Names {
     pub(super) dir: Owned,
     pub(super) filename: Owned,
     pub(super) dunder_name: Owned,
-    /// What the shim's generators are driven by.
+    /// The methods that drive the shim's generators.
     #[cfg(not(lowered))]
     pub(super) send: Owned,
     #[cfg(not(lowered))]
@@ -101,7 +101,7 @@ pub(super) struct State {
     /// File to version, of what import statements run; see `noting`.
     #[cfg(not(feature = "python3"))]
     pub(super) imported: Owned,
-    /// What finds modules by their private names.
+    /// The finder of modules by their private names.
     #[cfg(not(feature = "python3"))]
     pub(super) private_names: RefCell<Option<Owned>>,
 }

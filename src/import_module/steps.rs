@@ -2,7 +2,7 @@
 //!
 //! The run of a module's code, and what leads to it, is called by no function of the shim. Those on the way are
 //! generators: each yields what is to be called next, gets its result, and is no frame on the stack meanwhile. So an
-//! import of a sibling costs no more of Python's limit of frames than any other import, and no frame of ours stands
+//! import of a sibling costs no more of Python's limit of frames than any other import, and no frame of ours is
 //! between the importer and what it imports, in a traceback or where `warnings.warn` counts levels.
 //!
 //! A generator yields another one, or a tuple:
@@ -13,7 +13,7 @@
 //! | the name of an operation, and arguments | see `operations` |
 //! | a function, and arguments | the function of importlib or a loader |
 //!
-//! The last result is the generator's own. What has failed raises its exception at the yield. One that goes through a
+//! The last result is the generator's own. A call that fails raises its exception at the yield. One that goes through a
 //! generator has the traceback of before: the code in which it arose is on it, and not the way to there.
 //!
 //! In Python 2.4 a generator asks for its result: see `answers`.
@@ -28,8 +28,8 @@ use crate::python::gil::Gil;
 use crate::python::object::{Object, Owned, none};
 use crate::python::{calls, sequence, text};
 
-/// What a function of the shim gives in the end, of which `answer` is what it has returned: the same, if it is no
-/// generator of the shim. None with an exception set, in both directions.
+/// The last result of a function of the shim that has returned `answer`: the same, unless that is a generator of the
+/// shim. None with an exception set, in both directions.
 pub(super) fn finish(gil: &mut Gil, state: &State, answer: Option<Owned>) -> Option<Owned> {
     let answer = answer?;
     if is_driven(gil, state, &answer)? { drive(gil, state, answer) } else { Some(answer) }
@@ -55,7 +55,7 @@ fn code_of(gil: &Gil, state: &State, generator: &Owned) -> Option<Owned> {
     calls::attribute(gil, generator, &state.names.gi_code)
 }
 
-/// By its frame, for 2.5 knows no other way; Python's None for one that has come to its end, which is none of the shim.
+/// By its frame: 2.5 offers no other way. Python's None for a generator that has ended, which has no frame.
 #[cfg(not(feature = "python3"))]
 fn code_of(gil: &Gil, state: &State, generator: &Owned) -> Option<Owned> {
     let frame = calls::attribute(gil, generator, &state.names.gi_frame)?;
@@ -108,7 +108,7 @@ fn only_given(gil: &Gil, step: &Owned) -> Option<Owned> {
     }
 }
 
-/// What the generator yields next. None at its end, or with an exception set.
+/// The step that the generator yields next. None at its end, or with an exception set.
 #[inline(never)]
 fn send(gil: &Gil, state: &State, generator: &Owned, result: &Owned) -> Option<Owned> {
     #[cfg(not(lowered))]
@@ -121,7 +121,7 @@ fn send(gil: &Gil, state: &State, generator: &Owned, result: &Owned) -> Option<O
     next
 }
 
-/// What has come out of a generator, taken off the thread.
+/// The exception that has come out of a generator, taken off the thread.
 fn raised(gil: &Gil) -> Pending {
     let error = Pending::take(gil);
     #[cfg(feature = "python3")]
@@ -137,8 +137,8 @@ fn unless_at_its_end(gil: &Gil, error: Pending) {
     }
 }
 
-/// What the generator yields after the pending exception has been raised in it. None with an exception set: the same,
-/// unless the generator has raised another.
+/// Raises the pending exception in the generator, and gives the step that it yields then. None with an exception set:
+/// the same, unless the generator has raised another.
 #[cold]
 #[inline(never)]
 fn throw(gil: &Gil, state: &State, generator: &Owned) -> Option<Owned> {
@@ -163,7 +163,7 @@ fn throw(gil: &Gil, state: &State, generator: &Owned) -> Option<Owned> {
 #[inline(never)]
 fn perform(gil: &mut Gil, state: &State, step: &Owned) -> Option<Owned> {
     let Some((&call, given)) = sequence::items(step).split_first() else {
-        return raise(gil, Exception::System, "modpython-core: a step that is none");
+        return raise(gil, Exception::System, "modpython-core: a step that is no tuple");
     };
     if !text::is_text(call) {
         return called(gil, call, step);
@@ -184,7 +184,7 @@ fn called(gil: &Gil, function: Object<'_>, step: &Owned) -> Option<Owned> {
     answer
 }
 
-/// `drive(answer)`: what a function of the shim gives in the end, of which `answer` is what it has returned.
+/// `drive(answer)`: the last result of a function of the shim that has returned `answer`.
 pub(super) fn drive_to_the_end(gil: &mut Gil, state: &State, answer: Object<'_>) -> Option<Owned> {
     let answer = answer.clone_ref(gil);
     finish(gil, state, Some(answer))

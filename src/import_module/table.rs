@@ -39,8 +39,8 @@ pub(super) fn hit(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<
 }
 
 /// `verdict(file, autoreload)`: what to do about a file (bytes), what it gave, its name in `sys.modules`, and the
-/// module in which its code ran: "hit" or "reload" with all three, "load" with three None. For whoever holds the lock
-/// of the file: that its code is marked as running then means that the thread which ran it is gone, with a fork, and it
+/// module in which its code ran: "hit" or "reload" with all three, "load" with three None. The caller holds the lock of
+/// the file: that its code is marked as running then means that the thread which ran it is gone, with a fork, and it
 /// must be loaded.
 pub(super) fn verdict(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
     let [file, autoreload] = exactly(gil, "verdict", given)?;
@@ -106,9 +106,9 @@ pub(super) fn link(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option
     id.is_none_or(|id| remember(gil, state, &origin, name, id)).then(|| none(gil))
 }
 
-/// `refuse(origin, name, version)`: that version of the file which gave the module of that name is not to be had:
-/// it has failed, or, for None, what is there now cannot be read or found. The module, which goes on being served until
-/// the file is another again, and whether that is news; None if there is none.
+/// `refuse(origin, name, version)`: the file that gave the module of that name failed in that version, or, for None,
+/// cannot be read or found now. Gives the module, which goes on being served until the file is another again, and
+/// whether that is news; None without such a module.
 pub(super) fn refuse(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
     let [origin, name, version] = exactly(gil, "refuse", given)?;
     let origin = Origin::from_shim(gil, origin)?;

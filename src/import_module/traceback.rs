@@ -16,7 +16,7 @@ pub(super) fn cut_importlib_off(gil: &Gil) {
     let is_of_import = exceptions::matches(gil, Exception::Import);
     let mut error = Pending::take(gil);
     if let Some(first) = error.traceback(gil) {
-        // What cannot be read stays as it is.
+        // A traceback that cannot be read stays as it is.
         if let Some(rest) = rest_of(gil, first, is_of_import) {
             error.set_traceback(gil, rest);
         }

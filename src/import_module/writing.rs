@@ -1,4 +1,4 @@
-//! What every change of the table of modules needs, whichever call makes it.
+//! Steps that every change of the table of modules needs, whichever call makes it.
 
 use super::epoch;
 use super::origin::Origin;
@@ -33,8 +33,8 @@ pub(super) fn remember(gil: &Gil, state: &State, origin: &Origin, name: Object<'
     dict::set(gil, &names, name, &number)
 }
 
-/// `__mtime__`, as 3.1.x sets it: in a module's dict, as what a site has made of it may be lazy, and mind being written
-/// to. What is no module goes without. No exception is pending before, nor after.
+/// `__mtime__`, as 3.1.x sets it: in a module's dict, as a site's own object may be lazy, and refuse to be written to.
+/// An object that is no module goes without. No exception is pending before, nor after.
 pub(super) fn set_mtime(gil: &Gil, module: &Owned, version: Option<Version>) {
     if !dict::is_module(module) {
         return;

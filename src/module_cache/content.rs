@@ -1,10 +1,10 @@
-//! What is in a file, told by its length and a hash: it decides where `stat(2)` shows a change of the inode alone.
+//! The content of a file, told by its length and a hash: it decides where `stat(2)` shows a change of the inode alone.
 
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
 use std::io::{self, Read};
 
-/// The content of a file. The hash is for those who mean no harm: whoever can write the file can have its code run.
+/// The content of a file. The hash need not resist an attacker: those who can write the file can have its code run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content {
     length: u64,

@@ -2,7 +2,7 @@
 //! runs just now, and whether the module is still fresh.
 //!
 //! One [`Modules`] per interpreter, reached only with that interpreter's GIL held, so there is no lock in this room.
-//! It calls neither CPython nor the system: the module is an opaque handle, and who asks brings the answer of
+//! It calls neither CPython nor the system: the module is an opaque handle, and the caller brings the answer of
 //! `stat(2)`. That makes one decision serve both places where freshness is decided: without a lock, for the hit, and
 //! again under the file's lock, before anything is run (I6).
 

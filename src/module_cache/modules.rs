@@ -31,16 +31,16 @@ impl EntryId {
     }
 }
 
-/// What is known of one file. `H` is a handle on its module.
+/// The facts known of one file. `H` is a handle on its module.
 pub struct Entry<H> {
     file: CString,
     /// The module that the file gave when it ran last; None before the first run has ended well.
     ready: Option<H>,
     /// The module in which the code of the file runs just now.
     running: Option<H>,
-    /// None for what is never loaded again: an extension module, a module without a file to watch.
+    /// None if it is never loaded again: an extension module, a module without a file to watch.
     version: Option<Version>,
-    /// What was in the file in that version; None where it could not be read then.
+    /// The content of that version; None if it could not be read then.
     content: Option<Content>,
     /// A later version that could not be read: `ready` goes on being served as long as the file is that version.
     refused: Option<Version>,
@@ -58,7 +58,7 @@ pub struct Entry<H> {
 /// A look at all modules costs a fraction of what these loads cost, while there are no more than thousands of files.
 const LOADS_BETWEEN_SWEEPS: usize = 32;
 
-/// What to do about a file that is asked for.
+/// The next step for a file that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The module at hand is the one to hand out.
@@ -67,8 +67,8 @@ pub enum Verdict {
     Load,
     /// The file is another version than the module: load it into the same module object.
     Reload,
-    /// Only its inode has changed: the module at hand is the one if what is in the file is what was run, and else it is
-    /// to be loaded again. Whoever has compared says so by [`Modules::same`].
+    /// Only its inode has changed: the module at hand is the one if the file still has the content that was run, and
+    /// else the file is loaded again. The caller that has compared says so by [`Modules::same`].
     Compare,
     /// Its code is being run just now: a thread that is not running it waits.
     Wait,
@@ -113,7 +113,7 @@ impl<H> Entry<H> {
         self.looked.set(tick);
     }
 
-    /// What was run, for a comparison with what is in the file now; None where it is not known.
+    /// The version and content that were run, for a comparison with the file now; None if they are not known.
     pub fn ran(&self) -> Option<(Version, Content)> {
         self.version.zip(self.content)
     }
@@ -231,8 +231,8 @@ impl<H> Modules<H> {
         (id, &mut self.entries[id.0])
     }
 
-    /// The code of `file` starts to run in the module behind `handle`. What a thread has left that did not come along
-    /// in a fork comes back.
+    /// The code of `file` starts to run in the module behind `handle`. The handle that a thread of before a fork has
+    /// left comes back.
     pub fn start(&mut self, file: &CStr, handle: H) -> Option<H> {
         self.entry(file).1.running.replace(handle)
     }
@@ -288,8 +288,8 @@ impl<H> Modules<H> {
         self.entries.get_mut(id.0).is_some_and(|entry| std::mem::replace(&mut entry.refused, version) != version)
     }
 
-    /// Someone has compared, without the GIL: what was run is what is in the file in the version `now` too. It is noted
-    /// if nothing else has come meanwhile than what was compared with.
+    /// The caller has compared, without the GIL: the file in the version `now` has the content that was run too. The
+    /// version is noted, unless another load has come meanwhile.
     pub fn same(&mut self, id: EntryId, ran: (Version, Content), now: Version) {
         if let Some(entry) = self.entries.get_mut(id.0).filter(|entry| entry.ran() == Some(ran)) {
             (entry.version, entry.refused) = (Some(now), None);

@@ -158,7 +158,7 @@ fn a_comparison_that_comes_too_late_says_nothing() {
     assert_eq!(table.get(id).expect("published").ran(), Some((later, ran.1)));
 }
 
-/// What the promises say of one file, without a thought for speed.
+/// One file as the promises describe it, without a thought for speed.
 #[derive(Clone, Default)]
 struct Plain {
     ready: Option<(u32, i64)>,

@@ -1,4 +1,4 @@
-//! What tells one version of a file from another.
+//! The marks that tell one version of a file from another.
 
 /// A version of a file, as `stat(2)` shows it. Two are the same only if every field is: a time that went backwards, a
 /// rename from another file and an edit of the same second each make a new one. Where the time of the last change is

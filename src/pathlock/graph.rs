@@ -1,4 +1,4 @@
-//! The wait graph: who waits for whom, and whether waiting would close a cycle.
+//! The wait graph: which thread waits for which, and whether waiting would close a cycle.
 
 use super::key::ThreadId;
 use std::collections::HashSet;

@@ -1,10 +1,10 @@
-//! What the locks are for, and whose they are.
+//! The names of locks, and of the threads that own them.
 
 /// A thread, named by the number that Python's `threading.get_ident()` has for it, so that the edges of importlib's
 /// own locks can be followed together with ours.
 pub type ThreadId = u64;
 
-/// What a lock is for: one file in one interpreter. Interpreters share no modules, so the same file in two of them
+/// The name of a lock: one file in one interpreter. Interpreters share no modules, so the same file in two of them
 /// is two locks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {

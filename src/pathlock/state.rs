@@ -1,11 +1,11 @@
-//! What the table's mutex protects: locks, waits and the graph between them. Nothing here blocks.
+//! The data under the table's mutex: locks, waits and the graph between them. Nothing here blocks.
 
 use super::graph::Edge;
 use super::key::{Key, ThreadId};
 use crate::sync::{Arc, Condvar};
 use std::collections::{HashMap, VecDeque};
 
-/// What a release has done.
+/// The outcome of a release.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The thread still holds the lock, this many times.

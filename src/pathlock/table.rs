@@ -7,7 +7,7 @@ use super::ticket::Ticket;
 use crate::sync::{self, Arc, Condvar, Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 
-/// What [`Table::try_begin`] found.
+/// The answer of [`Table::try_begin`].
 pub enum Begin<'t, O: Clone> {
     /// The lock is this thread's, now held this many times over. More than 1 means that an outer call of the same
     /// thread already holds it.

@@ -1,4 +1,4 @@
-//! What needs a clock, and so no model checker: waits that end by time, and the size of the table.
+//! Tests that need a clock, and so no model checker: waits that end by time, and the size of the table.
 
 use super::{Begin, Checked, Ended, Key, Table, Waited};
 use std::sync::Arc;

@@ -15,7 +15,7 @@ pub struct Ticket<'t, O: Clone> {
     wake: Arc<Condvar>,
 }
 
-/// What a wait ended with.
+/// The end of a wait.
 pub enum Waited<'t, O: Clone> {
     /// The lock is this thread's, held once.
     Acquired,
@@ -25,7 +25,7 @@ pub enum Waited<'t, O: Clone> {
     StillWaiting(Ticket<'t, O>),
 }
 
-/// What [`Ticket::check`] found.
+/// The answer of [`Ticket::check`].
 pub enum Checked<'t, O: Clone> {
     /// No cycle: go on waiting.
     Clear(Ticket<'t, O>),

@@ -40,13 +40,13 @@ pub(crate) fn set_attribute_named<'o, 'v>(
     unsafe { ffi::PyObject_SetAttrString(of.into().as_ptr(), name.as_ptr(), value.into().as_ptr()) == 0 }
 }
 
-/// What the object has under that key.
+/// The object's item under that key. None with an exception set if absent.
 pub(crate) fn item<'o, 'k>(gil: &Gil, of: impl Into<Object<'o>>, key: impl Into<Object<'k>>) -> Option<Owned> {
     // SAFETY: live objects; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyObject_GetItem(of.into().as_ptr(), key.into().as_ptr())) }
 }
 
-/// What a sequence has at that place.
+/// The item of a sequence at that index. None with an exception set if absent.
 pub(crate) fn item_at<'o>(gil: &Gil, of: impl Into<Object<'o>>, at: ffi::Py_ssize_t) -> Option<Owned> {
     // SAFETY: a live object, whose type and size the call checks; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PySequence_GetItem(of.into().as_ptr(), at)) }
@@ -131,11 +131,11 @@ pub(crate) unsafe fn call_with(
 
 /// Calls a function with a tuple of arguments.
 pub(crate) fn call_with_tuple(gil: &Gil, function: Object<'_>, given: &Owned) -> Option<Owned> {
-    // SAFETY: live objects; what is no tuple raises. A new reference or NULL.
+    // SAFETY: live objects; anything but a tuple raises. A new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyObject_CallObject(function.as_ptr(), given.as_ptr())) }
 }
 
-/// Imports the module of that name and gives the outermost package. What is no text raises.
+/// Imports the module of that name and gives the outermost package. Anything but text raises.
 #[cfg(feature = "python3")]
 pub(crate) fn import(gil: &Gil, name: Object<'_>) -> Option<Owned> {
     let none = null_mut();

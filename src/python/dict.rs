@@ -1,6 +1,6 @@
 //! Python's dicts, and those that CPython has itself: `sys.modules`, a module's, the running frame's, a thread's.
 //!
-//! CPython looks at the type of each: what is no dict raises, or has nothing.
+//! CPython looks at the type of each: any other object raises, or has nothing.
 
 use super::ffi;
 use super::gil::Gil;
@@ -13,7 +13,7 @@ pub(crate) fn new(gil: &Gil) -> Option<Owned> {
     unsafe { Owned::from_new(gil, ffi::PyDict_New()) }
 }
 
-/// What the dict has under that key. None if it has nothing; with an exception set, where it could not be looked up.
+/// The dict's value of that key. None if absent, or, with an exception set, if the key could not be looked up.
 #[inline]
 pub(crate) fn get<'d, 'k>(gil: &Gil, dict: impl Into<Object<'d>>, key: impl Into<Object<'k>>) -> Option<Owned> {
     // SAFETY: live objects; what is borrowed from the dict is owned before anything else runs.
@@ -34,7 +34,7 @@ pub(crate) fn has_as(_: &Gil, dict: Object<'_>, key: &Owned, value: &Owned) -> b
     unsafe { std::ptr::eq(ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr()), value.as_ptr()) }
 }
 
-/// What the dict has under that name. No exception is set either way.
+/// The dict's value of that name. No exception is set either way.
 pub(crate) fn get_named<'d>(gil: &Gil, dict: impl Into<Object<'d>>, name: &CStr) -> Option<Owned> {
     // SAFETY: a live object; what is borrowed from the dict is owned before anything else runs.
     unsafe { Owned::from_borrowed(gil, ffi::PyDict_GetItemString(dict.into().as_ptr(), name.as_ptr())) }
@@ -131,7 +131,7 @@ pub(crate) fn modules(_: &Gil) -> Object<'_> {
     unsafe { Object::new(ffi::PyImport_GetModuleDict()).unwrap_unchecked() }
 }
 
-/// What the module `sys` has under that name. No exception is set either way.
+/// The attribute of the module `sys`. No exception is set either way.
 pub(crate) fn of_sys(gil: &Gil, name: &CStr) -> Option<Owned> {
     // SAFETY: what is borrowed from the module's dict is owned before anything else runs.
     unsafe { Owned::from_borrowed(gil, ffi::PySys_GetObject(name.as_ptr())) }

@@ -122,7 +122,7 @@ impl Pending {
     /// pending before.
     #[cfg(not(lowered))]
     pub(crate) fn throw_into(&self, gil: &Gil, generator: &Owned, throw: &Owned) -> Option<Owned> {
-        // What is not there ends the arguments.
+        // The first one that is absent ends the arguments.
         #[cfg(Py_3_12)]
         let given = [&self.value];
         #[cfg(not(Py_3_12))]

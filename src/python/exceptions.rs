@@ -90,7 +90,7 @@ pub(crate) fn print(_: &Gil) {
     unsafe { ffi::PyErr_Print() }
 }
 
-/// What a call of CPython's has given; an exception only means that it is not there, and is cleared.
+/// The result of a call of CPython's. An exception only means that there is none, and is cleared.
 #[inline]
 pub(crate) fn or_clear<T>(gil: &Gil, given: Option<T>) -> Option<T> {
     if given.is_none() {

@@ -1,4 +1,4 @@
-//! Python's lists and tuples. CPython looks at the type of a list: what is none raises.
+//! Python's lists and tuples. CPython looks at the type of a list, and raises for any other object.
 
 use super::ffi;
 use super::gil::Gil;
@@ -16,13 +16,13 @@ pub(crate) fn is_list<'o>(object: impl Into<Object<'o>>) -> bool {
     unsafe { ffi::PyList_Check(object.into().as_ptr()) != 0 }
 }
 
-/// How many items a list has; -1 with an exception set for what is none.
+/// How many items a list has; -1 with an exception set for any other object.
 pub(crate) fn list_size<'l>(_: &Gil, list: impl Into<Object<'l>>) -> ffi::Py_ssize_t {
     // SAFETY: a live object.
     unsafe { ffi::PyList_Size(list.into().as_ptr()) }
 }
 
-/// An item of a list. None with an exception set if there is none at that place.
+/// An item of a list. None with an exception set if there is none at that index.
 pub(crate) fn list_item<'l>(gil: &Gil, list: impl Into<Object<'l>>, at: ffi::Py_ssize_t) -> Option<Owned> {
     // SAFETY: a live object; what is borrowed from the list is owned before anything else runs.
     unsafe { Owned::from_borrowed(gil, ffi::PyList_GetItem(list.into().as_ptr(), at)) }
@@ -72,7 +72,7 @@ pub(crate) fn rest(gil: &Gil, tuple: &Owned) -> Option<Owned> {
     unsafe { Owned::from_new(gil, ffi::PyTuple_GetSlice(tuple, 1, ffi::PyTuple_Size(tuple))) }
 }
 
-/// The items of a tuple; none of what is no tuple.
+/// The items of a tuple; no items for any other object.
 #[inline]
 pub(crate) fn items<'t>(tuple: impl Into<Object<'t>>) -> &'t [Object<'t>] {
     let tuple = tuple.into();

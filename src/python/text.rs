@@ -39,7 +39,7 @@ pub(crate) fn interned(gil: &Gil, text: &CStr) -> Option<Owned> {
     unsafe { Owned::from_new(gil, intern(text.as_ptr())) }
 }
 
-/// What `str()` makes of an object. None with an exception set on failure.
+/// The text that `str()` makes of an object. None with an exception set on failure.
 pub(crate) fn of(gil: &Gil, object: &Owned) -> Option<Owned> {
     // SAFETY: a live object; a new reference or NULL.
     unsafe { Owned::from_new(gil, ffi::PyObject_Str(object.as_ptr())) }
@@ -57,7 +57,7 @@ pub(crate) fn directory(gil: &Gil, object: Object<'_>) -> Option<Owned> {
     return None;
     #[cfg(feature = "python3")]
     {
-        // What nearly all give need not be asked.
+        // Nearly all callers give these, and they need not be asked.
         if sequence::is_list(object) || sequence::is_tuple(object) {
             return None;
         }

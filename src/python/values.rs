@@ -71,7 +71,7 @@ pub(crate) fn integer(gil: &Gil, value: i64) -> Option<Owned> {
     unsafe { Owned::from_new(gil, ffi::PyLong_FromLongLong(value)) }
 }
 
-/// The number in an int; -1 with an exception set if it is none, or too large.
+/// The number in an int; -1 with an exception set if it is no int, or too large.
 pub(crate) fn as_integer<'o>(_: &Gil, object: impl Into<Object<'o>>) -> i64 {
     // SAFETY: a live object, whose type the call checks.
     unsafe { ffi::PyLong_AsLongLong(object.into().as_ptr()) }

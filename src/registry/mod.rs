@@ -1,9 +1,9 @@
-//! Name to interpreter: who creates it, who waits, what a failure leaves (R1-R5, R7, R8, R10). Knows no CPython.
+//! Name to interpreter: its creator, waiting threads, the end of a failure (R1-R5, R7, R8, R10). Knows no CPython.
 //!
 //! A name has one of these states. All but `ready` are kept under one mutex, which is held for a few instructions and
 //! never while anybody creates or waits:
 //!
-//! | state | meaning | who asks then |
+//! | state | meaning | a thread that asks |
 //! |---|---|---|
 //! | absent | nobody has asked, or the last attempt failed | becomes the creator |
 //! | in progress | one thread is creating it, or making its callback | waits for the end of that attempt |
@@ -36,7 +36,7 @@ use table::Table;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadKey(pub u64);
 
-/// What the caller of [`Registry::claim`] is to do.
+/// The next step of the caller of [`Registry::claim`].
 pub enum Claim<'r, I, C> {
     /// Use this interpreter.
     Ready(&'r Entry<I, C>),
@@ -101,7 +101,7 @@ impl<I> Pending<I> {
     }
 }
 
-/// What the mutex guards: every name that is not ready.
+/// The data under the mutex: every name that is not ready.
 pub struct Slow<I> {
     pending: HashMap<Box<[u8]>, Pending<I>>,
     /// Names that count towards the limit: ready, in progress and incomplete ones, not the adopted.
@@ -131,7 +131,7 @@ impl<I> Slow<I> {
     }
 }
 
-/// Name to interpreter: who creates, who waits, what a failure leaves (see the head of this file).
+/// Name to interpreter, as the head of this file says.
 ///
 /// `I` stands for the interpreter, `C` for its callback object; both are handles.
 pub struct Registry<I, C> {
@@ -207,7 +207,7 @@ impl<I: Copy, C> Registry<I, C> {
                 slow.waiting.remove(&me);
             }
         }
-        // Whoever waited takes what is there now and starts no attempt of its own: 32 waiters would otherwise run 32
+        // A thread that waited takes the present state and starts no attempt: 32 waiters would otherwise run 32
         // failing attempts one after the other (R4).
         match self.ready.get(name) {
             Some(entry) => Claim::Ready(entry),

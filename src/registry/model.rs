@@ -14,7 +14,7 @@ use crate::{
 
 type Model = Registry<usize, usize>;
 
-/// What one request got: the interpreter and callback it would use, or why none.
+/// The outcome of one request: the interpreter and callback it would use, or a refusal.
 type Got = Result<(usize, usize), Refusal>;
 
 /// How the maker of an attempt fares.
@@ -279,7 +279,7 @@ fn a_waiter_that_wakes_for_no_reason_waits_on() {
     });
 }
 
-/// What a fork finds, which takes the lock: a name is in one place, whatever is published or adopted at that moment.
+/// A fork, which takes the lock, finds a name in one place, whatever is published or adopted at that moment.
 #[test]
 fn a_fork_finds_a_name_in_one_place() {
     loom::model(|| {

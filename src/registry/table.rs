@@ -12,7 +12,7 @@ use std::hash::Hasher;
 /// Chains of the table. A server has a handful of interpreters; with PythonInterpPerDirectory some hundreds.
 const BUCKETS: usize = if cfg!(loom) { 2 } else { 256 };
 
-/// What is published under a name: an interpreter and its callback object.
+/// The entry of a name: an interpreter and its callback object.
 pub struct Entry<I, C> {
     name: Box<[u8]>,
     hash: u64,
@@ -67,7 +67,7 @@ impl<I, C> Table<I, C> {
         &self.buckets[hash as usize % BUCKETS]
     }
 
-    /// What is published under `name`.
+    /// The entry published under `name`.
     #[inline]
     pub(super) fn get(&self, name: &[u8]) -> Option<&Entry<I, C>> {
         let hash = Self::hash(name);

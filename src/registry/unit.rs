@@ -1,4 +1,4 @@
-//! What the registry does when nothing races; `model.rs` has the races, `tests/fork.rs` the forks.
+//! The registry when nothing races; `model.rs` has the races, `tests/fork.rs` the forks.
 
 use super::{Attempt, Claim, Registry, ThreadKey};
 use crate::error::Refusal;
@@ -101,7 +101,7 @@ fn creations_that_ask_for_each_other_are_refused() {
     let registry = std::sync::Arc::new(Plain::new(None));
     let (first, second) = (create(&registry, b"a"), claim_as(&registry, b"b", 2));
     let third = claim_as(&registry, b"c", 3);
-    // b's maker waits for a, c's maker for b: whoever makes a may wait for neither.
+    // b's maker waits for a, c's maker for b: the maker of a may wait for neither.
     let waiters = [(b"a", 2, second), (b"b", 3, third)].map(|(name, thread, attempt)| {
         let registry = std::sync::Arc::clone(&registry);
         std::thread::spawn(move || {
@@ -116,7 +116,7 @@ fn creations_that_ask_for_each_other_are_refused() {
     assert!(matches!(registry.claim(b"b", ME), Claim::Refused(Refusal::Cycle)));
     assert!(matches!(registry.claim(b"c", ME), Claim::Refused(Refusal::Cycle)));
     assert!(matches!(registry.claim(b"a", ME), Claim::Refused(Refusal::Reentrant)));
-    // A name that nobody of them makes is made, and whoever is outside the chain may wait.
+    // A name that none of them makes is made, and a thread outside the chain may wait.
     make(&registry, b"d", 4);
     registry.publish(first, 1, 0);
     assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
