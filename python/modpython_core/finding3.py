@@ -155,8 +155,8 @@ class LookedFor(object):
 
 def before_path_finder(finder):
     """Puts a finder right before PathFinder, or last if PathFinder is absent."""
-    place = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
-    sys.meta_path.insert(place, finder)
+    at = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
+    sys.meta_path.insert(at, finder)
 
 
 def find_anywhere(name):
@@ -192,12 +192,12 @@ def _found(name, spec, directories, in_package):
         return None
     parts = spec.submodule_search_locations
     if spec.has_location:
-        place = os.path.dirname(spec.origin)
-        if parts is not None and not in_package and place not in directories:
-            place = os.path.dirname(place)
-        if not in_package and place not in directories and not _is_in(place, directories):
+        directory = os.path.dirname(spec.origin)
+        if parts is not None and not in_package and directory not in directories:
+            directory = os.path.dirname(directory)
+        if not in_package and directory not in directories and not _is_in(directory, directories):
             return None
-        return Found(name, spec.origin, spec, None if in_package else place)
+        return Found(name, spec.origin, spec, None if in_package else directory)
     if in_package or not parts:
         return None
     # A namespace package: nothing to run, and nothing to watch.
@@ -209,8 +209,8 @@ def _has_no_file(spec):
     return spec is not None and not spec.has_location and spec.submodule_search_locations is None
 
 
-def _is_in(place, directories):
-    return os.path.normpath(place) in map(os.path.normpath, directories)
+def _is_in(directory, directories):
+    return os.path.normpath(directory) in map(os.path.normpath, directories)
 
 
 def _look_again(name, entries):
