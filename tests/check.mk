@@ -66,7 +66,7 @@ else
 	@$(BOTH) check-library2 check-consumer PYTHON=$(PYTHON2) PYTHON2=$(PYTHON2)
 endif
 
-# What takes the ways that lowering changes; LOWERED_TESTS= for all.
+# The tests of code that lowering changes; LOWERED_TESTS= for all.
 LOWERED_TESTS ?= test_basics test_cycles test_failures test_frames test_plain_imports
 check-library2:
 	MODPYTHON_CORE_LIBRARY=$(CURDIR)/target/py2.7/libmodpython-core-py2.7.so.0 $(CARGO2) test $(CARGO_FLAGS) \

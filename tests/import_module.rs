@@ -128,7 +128,7 @@ fn run_apart(run: &Run) -> (String, String) {
     }
     // Some shells set it; it would hide what stale bytecode does.
     command.env_remove("PYTHONDONTWRITEBYTECODE");
-    // What the script leaves behind goes with this, also when it has to be killed.
+    // The script's files go with this folder, even if the script has to be killed.
     let folder = tempfile::tempdir().expect("a temporary directory");
     command.env("TMPDIR", folder.path());
     let output = tempfile::NamedTempFile::new().expect("a temporary file");

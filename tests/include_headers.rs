@@ -1,5 +1,5 @@
-//! What the two headers of a patched mod_python.c say to one that is patched in another way than it should be. Each
-//! `#error` is a sentence for whoever builds it.
+//! The messages of the two headers of a patched mod_python.c, if it is patched in another way than it should be. Each
+//! `#error` is a sentence for the person that builds it.
 
 use std::{
     io::Write,
@@ -8,12 +8,12 @@ use std::{
 
 const BEFORE: &str = "#include <modpython-core/before.h>\n";
 const AFTER: &str = "#include <modpython-core/after.h>\n";
-/// What mod_python.h defines, for a release of that minor.
+/// The macros of mod_python.h, for a release of that minor.
 fn mod_python(minor: &str) -> String {
     format!("#define MAIN_INTERPRETER \"main_interpreter\"\n#define MPV_MAJOR 3\n#define MPV_MINOR {minor}\n")
 }
 
-/// What the preprocessor says to a file, and what comes out; it is enough for `#error`.
+/// The output of the preprocessor, or its messages if it fails; it is enough for `#error`.
 fn preprocess(source: &str, arguments: &[&str]) -> Result<String, String> {
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/capi/include");
     let mut child = Command::new("cc")

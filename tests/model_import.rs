@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const FILE: &CStr = c"/srv/index.py";
 
-/// What one interpreter has, but for the lock table: reached with the GIL alone.
+/// One interpreter's state but for the lock table: reached with the GIL alone.
 struct Interpreter {
     modules: Modules<u32>,
     /// The version of the file on the disk.

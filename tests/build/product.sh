@@ -38,7 +38,7 @@ run "$here" install DESTDIR="$root"
 files "$root" >"$work/installed"
 library=$root/usr/local/lib/libmodpython-core-py$minor.so.0 command=$root/usr/local/bin/modpython-relink
 
-# What packagers are told is there.
+# The files that packaging/README.md lists.
 sed -n 's/^| `\([^`]*\)` |.*/\1/p' "$here/packaging/README.md" |
     sed "s|^LIBDIR|./usr/local/lib|; s|^BINDIR|./usr/local/bin|; s|^MANDIR|./usr/local/share/man|; s|3\.N|$minor|
          s|^INCLUDEDIR|./usr/local/include|; s|^PREFIX|./usr/local|" | sort >"$work/listed"

@@ -9,7 +9,7 @@ python=$1 other=$2
 here=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# What make itself was called with is none of the copies' business.
+# The copies do not see the settings of the make that runs this.
 unset MAKEFLAGS MFLAGS MAKELEVEL PYO3_PYTHON
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 
@@ -88,7 +88,7 @@ run install DESTDIR="$work/root" CARGO="$work/no-cargo" LIBDIR=/opt/somewhere/li
 grep -q 'There is no Rust here' "$work/log" || fail 'the refusal does not say why'
 passed 'make install without a Rust'
 
-# What has not changed stays as it was, so that nothing after it runs again.
+# An unchanged file stays as it was, so that nothing after it runs again.
 run PYTHON="$python"
 touch "$work/before"
 run PYTHON="$python"

@@ -1,6 +1,6 @@
 /*
- * What the files of this program share. It uses the library from C as a patched mod_python does: one file stands for
- * Apache, one for mod_python.c in each generation, and one for the clients.
+ * Declarations that the files of this program share. It uses the library from C as a patched mod_python does: one file
+ * plays Apache, one plays mod_python.c in each generation, and one plays the clients.
  */
 #ifndef CONSUMER_H
 #define CONSUMER_H
@@ -45,7 +45,7 @@ unsigned logged(const char *text);
 /* mod_python.c, in hosts.c. */
 
 typedef struct acquired {
-    /* What get_interpreter returned; NULL if there is no interpreter. */
+    /* The result of get_interpreter; NULL if there is no interpreter. */
     void *data;
     PyInterpreterState *interpreter;
     PyObject *callback;

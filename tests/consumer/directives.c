@@ -79,7 +79,7 @@ static const char *read_handler(void *parameters, void *configuration, const cha
     return NULL;
 }
 
-/* APR and httpd, as far as the library asks them here. What is made lasts as long as the program. */
+/* APR and httpd, as far as the library asks them here. Their memory lasts as long as the program. */
 char *apr_pstrndup(void *pool, const char *text, size_t length);
 char *apr_pstrcat(void *pool, ...);
 int apr_filepath_merge(char **merged, const char *root, const char *added, int flags, void *pool);

@@ -1,6 +1,6 @@
 /*
- * What the header promises, held against what mod_python.c is compiled with. Nothing here runs but one count: a layout
- * or a signature that has changed does not compile.
+ * The header's promises, compared with the declarations that mod_python.c is compiled with. Nothing here runs but one
+ * count: a layout or a signature that has changed does not compile.
  */
 #include "consumer.h"
 

@@ -24,7 +24,7 @@ static const char *const names[] = {NULL,     MAIN_INTERPRETER, "www.example.org
 /* The first two are the main interpreter. */
 #define NAMED_INTERPRETERS (NAMES - 2)
 
-/* What the first to ask has got under each name. */
+/* The first answer under each name. */
 static struct {
     PyInterpreterState *interpreter;
     PyObject *callback;

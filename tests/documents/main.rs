@@ -1,4 +1,4 @@
-//! What the documents say of the sources, the tests and each other: codes, promises and links are compared.
+//! Compares the documents with the sources, the tests and each other: codes, promises and links.
 
 mod links;
 mod messages;

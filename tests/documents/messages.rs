@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 const PAGE: &str = "docs/modpython-core.7";
 
-/// What the man page has under each code, without roff's requests.
+/// The man page's text under each code, without roff's requests.
 fn explained(root: &Path) -> BTreeMap<String, String> {
     let page = fs::read_to_string(root.join(PAGE)).expect("the man page");
     let section = page.split("\n.SH ").find(|section| section.starts_with("MESSAGES\n")).expect("a section MESSAGES");

@@ -1,5 +1,5 @@
-//! The rooms of the library: an arrow from whoever calls to whoever is called runs one way, between rooms and between
-//! the files of a room.
+//! The rooms of the library: an arrow from the caller to the callee runs one way, between rooms and between the files
+//! of a room.
 
 use super::sources;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,7 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     }
 
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        // What is written in the file: its tests, whose `super` is the file itself.
+        // A module with its content in the file is its tests: their `super` is the file itself.
         if item.content.is_none() {
             visit::visit_item_mod(self, item);
         }
@@ -117,7 +117,7 @@ fn no_room_calls_one_above_it() {
 
 #[test]
 fn no_files_call_each_other_in_a_circle() {
-    // Whoever names nobody that is left is taken away, until only circles are.
+    // A file that names no file that is left is taken away, until only circles are left.
     for folder in ["src", "relink/src"] {
         let mut left = arrows(folder);
         // A room's own file names its parts, and they the types in it: one room.

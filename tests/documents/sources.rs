@@ -18,7 +18,7 @@ pub fn with_extension(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
         for entry in fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
             let name = entry.file_name().expect("a name").to_string_lossy();
             if entry.is_dir() {
-                // What is built, and what is not ours.
+                // Folders of build output, and of files that are not ours.
                 let left_out = name.starts_with("target") || name.starts_with('.') || name == "corpus";
                 if !left_out {
                     folders.push(entry);

@@ -1,4 +1,4 @@
-//! What a release has to put its version into (docs/releasing.md).
+//! The files that a release puts its version into (docs/releasing.md).
 
 use crate::sources;
 use std::fs;

@@ -19,7 +19,7 @@ def ten_seconds_are_said_once():
     here = Directory()
     harness.let_go = threading.Event()
     here.write('long.py', 'import harness\nharness.ran("long")\nharness.let_go.wait(%d)\n' % DEADLINE)
-    # The library writes to the stream of errors where there is no Apache.
+    # The library writes to standard error if Apache is absent.
     log = tempfile.TemporaryFile()
     errors = os.dup(2)
     os.dup2(log.fileno(), 2)

@@ -89,8 +89,8 @@ class File(object):
         self.number = None  # The version on the disk; None if it is not there.
         self.kind = 'plain'
         self.ran = None  # The version that has run last.
-        self.answered = None  # What import_module has handed out last.
-        self.served = None  # What is handed out.
+        self.answered = None  # The module that a call has returned last.
+        self.served = None  # The module that calls return.
 
     def is_loaded(self, modules):
         return self.served is not None and any(module is self.served for module in modules)

@@ -40,7 +40,7 @@ unsafe extern "C" {
     ) -> *mut ffi::PyObject;
 }
 
-/// What the notice at child start says.
+/// The generation in the notice at child start.
 pub const GENERATION: &str = "3.1";
 
 /// The structure that the host's functions share.
@@ -52,7 +52,7 @@ pub struct InterpreterData {
 
 static INTERPRETERS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// What a server does when it reads its configuration for good.
+/// A server's calls when it reads its configuration for good.
 pub fn python_init() {
     // SAFETY: the order in which a module calls them, in the main thread.
     unsafe {
@@ -65,7 +65,7 @@ pub fn python_init() {
     }
 }
 
-/// What a child does at its start.
+/// A child's calls at its start.
 pub fn child_init() {
     // SAFETY: the order in which a module calls them, in the main thread.
     unsafe {

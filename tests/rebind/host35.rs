@@ -76,7 +76,7 @@ extern "C" fn apr_array_push(_array: *mut c_void) -> *mut c_void {
     Box::into_raw(Box::new(0_usize)).cast()
 }
 
-/// What the notice at child start says.
+/// The generation in the notice at child start.
 pub const GENERATION: &str = "3.5";
 
 /// The structure that the host's functions share.
@@ -91,7 +91,7 @@ static INTERPRETERS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static GLOBAL: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 const STRING_KEY: isize = -1;
 
-/// What a server does when it reads its configuration for good.
+/// A server's calls when it reads its configuration for good.
 pub fn python_init() {
     // SAFETY: the order in which a module calls them, in the main thread.
     unsafe {
@@ -101,7 +101,7 @@ pub fn python_init() {
     }
 }
 
-/// What a child does at its start.
+/// A child's calls at its start.
 pub fn child_init() {
     // SAFETY: the order in which a module calls them, in the main thread.
     unsafe {

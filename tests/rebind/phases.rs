@@ -45,7 +45,7 @@ unsafe extern "C" fn nothing(_: *mut c_void) -> c_int {
     0
 }
 
-/// What register_cleanup registers: Python code to run in an interpreter.
+/// A cleanup of register_cleanup: the interpreter, and Python code to run in it.
 struct Registered(&'static CStr, &'static str);
 
 unsafe extern "C" fn python_cleanup(data: *mut c_void) -> c_int {
@@ -62,7 +62,7 @@ impl Served {
         Self::with(name, Arc::default(), ptr::null())
     }
 
-    /// What httpd makes of a request that it redirects: another one with the same pool.
+    /// The request that httpd makes for a redirect: another one with the same pool.
     fn redirected(&self) -> Self {
         Self::with(self.name, Arc::clone(&self.pool), &raw const *self.record)
     }
@@ -133,7 +133,7 @@ unsafe fn dispatch(data: *mut InterpreterData, object: *mut ffi::PyObject) -> St
     run(data, "answer = self.seen")
 }
 
-/// What is alive of those who were left, by name.
+/// The names of those left objects that are alive.
 fn alive(name: &CStr) -> String {
     request(name, "import separate; answer = sorted(separate.ALIVE)").unwrap()
 }
@@ -178,7 +178,7 @@ pub fn phases() {
 /// Redirects share a pool, whose cleanups run in the order of their registration, backwards.
 pub fn redirects() {
     for name in [c"a", c"main_interpreter"] {
-        // An error document: one request for whoever has asked.
+        // An error document: one request for the client.
         let mut first = Served::new(name);
         let found = "import separate; assert separate.visit('first')[:1] == ['first']";
         assert_eq!(first.phase_with_cleanup(&visit("first"), found), "[]");

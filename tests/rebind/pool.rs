@@ -27,7 +27,7 @@ unsafe extern "C" fn apr_pool_cleanup_register(
 }
 
 impl Pool {
-    /// What apr_pool_destroy does: the newest first, those included that are registered by another one.
+    /// Runs the newest cleanup first, as apr_pool_destroy does, and those that another cleanup registers.
     pub fn destroy(pool: &RefCell<Self>) {
         loop {
             let newest = pool.borrow_mut().cleanups.pop();

@@ -49,7 +49,7 @@ pub fn scenario() {
     }
 }
 
-/// What a scenario has written to the log.
+/// A scenario's log.
 pub fn log_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -1,4 +1,4 @@
-//! What the host does in each scenario.
+//! The host's calls in each scenario.
 
 use super::{
     host::{
@@ -84,7 +84,7 @@ fn at_once<R: Send + 'static>(number: usize, work: impl Fn(usize) -> R + Send + 
     threads.into_iter().map(|thread| thread.join().expect("a request panicked")).collect()
 }
 
-/// What tells interpreters of one name apart, and how often `init` ran in it.
+/// Tells interpreters of one name apart, and counts the runs of `init`.
 const WHICH: &str =
     "import fake_apache; answer = '%s %d %d' % (fake_apache.interpreter, id(sys.modules), fake_apache.calls)";
 
@@ -153,7 +153,7 @@ fn nesting() {
     at_once(8, move |index| inside([c"a", c"b", c"main_interpreter"][index % 3]));
 }
 
-/// What PyGILState_Check says, which Python 2 has not.
+/// The answer of PyGILState_Check, which Python 2 lacks.
 fn gil_state_is_current() -> bool {
     // SAFETY: the GIL is held.
     unsafe { ffi::PyGILState_GetThisThreadState() == ffi::PyThreadState_Get() }
@@ -222,7 +222,7 @@ fn own_result() {
         assert_eq!((got, again), (value, value));
         assert_eq!(first, second, "a thread has one object for the same result");
     }
-    // The counts of shared ints stand still while threads give results up without the GIL.
+    // The counts of shared ints do not move while threads give results up without the GIL.
     if !cfg!(Py_3_12) {
         let count = "answer = sys.getrefcount(0) // 100";
         let before = request(c"a", count);

@@ -150,7 +150,7 @@ pub fn ensured() {
     .unwrap();
 }
 
-/// What C code between two requests has left in a thread's state is not seen by the next request.
+/// A request does not see data that C code has left in the thread's state since the request before.
 pub fn ensured_between_requests() {
     thread::spawn(|| {
         for _ in 0..5 {

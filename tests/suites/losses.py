@@ -183,7 +183,7 @@ class Site:
             time.sleep(0.05)
 
     def step(self, command, served_by, restarts):
-        """What was lost: counts by outcome."""
+        """Runs a step and counts its outcomes."""
         old = set()
         for client in self.clients:
             with client.lock:

@@ -22,7 +22,7 @@ done
 number=0
 while [ "$number" -lt "$count" ]; do
     number=$((number + 1))
-    # What comes after the last section is nothing to the loader.
+    # The loader ignores bytes after the last section.
     cp "$module" "tree$module"
     echo "upgraded $number" >>"tree$module"
     sed "s/^Version: .*/&.$number/" control >tree/DEBIAN/control

@@ -48,8 +48,7 @@ passed() {
 }
 
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-# What apt on this machine knows of the release: lines of `address release source-file:line`, this machine's own
-# release's.
+# apt's package sources of this machine's own release, as lines of `address release source-file:line`.
 own_targets() {
     # shellcheck disable=SC2016
     apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(SOURCESENTRY)' "Created-By: Packages" "Origin: Debian" |
@@ -114,7 +113,7 @@ lend_rust() {
     [ "$rust" != /usr ] || fail "this machine's Rust is Debian's own and cannot be lent: install one by rustup"
 }
 
-# What README says `make demo` shows.
+# The table that README shows for `make demo`.
 assert_table() {
     grep -q '^interpreters per name and process | .*| 1 1 1 1 1 *| 1 1 1 1 1 *$' "$log" || fail 'not one interpreter in each cold start'
     grep -q '^loads of the module .*| 1 1 1 1 1 *| 1 1 1 1 1 *$' "$log" || fail 'not one load in each cold start'

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// Runs a script in the main interpreter (`interpreters` = 0) or in that many sub-interpreters at once, each with the
 /// stand-in in place and our `import_module` installed.
 pub fn run(script: &Path, interpreters: u32) -> ExitCode {
-    // What a script cannot do from Python, as functions whose addresses it is told.
+    // Functions that a script cannot write in Python; it reads their addresses here.
     // SAFETY: no other thread runs yet that could read the environment.
     unsafe {
         std::env::set_var("MODPYTHON_CORE_STAT_LOOP", (stat_loop as *const () as usize).to_string());
@@ -119,7 +119,7 @@ unsafe fn activate(apache: *mut ffi::PyObject) -> Result<(), String> {
     }
 }
 
-/// What follows a start of an interpreter.
+/// Guards the importer, as the library does after it has started an interpreter.
 extern "C" fn guard_importer() {
     // SAFETY: called by ctypes with the GIL held.
     unsafe { with_gil(|gil| import_module::guard_importer(gil)) }

@@ -137,7 +137,7 @@ void init_apache(void)
 }
 
 #if PY_MAJOR_VERSION >= 3
-/* What the table of built-in modules has in 3.5. */
+/* The entry in the table of built-in modules in 3.5. */
 PyObject *PyInit_apache(void)
 {
     PyObject *m = ready_types() < 0 ? NULL : PyModule_Create(&definition);

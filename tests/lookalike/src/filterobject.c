@@ -1,5 +1,5 @@
 /*
- * What a filter written in Python sees: it reads from one brigade and writes to another.
+ * The object of a filter written in Python: it reads from one brigade and writes to another.
  */
 
 #include "mod_python.h"
@@ -51,7 +51,7 @@ static PyObject *read_failed(char *buffer)
     return NULL;
 }
 
-/* What is there up to the end or the next flush, but at most so many bytes. None at the end of the stream. */
+/* Reads up to the end or the next flush, but at most so many bytes. None at the end of the stream. */
 static PyObject *filter_read(PyObject *object, PyObject *args)
 {
     filterobject *self = (filterobject *)object;

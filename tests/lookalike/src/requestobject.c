@@ -273,7 +273,7 @@ static PyObject *get_table(PyObject *self, void *offset)
     return MpTable_FromTable(*(apr_table_t **)((char *)rec(self) + (size_t)offset));
 }
 
-/* What is kept in the Python object itself: of its fields, one that is an object, or one that is text. */
+/* Getters of fields that the Python object itself keeps: of an object, and of text. */
 static PyObject *get_own_object(PyObject *self, void *offset)
 {
     PyObject *object = *(PyObject **)((char *)self + (size_t)offset);

@@ -1,8 +1,8 @@
 /**
  * pytho_cleanup
  *
- * What req.register_cleanup and server.register_cleanup have registered runs here, when the pool of the request or of
- * the process is destroyed. (The name's spelling is that of all releases, by which patches find this place.)
+ * Runs a function that req.register_cleanup or server.register_cleanup has registered, when the pool of the request or
+ * of the process is destroyed. (The name's spelling is that of all releases, by which patches find this place.)
  */
 apr_status_t python_cleanup(void *data)
 {

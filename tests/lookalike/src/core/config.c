@@ -40,7 +40,7 @@ static void lay_over(apr_hash_t *below, apr_hash_t *above, apr_pool_t *p)
     }
 }
 
-/* What is in `newer` counts. apr_table_overlap allocates in the pool of its second table; up to 3.1 that is one of the
+/* `newer` overrides `older`. apr_table_overlap allocates in the pool of its second table; up to 3.1 that is one of the
  * whole process, and this runs for each request, in all threads at once (MODPYTHON-75). */
 static void *python_merge_config(apr_pool_t *p, void *older, void *newer)
 {

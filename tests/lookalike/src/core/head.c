@@ -21,7 +21,7 @@ apr_pool_t *child_init_pool = NULL;
 #define ENTER(name, server) get_interpreter((name), (server))
 #else
 #define ENTER(name, server) get_interpreter(name)
-/* What python_init has been given. */
+/* The server that python_init was given. */
 static server_rec *main_server = NULL;
 #endif
 #if SHAPE < 30500

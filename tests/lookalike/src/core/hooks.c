@@ -14,7 +14,7 @@ static int PythonPostReadRequestHandler(request_rec *req)
     return result == OK || result == DECLINED ? python_handler(req, "PythonPostReadRequestHandler") : result;
 }
 
-/* The configuration of the directory is known by now: PythonInitHandler's turn, if it stands there. */
+/* The configuration of the directory is known by now: PythonInitHandler's turn, if it is there. */
 static int PythonHeaderParserHandler(request_rec *req)
 {
     int result = OK;

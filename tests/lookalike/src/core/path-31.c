@@ -56,7 +56,7 @@ static interpreterdata *add_interpreter(const char *name, server_rec *srv)
 }
 
 /* Finds or makes the interpreter of that name, and takes the GIL in it. NULL on failure, without the GIL; but with it
- * where there is no dict, as after a graceful restart. */
+ * if the dict is absent, as after a graceful restart. */
 static interpreterdata *get_interpreter(const char *name, server_rec *srv)
 {
     interpreterdata *idata;

@@ -122,7 +122,7 @@ static apr_status_t python_filter(int is_input, ap_filter_t *f, apr_bucket_briga
 
     if (f->ctx == NULL)
         f->ctx = apr_pcalloc(req->pool, sizeof(python_filter_ctx));
-    /* The directive may stand in another section than the one that serves the request now. */
+    /* The directive may be in another section than the one that serves the request now. */
     if (fh == NULL || ((python_filter_ctx *)f->ctx)->transparent)
         return is_input ? ap_get_brigade(f->next, bb, mode, block, readbytes) : ap_pass_brigade(f->next, bb);
 

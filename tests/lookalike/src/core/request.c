@@ -1,6 +1,6 @@
 static apr_status_t python_cleanup_handler(void *data);
 
-/* The object that stands for the request, made in the first phase that needs it. */
+/* The request's Python object, made in the first phase that needs it. */
 static requestobject *get_request_object(request_rec *req, const char *interp_name, const char *phase)
 {
     py_req_config *own = ap_get_module_config(req->request_config, &python_module);
@@ -45,7 +45,7 @@ static const char *select_interp_name(request_rec *req, server_rec *server, py_c
     return server->server_hostname;
 }
 
-/* What the dispatcher's answer means to httpd. Looked at, and given up, without the GIL, as in all releases. */
+/* The status in the dispatcher's answer. Read, and released, without the GIL, as in all releases. */
 static int status_of(PyObject *resultobject, server_rec *s, const char *who)
 {
     int result = HTTP_INTERNAL_SERVER_ERROR;

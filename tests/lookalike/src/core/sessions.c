@@ -11,7 +11,7 @@ static apr_status_t init_mutexes(server_rec *s, apr_pool_t *p)
         apr_status_t rc;
 
         snprintf(fname, sizeof(fname), "/tmp/host-lock-%d-%d", (int)getpid(), n);
-        /* What APR chose by itself where 3.x was new. */
+        /* APR's own choice when 3.x was new. */
         rc = apr_global_mutex_create(&session_locks[n], fname, APR_LOCK_SYSVSEM, p);
         if (rc == APR_SUCCESS)
             rc = ap_unixd_set_global_mutex_perms(session_locks[n]);

@@ -72,7 +72,7 @@ typedef struct {
     hl_entry *imports;
 } py_config;
 
-/* What python_cleanup is given. */
+/* The argument of python_cleanup. */
 typedef struct cleanup_info {
     request_rec *request_rec;
     server_rec *server_rec;
@@ -81,7 +81,7 @@ typedef struct cleanup_info {
     PyObject *data;
 } cleanup_info;
 
-/* What the module knows of one request. */
+/* The module's record of one request. */
 typedef struct {
     requestobject *request_obj;
     apr_hash_t *dynhls; /* req.add_handler, by phase */

@@ -1,7 +1,7 @@
 #ifndef HOST_OBJECTS_H
 #define HOST_OBJECTS_H
 
-/* The Python objects that stand for httpd's structures. */
+/* The Python objects of httpd's structures. */
 
 typedef struct {
     PyObject_HEAD

@@ -1,7 +1,7 @@
 #ifndef HOST_PYCOMPAT_H
 #define HOST_PYCOMPAT_H
 
-/* What differs between Python 2.7 and Python 3, so that the other files need not know. */
+/* The differences between Python 2.7 and Python 3, so that the other files need not know. */
 
 #if PY_MAJOR_VERSION >= 3
 
@@ -15,7 +15,7 @@ void barelock_release(void);
 #define PyEval_AcquireLock barelock_acquire
 #define PyEval_ReleaseLock barelock_release
 
-/* What 3.1.x means by no thread state. Python 3 cannot even make an object without one, so there the state stays that
+/* No thread state, as 3.1.x means it. Python 3 cannot even make an object without one, so there the state stays that
  * was current before: that of barelock.c. */
 #define HOST_NO_STATE(before) (before)
 #define HOST_STATE_BEFORE() _PyThreadState_UncheckedGet()
@@ -33,7 +33,7 @@ PyObject *text_from(const char *text);
 /* The bytes of a str or bytes object, borrowed from it. -1 with an exception for any other object. */
 int octets_of(PyObject *object, const char **data, Py_ssize_t *length);
 
-/* The object that stands for `length` bytes of a body: str on Python 2, bytes on Python 3. */
+/* The object of `length` bytes of a body: str on Python 2, bytes on Python 3. */
 PyObject *octets_from(const char *data, Py_ssize_t length);
 
 #endif

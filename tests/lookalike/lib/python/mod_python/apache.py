@@ -1,4 +1,4 @@
-"""What a handler knows as `apache`: the dispatchers that the C module calls, import_module, and constants."""
+"""The module that handlers know as `apache`: the dispatchers that the C module calls, import_module, and constants."""
 
 import os
 import pdb
@@ -109,7 +109,7 @@ class CallBack(object):
             set_path(config, filter.dir)
             module = import_module(module_name, autoreload=int(config.get("PythonAutoReload", "1")), log=debug)
             call(resolve_object(module, object_str, filter), filter, config)
-            # What is neither flushed nor closed would never be sent.
+            # httpd would never send data that the filter neither flushes nor closes.
             filter.flush()
         except SERVER_RETURN:
             self.early_return(sys.exc_info()[1], req)

@@ -15,7 +15,7 @@ library = os.path.dirname(os.__file__)
 
 
 class Output(object):
-    """What a script prints goes to the client, behind the line that ends its headers."""
+    """Sends a script's output to the client, without its headers."""
 
     def __init__(self, req):
         self.req = req

@@ -22,7 +22,7 @@ PREFIX = "_mp_"
 
 
 class Modules(dict):
-    """What a request has imported, by label, and since when it is asked for."""
+    """The modules of a request, by label, and the time of its first import."""
 
     ctime = 0
 
@@ -38,7 +38,7 @@ here = Place()
 
 
 def calling_module():
-    """What is noted of the module that has called this file; None if it was not loaded here."""
+    """The Info of the module that has called this file; None if it was not loaded here."""
     frame = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__file__") == __file__:
         frame = frame.f_back
@@ -64,7 +64,7 @@ def import_module(module_name, autoreload=None, log=None, path=None):
 
 
 class _CacheInfo:
-    """What is known of a file, for all requests."""
+    """The state of a file, for all requests."""
 
     def __init__(self, label, file, mtime):
         self.label = label
@@ -78,7 +78,7 @@ class _CacheInfo:
 
 
 class Info:
-    """What a module object says of itself; `children` are the labels of what it has imported."""
+    """A module's own record; `children` are the labels of its imports."""
 
     def __init__(self, file):
         self.file = file
