@@ -19,7 +19,7 @@ pub enum Outcome {
     Broken,
 }
 
-/// One request and what became of it.
+/// One request and its outcome.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Which client asked, from 0.
@@ -28,7 +28,7 @@ pub struct Answer {
     pub start: u64,
     /// When the end of the answer was there.
     pub end: u64,
-    /// What came back.
+    /// The status, or the kind of failure.
     pub outcome: Outcome,
     /// The body, or the error.
     pub body: String,
@@ -41,7 +41,7 @@ impl Answer {
     }
 }
 
-/// What clients do.
+/// Clients that ask at once.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// The server's port on 127.0.0.1.
@@ -133,7 +133,7 @@ impl Load {
     }
 }
 
-/// What a response, or an error, is called, and its text.
+/// The outcome of a response, or of an error, and its text.
 pub(crate) fn outcome_of(response: Result<Response>) -> (Outcome, String) {
     match response {
         Ok(response) => (Outcome::Status(response.status), response.text()),

@@ -61,7 +61,7 @@ impl fmt::Display for Mpm {
 /// Modules of httpd that every server here needs. mod_mime is among them because stock publisher crashes without it.
 const ALWAYS: [&str; 5] = ["authz_core", "mime", "dir", "alias", "env"];
 
-/// What varies from server to server.
+/// The settings that vary from server to server.
 pub(crate) struct Config<'a> {
     pub root: &'a Path,
     pub port: u16,

@@ -1,6 +1,6 @@
-//! Requests, counted by what became of them.
+//! Requests, counted by outcome.
 
-/// What became of the requests of one kind, or to one site.
+/// The outcomes of the requests of one kind, or to one site.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// As they should be.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// What is asked for.
+/// A request to send.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// GET or POST.
@@ -13,12 +13,12 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// More headers than those every request has.
     pub headers: &'a [(String, String)],
-    /// What is sent along, or nothing.
+    /// The body, or nothing.
     pub body: &'a str,
 }
 
 impl Request<'_> {
-    /// What goes over the connection.
+    /// The request as sent over the connection.
     pub(crate) fn text(&self, keep_alive: bool) -> String {
         let connection = if keep_alive { "keep-alive" } else { "close" };
         let Request { method, path, headers, body } = self;
@@ -33,7 +33,7 @@ impl Request<'_> {
     }
 }
 
-/// What came back.
+/// An answer of the server.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.

@@ -1,4 +1,4 @@
-//! What must be installed before anything here can run, and one sentence for each thing that is not.
+//! Files that must be installed before anything here can run, and one sentence for each that is missing.
 
 use std::env;
 use std::io::{Error, ErrorKind, Result};
@@ -26,7 +26,7 @@ pub fn httpd() -> Result<PathBuf> {
     require(HTTPD.into(), "apt-get install apache2")
 }
 
-/// What counts instructions.
+/// The program that counts instructions.
 pub fn valgrind() -> Result<PathBuf> {
     require("/usr/bin/valgrind".into(), "apt-get install valgrind")
 }

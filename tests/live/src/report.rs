@@ -1,4 +1,4 @@
-//! What a person sees of a series of cold starts: a table in the terminal, and a page with the same and a picture.
+//! The report of a series of cold starts: a table in the terminal, and a page with the same and a picture.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -65,7 +65,7 @@ impl Series {
         }
     }
 
-    /// The run that stands for the others: the median one by its longest wait.
+    /// The run that represents the others: the median one by its longest wait.
     fn typical(&self) -> Option<&Outcome> {
         let mut runs: Vec<&Outcome> = self.runs.iter().collect();
         runs.sort_by_key(|run| observe::last_first_answer(&run.answers));
@@ -77,7 +77,7 @@ fn by_status(answers: &BTreeMap<clients::Outcome, usize>) -> String {
     answers.iter().map(|(outcome, count)| format!("{}: {count}", name(*outcome))).collect::<Vec<_>>().join(", ")
 }
 
-/// What an outcome is called in tables and legends.
+/// An outcome's name in tables and legends.
 pub fn name(outcome: clients::Outcome) -> String {
     match outcome {
         clients::Outcome::Status(status) => status.to_string(),

@@ -31,11 +31,11 @@ const BUSY: [&str; 2] = ["01", "08"];
 
 /// Traces that a crash of a child leaves in the error log.
 const CRASHES: [&str; 3] = ["exit signal", "Fatal Python error", "Segmentation fault"];
-/// What httpd logs when a child survived its SIGTERM and had to be killed.
+/// httpd's log message when a child survived its SIGTERM and had to be killed.
 const KILLED: &str = "AH00046";
 /// The folder of a module and a library of the server's own.
 const OWN: &str = "own";
-/// What callgrind leaves in the notes.
+/// callgrind's file among the notes.
 pub(crate) const COUNTS: &str = "callgrind.out";
 const SERVING: &str = "resuming normal operations";
 
@@ -97,8 +97,8 @@ impl Server {
         CRASHES.iter().flat_map(|text| lines_with(&log, text)).collect()
     }
 
-    /// Restarts, and waits until `/who` is answered by a process that was not there before. What fails meanwhile does
-    /// not count: a restart that is not graceful ends connections, and stock's first requests may fail.
+    /// Restarts, and waits until `/who` is answered by a process that was not there before. Failures meanwhile do not
+    /// count: a restart that is not graceful ends connections, and stock's first requests may fail.
     pub fn restart_to_a_new_process(&mut self, restart: fn(&mut Self) -> Result<()>) -> Result<()> {
         let before = self.children()?;
         restart(self)?;
@@ -120,7 +120,7 @@ impl Server {
             let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
                 continue;
             };
-            // The command stands in parentheses and may itself contain some; state and parent follow the last one.
+            // The command is in parentheses and may itself contain some; state and parent follow the last one.
             let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
             if parent.and_then(|text| text.parse().ok()) == Some(self.process.id()) {
                 children.push(pid);

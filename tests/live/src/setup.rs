@@ -1,4 +1,4 @@
-//! What a server consists of: chosen step by step, laid out in a directory of its own, and started.
+//! A server's setup: chosen step by step, laid out in a directory of its own, and started.
 
 use std::fs::{self, File, Permissions};
 use std::io::{Error, Result};
@@ -83,7 +83,7 @@ impl Setup {
         self
     }
 
-    /// Adds directives; `${HTDOCS}` and `${NOTES}` stand for this server's directories.
+    /// Adds directives; `${HTDOCS}` and `${NOTES}` are this server's directories.
     pub fn directives(mut self, text: &str) -> Self {
         self.directives.push_str(text);
         self.directives.push('\n');

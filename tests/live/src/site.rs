@@ -13,7 +13,7 @@ pub const EVENTS: &str = "events";
 pub const EXTENSION_VARIABLE: &str = "MODPYTHON_LIVE_EXTENSION";
 /// Names handlers that the instrumentation imports in every interpreter before it is used.
 pub const PRELOAD_VARIABLE: &str = "MODPYTHON_LIVE_PRELOAD";
-/// What Python 3 and 2 say of instrumentation that has failed.
+/// The messages of Python 3 and 2 about instrumentation that has failed.
 pub(crate) const FAILED: [&str; 2] = ["Error in sitecustomize", "'import sitecustomize' failed"];
 /// While this flag exists, `mod_python.apache` cannot be imported.
 pub const BREAK_PACKAGE: &str = "break-package";

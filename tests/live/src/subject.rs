@@ -1,4 +1,4 @@
-//! Whose mod_python is under test: the distribution's, or our own look-alike.
+//! The mod_python under test: the distribution's, or our own look-alike.
 
 use std::env;
 use std::fmt;
@@ -34,7 +34,7 @@ pub struct Lookalike {
     shape: String,
 }
 
-/// What the tests run on.
+/// The mod_python that the tests run on.
 #[derive(Clone, Debug)]
 pub enum Subject {
     /// Debian's libapache2-mod-python and its relinked copy.

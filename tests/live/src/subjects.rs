@@ -2,7 +2,7 @@
 
 use crate::subject::{Subject, Way};
 
-/// What the subjects of a test have in common.
+/// The subjects that a test runs on.
 #[derive(Clone, Copy, Debug)]
 pub struct Subjects {
     package: bool,

@@ -26,7 +26,7 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
     fs::rename(beside, path)
 }
 
-/// Writes another text into the file itself. Whoever reads meanwhile may see half of it.
+/// Writes another text into the file itself. A reader may see half of it meanwhile.
 pub fn overwrite(path: &Path, text: &str) -> Result<()> {
     let before = stamp(path)?;
     write_at_another_tick(path, text, before)

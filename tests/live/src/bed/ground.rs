@@ -153,11 +153,11 @@ impl Ground {
         Ok(())
     }
 
-    /// What handlers around nested requests have noted: how often all was as it had been, and each time it was not.
+    /// The notes of handlers around nested requests: how often all was as it had been, and each time it was not.
     pub fn take_notes(&self) -> Result<(u64, Vec<String>)> {
         let take = |name: &str| {
             let path = self.notes().join(name);
-            // Nobody has noted anything where there is no file.
+            // The file is absent if no handler has noted anything.
             let text = fs::read_to_string(&path).unwrap_or_default();
             let _ = fs::remove_file(path);
             text

@@ -1,4 +1,4 @@
-//! What a child keeps of many requests.
+//! Memory that a child keeps of many requests.
 
 use std::fmt;
 use std::io::{Error, Result};
@@ -12,8 +12,8 @@ use crate::server::Server;
 /// So many requests fill every cache, in every thread.
 pub const FIRST: usize = 10_000;
 
-/// What is kept of requests comes in every round, but noise (pages, arenas, caches of a quiet thread) in some alone:
-/// the round counts that has the least.
+/// Memory kept of requests comes in every round, but noise (pages, arenas, caches of a quiet thread) in some alone:
+/// the round with the least counts.
 const ROUNDS: usize = 6;
 
 /// Private memory of the one child, in bytes.
@@ -23,9 +23,9 @@ pub struct Growth {
     pub module: Module,
     /// How many requests a round has.
     pub requests: usize,
-    /// What it was before the round that has added the least.
+    /// Its size before the round that has added the least.
     pub before: u64,
-    /// What it was after that.
+    /// Its size after that round.
     pub after: u64,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Growth {
 ///
 /// # Errors
 ///
-/// If the relinked module's answers are not all 200s: stock's may be what they are.
+/// If the relinked module's answers are not all 200s: stock's may be others.
 pub fn growth(
     ground: &Ground,
     module: Module,

@@ -1,4 +1,4 @@
-//! What stock answers in one process to one client.
+//! Stock's answers in one process to one client.
 
 use std::io::{Error, Result};
 use std::time::Duration;
@@ -16,8 +16,8 @@ const TIMES: usize = 3;
 const LONELY_TIMES: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What stock answers in one process, the visits one after the other; and `alone`, each request in a process of its
-/// own, for pages that show what others have left.
+/// Stock's answers in one process, the visits one after the other. A lonely visit has a process for each request, since
+/// its pages show the traces of others.
 ///
 /// # Errors
 ///

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// Answers of which the whole is shown.
 const EXAMPLES: usize = 4;
 
-/// What to run.
+/// The settings of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     /// Which mod_python.
@@ -42,7 +42,7 @@ pub struct Run {
     pub debug_malloc: bool,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// For each site.
@@ -53,7 +53,7 @@ pub struct Outcome {
     pub hung: Option<String>,
     /// How often a request around another one found all as it had been.
     pub unchanged: u64,
-    /// What it found changed, each time.
+    /// Each change that such a request found.
     pub changed: Vec<String>,
     /// Some answers that were not right.
     pub examples: Vec<String>,
@@ -170,8 +170,8 @@ impl Run {
         Ok(outcome)
     }
 
-    /// What happens to the server while it is asked: when all clients have had an answer its files are touched, it is
-    /// restarted, and when it answers again they are touched again.
+    /// Disturbs the server: touches its files when all clients have had an answer, restarts it, and touches them again
+    /// when it answers.
     fn disturb(&self, ground: &Ground, server: &mut Server, counter: &Counter<'_>) -> Result<()> {
         let all = CLIENTS as usize;
         let reached = |count: &AtomicUsize, goal| {
@@ -236,8 +236,8 @@ impl Counter<'_> {
         }
     }
 
-    /// Counts an answer; says whether the visit goes on. What follows a wrong one may be wrong for that, except where
-    /// each request stands for itself.
+    /// Counts an answer; says whether the visit goes on. A wrong one may cause others, unless each request has a
+    /// process of its own.
     fn judge(&self, visit: usize, step: usize, seen: Result<Seen>) -> bool {
         self.answers.fetch_add(1, Ordering::Relaxed);
         let expected = &self.expected[visit][step];

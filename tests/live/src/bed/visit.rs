@@ -1,4 +1,4 @@
-//! What one visitor asks for, step by step, and what has to be equal in two answers.
+//! One visitor's requests, step by step, and the parts of two answers that have to be equal.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Result};
@@ -13,7 +13,7 @@ pub struct Step {
     form: String,
 }
 
-/// What one visitor asks for. An answer depends on the visit alone.
+/// One visitor's requests. An answer depends on the visit alone.
 #[derive(Clone, Debug)]
 pub struct Visit {
     /// Which site it is.
@@ -40,7 +40,7 @@ impl Visit {
         self
     }
 
-    /// Whether the oracle asks each request of it of a process of its own: for pages that show what others have left.
+    /// Whether the oracle asks each request of it of a process of its own: for pages that show the traces of others.
     pub fn is_lonely(&self) -> bool {
         self.site == super::visits::NESTED
     }
@@ -102,7 +102,7 @@ fn keep_cookies(response: &Response, cookies: &mut BTreeMap<String, String>) {
     }
 }
 
-/// What has to be equal in two answers to one request.
+/// The parts of two answers to one request that have to be equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// The status.

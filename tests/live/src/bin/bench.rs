@@ -16,8 +16,8 @@ use serde_json::Value;
 /// Parts in which each half of a pair is measured, in turn with the other half's: first, second, second, first.
 const SLICES: u32 = 8;
 const IMPORT_BATCHES: usize = 24;
-/// What the handler measures. The target is about the first, where both look at the file. Stock 3.5 does so once a
-/// second, and at the other calls takes the risk that the second row shows; ours looks at each, as 3.1 did.
+/// The calls that the handler measures. The target is about the first, where both look at the file. Stock 3.5 does so
+/// once a second, and at the other calls takes the risk that the second row shows; ours looks at each, as 3.1 did.
 const IMPORT_COSTS: [(&str, &str); 4] = [
     ("due", "autoreload=1, stock's look at the file due"),
     ("hit", "autoreload=1, stock not looking"),
@@ -62,7 +62,7 @@ enum Figure {
     Import,
 }
 
-/// What a figure is to be, and what it must not fall below: the noise of a machine lies between.
+/// The aim of a figure, and the floor that it must not fall below: the noise of a machine lies between.
 struct Target {
     aim: f64,
     floor: f64,
@@ -114,8 +114,8 @@ fn start(module: Module) -> Result<Server> {
     Setup::new(module).bare().directives(&site::handler("hello")).start()
 }
 
-/// Both servers are up at once, and the load goes to one and the other in short slices. What else the machine does then
-/// meets both, and so does luck: each slice has connections of its own, and with them other threads on other
+/// Both servers are up at once, and the load goes to one and the other in short slices. The machine's other work meets
+/// both, and so does luck: each slice has connections of its own, and with them other threads on other
 /// processors.
 ///
 /// A single connection is one thread here and one there, and whether the two share a processor moves the rate by a

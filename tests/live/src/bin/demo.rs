@@ -76,7 +76,7 @@ fn one_series(module: Module, autoreload: bool) -> Result<Series> {
     Ok(Series { module, autoreload, runs })
 }
 
-/// What each cold start of the relinked module has to be, and how many were not.
+/// Whether each cold start of the relinked module was as it has to be; prints how many were not.
 fn verdict(series: &[Series]) -> bool {
     let relinked: Vec<&Outcome> =
         series.iter().filter(|series| series.module == Module::Relinked).flat_map(|series| &series.runs).collect();

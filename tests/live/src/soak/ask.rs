@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::http::{Request, Response};
 
-/// What the body has to be.
+/// The body to expect.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     /// This, but for white space at its ends.
@@ -37,7 +37,7 @@ pub(crate) enum Manner {
 /// One request.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
-    /// What kind of page it asks for.
+    /// The kind of page.
     pub kind: &'static str,
     pub method: &'static str,
     pub path: Cow<'static, str>,

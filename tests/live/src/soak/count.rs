@@ -1,4 +1,4 @@
-//! What became of the requests.
+//! The requests, counted by outcome.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ const EXAMPLES: usize = 2;
 /// And so many characters of each.
 const SHOWN: usize = 300;
 
-/// What became of all requests.
+/// The outcomes of all requests.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// For each kind of page.

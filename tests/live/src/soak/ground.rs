@@ -52,13 +52,13 @@ impl Parts {
             psp: !ours,
             importer,
             authentication: !ours,
-            // What finds the directory is our import_module.
+            // Our import_module finds the directory.
             wild: importer,
         }
     }
 }
 
-/// What the subject's site does without, each with the reason.
+/// The parts that the subject's site lacks, each with the reason.
 pub fn left_out() -> Vec<&'static str> {
     let parts = Parts::of(subject());
     let all = [

@@ -1,4 +1,4 @@
-//! What the serving children keep.
+//! Memory that the serving children keep.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use crate::observe::private_memory;
 pub const PER_100_000: f64 = 100_000.0;
 /// A child is compared with itself from this part of its requests on: by then each of its threads has met each kind.
 const WARM: f64 = 0.5;
-/// Before and after are the medians of so many samples: what a request has for itself while it runs is in none for
-/// long.
+/// Before and after are the medians of so many samples: a request's own memory while it runs is in few of them.
 const SAMPLES: usize = 15;
 
 /// One look at a child.

@@ -20,7 +20,7 @@ impl Numbers {
 
 type Kind = fn(&mut Numbers, client: usize) -> Ask;
 
-/// The kinds of requests, each as often as it stands here among a hundred or so; or those of this name alone.
+/// The kinds of requests, each as often as the number here among a hundred or so; or those of this name alone.
 pub(crate) fn kinds(parts: Parts, only: Option<&str>) -> Vec<Kind> {
     let all: [(bool, usize, &str, Kind); 19] = [
         (true, 12, "plain", plain),
@@ -48,13 +48,13 @@ pub(crate) fn kinds(parts: Parts, only: Option<&str>) -> Vec<Kind> {
     wanted.flat_map(|(_, weight, _, kind)| std::iter::repeat_n(kind, weight)).collect()
 }
 
-/// What the few clients ask for that are slow.
+/// A request of the few slow clients.
 pub(crate) fn slow(numbers: &mut Numbers, client: usize) -> Ask {
     let kinds: [Kind; 4] = [post, big, phases, plain];
     kinds[numbers.below(kinds.len())](numbers, client).manner(Manner::Slow)
 }
 
-/// And those that hang up.
+/// A request of those that hang up.
 pub(crate) fn leaving(numbers: &mut Numbers, client: usize) -> Ask {
     match numbers.below(4) {
         0 => post(numbers, client).manner(Manner::LeavesInRequest),

@@ -22,7 +22,7 @@ const TOUCH: Duration = Duration::from_secs(3);
 const PROGRESS: Duration = Duration::from_secs(10);
 /// So long an old child may take for its last requests: those of slow clients, and connections that are kept.
 const LINGER: Duration = Duration::from_secs(45);
-/// What httpd logs when a child had to be killed.
+/// httpd's log message when it had to kill a child.
 const KILLED: &str = "AH00046";
 /// Of the library's own lines those that say no more than that it is there.
 const OURS: &str = "modpython-core:";
@@ -34,7 +34,7 @@ const GROWTH: f64 = 1.0;
 /// The part of the time in which there are restarts; the last child serves on, for what it keeps.
 const RESTARTS: f64 = 0.6;
 
-/// What to run.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct Soak {
     /// Which mod_python.
@@ -54,7 +54,7 @@ pub struct Soak {
 /// How it went.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// What became of the requests.
+    /// The outcomes of the requests.
     pub tally: Tally,
     /// Lines of the error logs that speak of a crash.
     pub crashes: Vec<String>,
@@ -68,7 +68,7 @@ pub struct Outcome {
     pub stop: Duration,
     /// All children that served.
     pub children: Vec<Child>,
-    /// What the library logged, and how often.
+    /// The library's log lines, and how often each came.
     pub lines: BTreeMap<String, usize>,
     /// The error logs.
     pub log: String,
@@ -77,12 +77,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What the child kept that served longest.
+    /// The growth of the child that served longest.
     pub fn growth(&self) -> Growth {
         memory::longest(&self.children)
     }
 
-    /// What is not as it has to be.
+    /// The faults of the run, in words.
     pub fn faults(&self) -> Vec<String> {
         let (all, mut faults) = (self.tally.all(), Vec::new());
         let counted = [
@@ -176,7 +176,7 @@ impl Drop for AtEnd<'_> {
     }
 }
 
-/// What happens to a server while it is asked.
+/// Touches files and restarts a server while clients ask it.
 struct Disturb<'a> {
     soak: &'a Soak,
     site: &'a Site,

@@ -1,4 +1,4 @@
-//! What a person sees of it, as text.
+//! The report of soak runs, as text.
 
 use std::fmt::Write as _;
 

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(4);
 /// A client that hangs up has read at most this.
 const SOME: usize = 10_000;
 
-/// What all clients share.
+/// The state that all clients share.
 pub(crate) struct Site {
     pub port: AtomicU16,
     pub over: AtomicBool,
