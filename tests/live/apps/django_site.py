@@ -1,4 +1,4 @@
-"""What mod_python.wsgi imports, and loads again when it is touched."""
+"""The module that mod_python.wsgi imports, and loads again when it is touched."""
 
 import os
 

@@ -28,7 +28,7 @@ class Matrix:
     def on_get(self, req, resp, size):
         numbers = numpy.arange(1, size * size + 1, dtype=float).reshape(size, size) + numpy.eye(size)
         # No error is raised or printed here: numpy does that by PyGILState_Ensure with the GIL held, which waits for
-        # ever in every interpreter but the main one, whoever runs it.
+        # ever in every interpreter but the main one, under any server.
         with numpy.errstate(all="ignore"):
             divided = str(numpy.ones(2) / numpy.zeros(2))
             inside = numpy.geterr()

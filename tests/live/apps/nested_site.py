@@ -1,4 +1,4 @@
-"""What a request sees of others: of the one before it in its thread, and of the one around it.
+"""Shows a request the traces of others: of the one before it in its thread, and of the one around it.
 
 Every answer is that of a process that has just started, whatever was asked before.
 """
@@ -22,13 +22,13 @@ if "local" not in globals():
 
 
 # decimal is one C module for all interpreters, and so is its context variable, whose cache goes by the number of a
-# thread state in its interpreter: two interpreters of one process mix up their contexts, whoever runs them.
+# thread state in its interpreter: two interpreters of one process mix up their contexts under any server.
 counts = apache.interpreter != "other"
 
 
 def look():
     """All that could be another request's."""
-    # Where nobody has imported asyncio, no loop runs; and the oracle's many processes start faster without it.
+    # If nobody has imported asyncio, no loop runs; and the oracle's many processes start faster without it.
     asyncio = sys.modules.get("asyncio")
     return {
         "local": getattr(local, "name", None),
@@ -47,7 +47,7 @@ def look():
 
 
 def noted(what, found, wanted):
-    """What cannot be told in an answer goes into a file, which stays empty. A line is one write, so none is mixed up."""
+    """Notes a difference in a file that has to stay empty, as no answer can tell it. A line is one write: none mix up."""
     line = "%s: %s, not %s\n" % (what, json.dumps(found), json.dumps(wanted))
     with open(os.path.join(os.environ["BED_NOTES"], "changed" if found != wanted else "same"), "a") as file:
         file.write(line if found != wanted else ".")

@@ -1,4 +1,4 @@
-"""What several of the sites share. It is imported in the usual way, and so runs once in each interpreter."""
+"""Helpers that several of the sites share. This is imported in the usual way, and so runs once in each interpreter."""
 
 import concurrent.futures
 import contextvars
@@ -10,7 +10,7 @@ import warnings
 # Threads that outlive every request.
 pool = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="bed")
 
-# Who asks, as log lines and tasks see it.
+# The visitor, as log lines and tasks see it.
 visitor = contextvars.ContextVar("visitor", default="nobody")
 # Another one that is only ever read, between others that are set.
 tenant = contextvars.ContextVar("tenant", default="house")

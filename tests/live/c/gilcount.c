@@ -1,7 +1,7 @@
 /* Counts how often the GIL is taken from outside of libpython: preloaded into httpd, read by gilcount.py.
  *
- * Calls from within libpython are left out: a handler that reads a file gives the GIL up and takes it again, and that
- * is not the business of whoever gave the interpreter to the handler.
+ * Calls from within libpython are left out: a handler that reads a file gives the GIL up and takes it again, and
+ * get_interpreter has no part in that.
  */
 
 #define _GNU_SOURCE

@@ -1,7 +1,7 @@
 /* apr_table_overlap as APR 0.9 has it, which httpd 2.0 and mod_python 3.1.x were built with: preloaded into httpd.
  *
- * What the function needs is allocated in the pool of the second table. Newer APRs allocate in the first one's, and
- * hide what 3.1.x does wrong (MODPYTHON-75).
+ * The function allocates in the pool of the second table. Newer APRs allocate in the first one's, and hide the defect
+ * of 3.1.x (MODPYTHON-75).
  */
 
 #define _GNU_SOURCE

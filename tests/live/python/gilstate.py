@@ -34,7 +34,7 @@ else:
 
 
 def check():
-    """What PyGILState_Check says in Python 3. Python 2 has none; and once there is a sub-interpreter it says 1 always."""
+    """PyGILState_Check as in Python 3 without sub-interpreters. With one it always answers 1, and Python 2 lacks it."""
     return int(api.PyGILState_GetThisThreadState() == current())
 
 

@@ -16,7 +16,7 @@ except ImportError:
 
 
 class Left(object):
-    """What is left; counted."""
+    """The object that phases leave in a thread; counted."""
 
     alive = 0
     lock = threading.Lock()

@@ -12,7 +12,7 @@ if sys.version_info[0] >= 3:
 
     context = contextvars.ContextVar("context", default=None)
 else:
-    # What Python 2 does not have is not reported.
+    # Python 2 has no context variables to report.
     context = None
 
 

@@ -1,4 +1,4 @@
-//! What a child keeps of many requests to real applications: next to nothing, or no more than stock keeps.
+//! Memory that a child keeps of many requests to real applications: next to nothing, or no more than stock keeps.
 //! `MODPYTHON_LIVE_LONG=1` makes it long.
 
 use std::env;

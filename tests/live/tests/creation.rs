@@ -68,7 +68,7 @@ fn others_answer_during(flag: &str) {
     }
     let slow = during_a_slow_start(&server, flag, WAITERS, || {
         // One that exists, the main one, and one that has yet to be made. In Python 2, an interpreter starts with the
-        // process's one lock for imports held, and so none can start meanwhile, whoever makes them.
+        // process's one lock for imports held, and so no module can start one meanwhile.
         let fresh = flag != site::SLOW_START || !subject().is_python2();
         let paths = ["/quick", "/main_interpreter", "/fresh"];
         let paths = if fresh { &paths[..] } else { &paths[..2] };
@@ -101,7 +101,7 @@ fn stock_makes_several_during_a_slow_start() {
     });
 }
 
-/// Who asks while its maker is still in `init` finds the interpreter without its object, and calls `init` too.
+/// A request during its maker's `init` finds the interpreter without its object, and calls `init` too.
 fn stock_calls_init_again_during_a_slow_init() {
     shown("a second call of init in one interpreter", || {
         let server = with_interpreters(Module::Stock, &["slow"]);

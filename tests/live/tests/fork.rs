@@ -37,7 +37,7 @@ fn the_child_of_a_request_that_forks_gets_interpreters() {
         .preload("who forker")
         .directives(&main("/busy", "who"))
         .directives(&main("/fork", "forker"))
-        // What the child of a fork asks for: the interpreter it is in, and one that it has to make itself.
+        // The child of a fork asks for the interpreter it is in, and for one that it has to make itself.
         .directives(&main("/main", "forker::reporter"))
         .directives(&site::handler_in("/named", "forker::reporter", "PythonInterpreter named"))
         .start()
@@ -113,7 +113,7 @@ fn a_parent_whose_lock_is_never_given_up_can_be_stopped() {
         Ok(observe::events(&server.notes())?.iter().any(|event| event.kind == "hogs").then_some(()))
     })
     .expect("a thread");
-    // Whoever answers was there before, and ends then: the parent has to start others.
+    // A child that answers was forked before that, and ends then: the parent has to start others.
     for _ in 0..8 {
         let _ = Client::new(server.port(), false, Duration::from_secs(1)).get("/who");
     }

@@ -21,7 +21,7 @@ crate::live_tests! {
 const CLIENTS: usize = 32;
 /// Each cycle is met so many times, each time with modules that nobody has loaded yet.
 const ROUNDS: usize = 4;
-/// Who waits longer than this for an answer hangs.
+/// A client that waits longer than this for an answer hangs.
 const DEADLINE: Duration = Duration::from_secs(8);
 
 /// A handler module that gets hold of another one half way through its load, by the statement `import`.
@@ -43,7 +43,7 @@ fn module(version: usize, name: &str, other: &str, import: &str) -> String {
     )
 }
 
-/// What a cycle consists of: modules, each with the one that it imports and how.
+/// The modules of a cycle, each with the one that it imports and how.
 struct Cycle {
     modules: &'static [(&'static str, &'static str, Import)],
     /// Those of them that are asked for.

@@ -28,8 +28,8 @@ const WORKERS: u32 = 40;
 const FAIL: &str = "fail-now";
 /// So many looks in a row have to find no thread moving.
 const STILL: usize = 20;
-/// What may pass from the end of the attempt until the last of those who waited for it has its answer, in one of so
-/// many tries: a machine may have something else to do in another.
+/// Seconds from the end of the attempt until the last client that waited for it has its answer, at most. One of so many
+/// tries has to hold this: a machine may have something else to do in another.
 const ALLOWANCE: f64 = 0.3;
 const TRIES: usize = 4;
 
@@ -50,13 +50,13 @@ fn ask(server: &Server, times: usize) -> Record {
     Load::new(server.port(), CLIENTS).run_times(times, |_, _| "/app/page".to_owned())
 }
 
-/// Where the threads stand that import the handler without running its file.
+/// The places of the threads that import the handler without running its file, and their number.
 fn waiting(server: &Server) -> Result<(u64, String)> {
     let body: serde_json::Value = serde_json::from_slice(&http::get(server.port(), "/waiting?failing")?.body)?;
     Ok((body["threads"].as_u64().unwrap_or_default(), body["places"].to_string()))
 }
 
-/// Waits until all clients but the one whose thread runs the file stand still inside of import_module.
+/// Waits until all clients but the one whose thread runs the file rest inside of import_module.
 fn wait_for_all(server: &Server) {
     let (mut last, mut still) = (String::new(), 0);
     wait_until("all clients to wait", Duration::from_secs(10), || {
@@ -174,7 +174,7 @@ fn each_failure_is_a_500_and_one_line_until_the_file_is_repaired() {
         assert!(lines.iter().all(|line| line.contains(named)), "{lines:?}");
         let runs = loads_of(&server.notes(), "app/failing.py").expect("the notes").len();
         println!("relinked, {named}: {} answers, {} attempts", answers.len() + record.answers.len(), lines.len());
-        // What does not compile leaves no note of its own.
+        // A file that does not compile leaves no note of its own.
         if named != "SyntaxError" {
             assert_eq!(lines.len(), runs, "{named}");
         }

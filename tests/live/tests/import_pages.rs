@@ -1,4 +1,4 @@
-//! What else loads Python files: pages of psp and publisher, and PythonImport at the start of a child.
+//! Other loaders of Python files: pages of psp and publisher, and PythonImport at the start of a child.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ crate::live_tests! {
 }
 
 const CLIENTS: usize = 32;
-/// What a child may take to start.
+/// The time that a child may take to start.
 const START: Duration = Duration::from_secs(10);
 
 // The comment takes psp back to the left margin.
@@ -27,7 +27,7 @@ const PUBLISHED: &str = "def index(req, name='nobody'):\n    return 'hello ' + n
 const HANDLER: &str = "from mod_python import apache\n\n\
                        def handler(req):\n    req.write('plain')\n    return apache.OK\n";
 
-/// What is asked for, and what has to come back.
+/// Pages, and the answers that have to come back.
 const PAGES: [(&str, &str); 4] = [
     ("/app/page.psp", "<html>0;1;2;42</html>\n"),
     ("/app/page.py?name=you", "hello you"),
@@ -84,7 +84,7 @@ const OWN_PATH: &str = "PythonPath \"sys.path + ['${HTDOCS}/app']\"\nPythonImpor
 fn python_import_loads_once_and_handlers_get_that_module() {
     let is_lookalike = subject().is_lookalike();
     for (directives, path) in [(IN_DIRECTORY, "/app/page"), (ELSEWHERE, "/app/below/page"), (OWN_PATH, "/app/page")] {
-        // 3.1.x imports a module, by the name that stands there, and calls nothing.
+        // 3.1.x imports a module, by the name that is there, and calls nothing.
         let directives = if is_lookalike { directives.replace(WITH_FUNCTION, "early") } else { directives.to_owned() };
         let server = Setup::new(Module::Relinked)
             .file("app/early.py", EARLY)

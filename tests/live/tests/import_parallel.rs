@@ -19,9 +19,9 @@ crate::live_tests! {
 
 const CLIENTS: usize = 32;
 const HANDLERS: usize = 12;
-/// What one import takes.
+/// Seconds that one import takes.
 const IMPORT: f64 = 0.4;
-/// What everything else may take until the last client has its first answer.
+/// Seconds that the rest may take until the last client has its first answer.
 const ALLOWANCE: f64 = 0.25;
 const COLD_STARTS: usize = 5;
 /// Series of cold starts, for a machine that has something else to do during one.
@@ -75,8 +75,8 @@ fn median_of_cold_starts() -> f64 {
     last[COLD_STARTS / 2]
 }
 
-/// Who asks together with the first one waits for importlib's own lock. Who asks once the load has begun does not, the
-/// first of them aside, who looks whether the file is newer than the module that is there.
+/// A client that asks together with the first one waits for importlib's own lock. A client that asks once the load has
+/// begun does not wait, except the first: it looks whether the file is newer than the module that is there.
 fn ask_once_all_loads_have_begun(server: &Server) -> Record {
     let begun = || Ok((loads(&server.notes())?.len() >= HANDLERS).then_some(()));
     Load::new(server.port(), CLIENTS).run_times(1, |client, _| {

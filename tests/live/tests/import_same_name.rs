@@ -1,4 +1,4 @@
-//! Modules of one name in different directories are different modules (I7), whoever imports them.
+//! Modules of one name in different directories are different modules (I7) for every importer.
 
 use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_good, clean_stop};

@@ -27,11 +27,11 @@ const CLIENTS: usize = 31;
 /// Twice a second, for 30 s.
 const TOUCHES: u32 = 60;
 const INTERVAL: Duration = Duration::from_millis(500);
-/// What one load takes: long enough for many calls to arrive meanwhile.
+/// Seconds that one load takes: enough for many calls to arrive meanwhile.
 const IMPORT: f64 = 0.1;
 const FILE: &str = "app/touched.py";
 
-/// What the handler said of itself.
+/// The handler's report on one request.
 struct Said {
     client: usize,
     /// When the request was sent, at the latest; on the clock of the notes, as all times here.
@@ -76,8 +76,8 @@ fn ask_once(server: &Server) -> Record {
     Load::new(server.port(), 1).run_times(1, |_, _| "/app/page".to_owned())
 }
 
-/// Under load, the file gets one version after the other, twice a second. Each stands for an interval, and until `seen`
-/// returns: a version that a stalled disk or machine has let stand for no time at all would be missed by right.
+/// Under load, the file gets one version after the other, twice a second. Each stays for an interval, and until `seen`
+/// returns: a load may rightly miss a version that a stalled disk or machine has left there for no time at all.
 fn touched_under_load(server: &Server, touches: u32, mut seen: impl FnMut(u32)) -> Record {
     let load = Load::new(server.port(), CLIENTS);
     let (record, ()) = meanwhile(

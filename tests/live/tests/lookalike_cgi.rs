@@ -76,7 +76,7 @@ fn status_beside_a_script(module: Module, environment: &str) -> u16 {
     let server = start(module, environment);
     fs::write(server.htdocs().join("pages/page_helper.py"), WAITING_HELPER).expect("a file");
     let script = || assert_eq!(http::get(server.port(), "/scripts/script.py").expect("an answer").status, 200);
-    // What is loaded by now, stock leaves alone.
+    // Stock leaves modules alone that were loaded before its first script.
     script();
     thread::scope(|scope| {
         let page = scope.spawn(|| http::get(server.port(), "/pages/x").expect("an answer"));
@@ -117,7 +117,7 @@ fn loads_of_a_helper(module: Module, environment: &str) -> String {
                   REST = ' %d' % sys.page_helper_loads\n";
     fs::write(server.htdocs().join("pages/page_helper.py"), counts).expect("a file");
     let ask = |path| http::get(server.port(), path).expect("an answer").body;
-    // What is loaded by the first script, stock leaves alone.
+    // Stock leaves modules alone that were loaded before its first script.
     ask("/scripts/script.py");
     ask("/pages/x");
     for _ in 0..2 {

@@ -1,6 +1,6 @@
 //! Defects of 3.1.x that crash or hang a child: each is shown by the stock look-alike, and cured in the relinked one.
 //!
-//! What the stock look-alike leaks or mixes up is in `lookalike_leaks`.
+//! Defects by which the stock look-alike leaks or mixes up are in `lookalike_leaks`.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -142,7 +142,7 @@ fn drift(module: Module) -> i64 {
         let body = http::get(server.port(), "/count").expect("an answer").text();
         body.parse::<i64>().unwrap_or_else(|error| panic!("{error}: {body}\n{}", server.error_log()))
     };
-    // What all threads keep for good is there before.
+    // The first load makes the references that the threads keep for good.
     let load = |duration| Load::new(server.port(), CLIENTS).run_for(duration, |_, _| "/constant".to_owned()).answers;
     for path in ["/count", "/constant"] {
         http::get(server.port(), path).expect("an answer");

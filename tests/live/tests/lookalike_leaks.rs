@@ -1,6 +1,6 @@
 //! Defects of 3.1.x that leak or mix up: each is shown by the stock look-alike, and cured in the relinked one.
 //!
-//! What crashes or hangs the stock look-alike is in `lookalike_defects`.
+//! Defects that crash or hang the stock look-alike are in `lookalike_defects`.
 
 use std::fs;
 
@@ -56,7 +56,7 @@ fn stock_keeps_what_each_request_leaves_in_its_thread() {
 
 /// Requests that go through handlers in six phases, after the same number of them to warm up.
 const PHASED: usize = 1500;
-/// What the stock module keeps of each is more than this, in bytes, and what the relinked one keeps is less.
+/// The stock module keeps more than this of each, in bytes, and the relinked one keeps less.
 const KEPT: u64 = 4096;
 
 /// How much the one child has grown, in bytes a request.
@@ -103,7 +103,7 @@ fn stock_keeps_memory_for_each_phase() {
 }
 
 /// Requests of two interpreters in turn, on one connection, of which the first kind has a function called when the
-/// process ends. The name of its interpreter was in the request's memory: by then another one stands there, or what is
+/// process ends. The name of its interpreter was in the request's memory: by then another one is there, or
 /// no name at all, which may crash the process. How many of those functions ran in their own interpreter, and all that
 /// ran.
 fn cleanups(module: Module) -> (usize, usize) {

@@ -1,8 +1,8 @@
 //! mod_wsgi, the other module that brings Python into httpd.
 //!
 //! Since its version 4.0 it looks through httpd's modules for mod_python and, where it finds it, refuses the whole
-//! configuration. Nothing can be served by both, then. What can be had is that it says so as ever: it recognises the
-//! relinked module for what it is, and httpd ends in order.
+//! configuration. Nothing can be served by both, then. But its refusal is the same as ever: it recognises the
+//! relinked module for a mod_python, and httpd ends in order.
 
 use modpython_live::subjects::EVERYWHERE;
 use modpython_live::{Module, Setup, site};

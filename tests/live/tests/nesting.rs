@@ -13,7 +13,7 @@ crate::live_tests! {
     redirects_filters_and_subrequests_under_prefork: EVERYWHERE.shaped(&["3.1"]),
 }
 
-/// What is asked for, and what has to come back.
+/// Pages, and the answers that have to come back.
 const PAGES: [(&str, &str); 4] = [
     // A handler hands its request on to another one, in another interpreter.
     ("/redirect/x?/hello/x", "hello\n"),

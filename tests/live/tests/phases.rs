@@ -1,4 +1,4 @@
-//! What a phase of a request leaves in its thread is there for the next phase, and for no other request (R9).
+//! A phase of a request leaves data in its thread for the next phase, and for no other request (R9).
 
 use modpython_live::clients::{Answer, Load};
 use modpython_live::expect::{all_good, clean_stop};
@@ -72,7 +72,7 @@ fn ask(server: &Server, clients: usize, location: &str) -> Vec<Answer> {
     Load::new(server.port(), clients).run_times(40, path).answers
 }
 
-/// What the phases after the answer have found: request, phase, what was there.
+/// The findings of the phases after the answer: request, phase, the data that was there.
 fn later(server: &Server) -> Vec<[String; 3]> {
     let notes = fs::read_to_string(server.notes().join(EVENTS)).expect("notes");
     let is_warm = |line: &str| line.split('\t').any(|field| field == "id=0" || field == "id=0-inner");
@@ -84,7 +84,7 @@ fn later(server: &Server) -> Vec<[String; 3]> {
     of_journey.map(|line| ["id", "phase", "found"].map(|name| field(line, name))).collect()
 }
 
-/// What a phase finds.
+/// The data that a phase finds.
 fn before(name: &str, phase: &str) -> String {
     let phases = ["access", "handler", "log", "cleanup", "end", "last"];
     let gone = phases.iter().take_while(|other| **other != phase);

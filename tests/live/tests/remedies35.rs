@@ -77,13 +77,13 @@ fn distribution_each_session_has_a_number_of_its_own() {
     });
 }
 
-/// What is read for a client that hangs up is kept for good.
+/// Stock keeps for good the data that it reads for a client that hangs up.
 fn distribution_what_a_client_that_hangs_up_has_sent_is_given_up() {
     const CLIENTS: u64 = 60;
     const SENT: u64 = 500_000;
     shows_unless_cured("reads", 1, |module, disabled| {
         let server = setup(module, disabled)
-            // What is given up goes back at once, and not into the arenas of threads.
+            // Freed data goes back at once, and not into the arenas of threads.
             .environment("MALLOC_MMAP_THRESHOLD_", "16384")
             .directives(&site::handler_in("/reads", "remedies::reads", ""))
             .start()

@@ -1,6 +1,6 @@
-//! What package managers and log rotation do to a running server: the module or the library replaced, upgraded,
-//! restored or removed on disk, then a restart (R13). No order of these may end the server, as none does with stock
-//! alone where it survives restarts at all: Debian's and 3.3.
+//! Package managers and log rotation change a running server: the module or the library is replaced, upgraded,
+//! restored or removed on disk, then httpd restarts (R13). No order of these may end the server, as none does with
+//! stock alone where it survives restarts at all: Debian's and 3.3.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -153,8 +153,8 @@ fn change_and_restart(server: &mut Server, changes: impl Iterator<Item = (Change
     println!("survived: {after}");
 }
 
-/// Where an extension module keeps libpython in memory, stock's children answered nothing, for good. What comes after
-/// that is stock's own: 3.1 and 3.5 do not survive such a restart by themselves.
+/// Where an extension module keeps libpython in memory, stock's children answered nothing, for good. The rest
+/// is stock's own: 3.1 and 3.5 do not survive such a restart by themselves.
 fn the_stock_module_takes_over_at_a_graceful_restart() {
     for extension in [false, true] {
         survives(json(extension), [(Nothing, false), (StockModule, false)].into_iter());
@@ -180,7 +180,7 @@ fn a_new_library_is_there_after_the_next_restart() {
     }
 }
 
-/// What Python had in the parent was left behind: 2.7 MB a restart. Stock leaves 2.1, unless libpython stays, which has
+/// Python's memory was left behind in the parent: 2.7 MB a restart. Stock leaves 2.1, unless libpython stays, which has
 /// it then: stock of 3.1 and 3.5 does not survive that.
 fn restarts_leave_no_more_behind_in_the_parent_than_stock() {
     const RESTARTS: u64 = 6;

@@ -139,7 +139,7 @@ fn stock_does_not_survive_a_graceful_restart_with_an_extension_module_loaded() {
 /// Of so many stops one has to be in time. httpd's own ways to the end are not always, as gdb showed of one in some 60:
 /// prefork destroys its pools in the handler of the signal, which may have interrupted APR with the lock of these very
 /// pools held (apr_pool_create_ex below apr_pool_destroy), and worker waits two seconds for a client that has not
-/// closed its side (ap_lingering_close). What hangs for our sake (MODPYTHON-109) does so each time:
+/// closed its side (ap_lingering_close). mod_python's own hang (MODPYTHON-109) comes each time:
 /// `a_busy_process_ends_at_once` in lookalike_defects.
 const STOPS: usize = 3;
 

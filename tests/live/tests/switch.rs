@@ -48,7 +48,7 @@ fn switched_off_the_module_is_as_stock() {
     let lines = server.logged("modpython-core");
     assert!(lines.iter().any(|line| line.contains("off")), "{}", server.error_log());
     assert!(lines.iter().all(|line| !line.contains(" active")), "{lines:?}");
-    // Stock stands this restart: nothing keeps its libpython in memory. Ours keeps it, switched off or not.
+    // Stock survives this restart: nothing keeps its libpython in memory. Ours keeps it, switched off or not.
     server.graceful().expect("a graceful restart");
     let record = Load::new(server.port(), 1).run_times(50, |_, _| "/who".to_owned());
     all_good(&record.answers);

@@ -79,7 +79,7 @@ fn leftovers(module: Module, interpreter: &str) -> Server {
         .expect("a server")
 }
 
-/// What a handler looks at, with the answer where nothing was left.
+/// The fields that a handler reports, with the answer if nothing was left.
 fn what_could_be_left() -> &'static [(&'static str, &'static str)] {
     const ALL: [(&str, &str); 4] = [("local", "null"), ("trace", "false"), ("profile", "false"), ("context", "null")];
     // Python 2 has no context variables.

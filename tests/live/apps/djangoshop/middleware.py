@@ -1,4 +1,4 @@
-"""What each request of the shop begins with."""
+"""The start of each request of the shop."""
 
 import support
 
