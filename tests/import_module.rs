@@ -86,7 +86,7 @@ fn run_while_there_are(runs: &Mutex<impl Iterator<Item = Run>>) -> [u32; 2] {
         let (outcome, written) = run_apart(&run);
         let place = if run.interpreters == 0 { "main".to_owned() } else { format!("{} sub", run.interpreters) };
         let failed = outcome != "ok";
-        // Of one that passes the last line, which counts: what others write, they write on purpose.
+        // Of one that passes the last line, which has the count: the other lines are there on purpose.
         let shown = if failed { &written } else { written.trim_end().rsplit('\n').next().unwrap_or_default() };
         // In one piece: the other worker writes too.
         println!(

@@ -30,7 +30,7 @@ pub fn relink(cli: &Cli) -> Result<Report, Failure> {
     let named = system::module_or_installed(cli.module.as_deref())?;
     let mut module = Module::read(&named)?;
     if cli.in_place {
-        // A link stays a link; what it leads to is replaced.
+        // A link stays a link; its target is replaced.
         module.path = module.real_path();
     }
     // A module that was relinked in place is made anew from the stock file beside it.
@@ -213,7 +213,7 @@ fn plan(
 
 /// Where the output goes, if it may be written.
 fn output_entry(output: Option<&Path>, module: &Module, source: &Module) -> Result<Entry, Failure> {
-    // Beside the stock file it is as safe as that, whatever the current directory is.
+    // Beside the stock file it is as safe as that, in any current directory.
     let beside = module.original.entry.beside(DEFAULT_OUTPUT.into()).path();
     let output = output.unwrap_or(&beside);
     if output.as_os_str().as_encoded_bytes().ends_with(files::BACKUP_SUFFIX.as_bytes()) {

@@ -27,7 +27,7 @@ impl Report {
     }
 }
 
-/// Print an action's outcome. What cannot be printed (a closed pipe) is no reason for another exit code.
+/// Print an action's outcome. A failed print (a closed pipe) does not change the exit code.
 pub fn print(cli: &Cli, action: Action<'_>, outcome: Result<Report, Failure>) -> ExitCode {
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     match outcome {

@@ -1,8 +1,8 @@
 //! Writes the relinked file: other names for some imports, one NEEDED entry, a RUNPATH and the stamp; nothing else.
 //!
-//! Longer strings and one more program header need space that a finished file does not have. What is in the way and may
+//! Longer strings and one more program header need space that a finished file does not have. Parts in the way that may
 //! move (string and symbol tables, hash tables, versions, notes: nothing refers to them but by the dynamic table, which
-//! is written anew) goes into one read-only segment behind all others. Code and data never move.
+//! is written anew) go into one read-only segment behind all others. Code and data never move.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Plan {
     pub renames: BTreeMap<String, String>,
     /// The SONAME of the library that exports the new names.
     pub needed: String,
-    /// The whole RUNPATH, what the file had before included.
+    /// The whole RUNPATH, including the file's former one.
     pub runpath: String,
     /// The program that relinked it, and its version.
     pub stamp: Stamp,

@@ -1,4 +1,4 @@
-//! Reads the relinked file again and compares it with its source: what should have changed has, and nothing else.
+//! Reads the relinked file again and compares it with its source: only the intended parts have changed.
 //!
 //! This is what allows to say "nothing was written" when the rewriter met a file it does not understand: no output
 //! leaves the command before it has passed here.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Tests packaging/prerequisites.sh on machines that are made of stand-ins: what is missing on each, and what is said or
-# done about it. Needs no root, no network and no Debian.
+# Tests packaging/prerequisites.sh on machines that are made of stand-ins: the parts that each lacks, and the
+# script's answer. Needs no root, no network and no Debian.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -44,7 +44,7 @@ machine() {
     program apt-get "echo \"apt-get \$*\" >>'$log'"
 }
 
-# run EXIT: what is said is in $work/said.
+# run EXIT: the script's output is in $work/said.
 run() {
     code=0
     env -i PATH="$bin" OS_RELEASE="$release" LOCK="$work/lock" CARGO_HTTP_CAINFO="$certificates" \

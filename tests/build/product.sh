@@ -109,7 +109,7 @@ files "$root" >"$work/left"
 [ ! -s "$work/left" ] || fail "make uninstall leaves: $(cat "$work/left")"
 passed 'make uninstall removes every file'
 
-# Two Pythons: what both need stays for the other.
+# Two Pythons: the files that both need stay for the other.
 run "$here" install DESTDIR="$root"
 touch "$root/usr/local/lib/pkgconfig/modpython-core-py2.0.pc"
 run "$here" uninstall DESTDIR="$root"

@@ -1,4 +1,4 @@
-//! The messages of the error log: what the sources write is what the man page explains.
+//! The messages of the error log: the man page explains each that the sources write.
 
 use crate::sources;
 use modpython_core::server::messages::Message;

@@ -1,4 +1,4 @@
-//! The promises of docs/promises.md: numbered without a gap, each with tests that exist; what sources cite is in it.
+//! The promises of docs/promises.md: numbered without a gap, each with tests that exist; every cited code is in it.
 
 use crate::sources;
 use std::{collections::BTreeSet, fs, path::Path};

@@ -15,8 +15,8 @@ RAN = 'import harness\nharness.ran(__name__)\n'
 
 @case
 def a_new_version_that_fails_leaves_the_site_as_it_was():
-    # Django's settings, Flask's routes, a socket that is bound: what can be set up once a process fails when it is run
-    # again, and the page answered 500 until a restart.
+    # Code that can run once a process fails when it is run again (Django's settings, Flask's routes, a bound socket),
+    # and the page answered 500 until a restart.
     here = Directory()
     here.write('once.py', RAN + 'if hasattr(harness, "is_set_up"):\n    raise RuntimeError("already set up")\n'
                'harness.is_set_up = True\nversion = 1\n')

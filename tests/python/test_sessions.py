@@ -5,7 +5,7 @@ import sys
 import mod_python
 from harness import Directory, case, run, together
 
-# As in 3.5: what each thread is given has the same numbers to come.
+# As in 3.5: each thread's generator has the same numbers to come.
 COPIES = '''import random
 first = random.Random(7)
 second = random.Random()

@@ -86,7 +86,7 @@ pub fn child_init_of_another_kind() {
 
 /// Asks for an interpreter; NULL if there is none. With the GIL afterwards if there is one.
 pub fn get_interpreter(name: &CStr) -> *mut InterpreterData {
-    // SAFETY: the order in which a module calls them; what it dereferences is what it was given.
+    // SAFETY: the order in which a module calls them; it dereferences pointers that it was given.
     unsafe {
         mpc31_rebind_PyEval_AcquireLock();
         let item = mpc31_rebind_PyDict_GetItemString(INTERPRETERS.load(Ordering::SeqCst), name.as_ptr());

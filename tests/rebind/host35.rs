@@ -139,7 +139,7 @@ unsafe fn save_interpreter(name: &CStr, state: *mut pyo3_ffi::PyThreadState) -> 
 
 /// Asks for an interpreter; NULL if there is none. With the GIL afterwards if there is one.
 pub fn get_interpreter(name: &CStr) -> *mut InterpreterData {
-    // SAFETY: the order in which a module calls them; what it dereferences is what it was given.
+    // SAFETY: the order in which a module calls them; it dereferences pointers that it was given.
     unsafe {
         mpc35_rebind_PyEval_RestoreThread(GLOBAL.load(Ordering::SeqCst));
         let hash = INTERPRETERS.load(Ordering::SeqCst);

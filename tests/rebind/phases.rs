@@ -1,4 +1,4 @@
-//! The phases of one request: what one leaves in its thread the next finds, and nobody else (R9).
+//! The phases of one request: the next one finds the data that one leaves in its thread, and nobody else does (R9).
 
 use super::{
     host::{InterpreterData, call_method, cleanup_register, get_interpreter, release_interpreter},

@@ -1,4 +1,4 @@
-//! Requests of a host, of whatever generation: what it does with an interpreter that it has acquired.
+//! Requests of a host of any generation, in an interpreter that it has acquired.
 
 use super::host::{InterpreterData, call_method, get_interpreter, import_module, release_interpreter};
 use modpython_core::python::ffi;

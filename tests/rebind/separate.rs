@@ -1,4 +1,4 @@
-//! One request and another in the same thread: what each sees of the other (R9, R11, R12).
+//! One request and another in the same thread: data that each sees of the other (R9, R11, R12).
 
 use super::{
     host::{get_interpreter, release_interpreter},
@@ -70,7 +70,7 @@ pub fn thrown() {
     }
 }
 
-/// An exception that is thrown at a thread reaches the request that runs, whatever was nested before.
+/// An exception that is thrown at a thread reaches the request that runs, also after a nested one.
 pub fn thrown_after_a_nested_request() {
     let throw = format!(
         "
@@ -227,7 +227,7 @@ extern "C" fn on_term(_: c_int) {
     }
 }
 
-/// prefork's child runs Python's cleanups in the handler of SIGTERM, whatever that has interrupted.
+/// prefork's child runs Python's cleanups in the handler of SIGTERM, which may interrupt any code.
 pub fn signals() {
     static DONE: AtomicBool = AtomicBool::new(false);
     for name in NAMES {

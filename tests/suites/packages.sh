@@ -14,7 +14,7 @@ here=$(dirname "$0")
 # shellcheck source=/dev/null
 . "$here/serves.sh"
 
-# Of all that packages own or leave, what is there: the files and the enabled modules.
+# Lists the files that packages own or leave, and the enabled modules.
 state() {
     find /etc/apache2 /usr/lib/apache2 /var/lib/apache2 /var/lib/modpython-core /usr/lib/*-linux-gnu/libmodpython* /usr/bin/modpython* \
         ! -type d 2>/dev/null | sort

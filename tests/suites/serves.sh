@@ -7,7 +7,7 @@
 log=/var/log/apache2/error.log
 step=
 
-# begin STEP: what is being looked at from now on.
+# begin STEP: names the step that failures belong to from now on.
 begin() {
     step=$1
 }

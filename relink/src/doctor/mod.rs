@@ -1,4 +1,4 @@
-//! `modpython-relink doctor`: what this installation is, what it is exposed to, and what to do.
+//! `modpython-relink doctor`: the state of this installation, its exposures, and their remedies.
 
 mod defects;
 mod log;

@@ -1,8 +1,8 @@
 //! Bounds and agreement of a file's tables, checked before anything relies on them.
 //!
-//! The parser answers most damage with an error by itself. What it does not promise is that a wild count or alignment
-//! costs no memory or time, or that the section headers (which are rewritten) tell of the same tables as the dynamic
-//! segment (which the loader reads). Both are held here.
+//! The parser answers most damage with an error by itself. It does not promise that a wild count or alignment costs no
+//! memory or time, nor that the section headers (which are rewritten) tell of the same tables as the dynamic segment
+//! (which the loader reads). Both are held here.
 
 use object::elf;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rel as _, Rela as _, SectionHeader, SectionTable, Sym};

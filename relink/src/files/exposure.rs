@@ -1,4 +1,4 @@
-//! The users, besides root and the one that runs this, who may decide what a path leads to. Apache loads modules, and
+//! The users, besides root and the one that runs this, who may decide where a path leads. Apache loads modules, and
 //! their libraries, as root.
 
 use std::fmt;

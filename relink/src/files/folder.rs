@@ -1,5 +1,5 @@
-//! A folder that is held open. Names in it are looked up against its descriptor, and no link is followed: whoever may
-//! change the folders above, or the names in it, cannot lead a write elsewhere.
+//! A folder that is held open. Names in it are looked up against its descriptor, and no link is followed: a user who
+//! may change the folders above, or the names in it, cannot lead a write elsewhere.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -11,7 +11,7 @@ use std::rc::Rc;
 use rustix::fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-/// No shared object, library or source file is larger; what is would be read until the memory is gone.
+/// No shared object, library or source file is larger; a read of a larger file could use up the memory.
 const MAX_SIZE: u64 = 1 << 30;
 
 /// A held folder, and where it is: a path without links, for messages.

@@ -1,11 +1,11 @@
 //! Files, by descriptors: read, and put in place whole or not at all, with what the old file had.
 //!
 //! [`walk`] goes from a path to a held [`folder`], and [`exposure`] says who else may decide where a path ends.
-//! [`stage`] makes finished temporary files; what is here gives them their names, and takes that back if it fails.
+//! [`stage`] makes finished temporary files; this file gives them their names, and takes that back if it fails.
 //!
-//! Folders and names are under the control of whoever may write there, and this command is run by root. So nothing is
-//! opened, changed or renamed by a path once it was found, no link is followed but by [`walk`], and attributes are set
-//! on descriptors of files that were made here.
+//! Users who may write to a folder control its names, and root runs this command. So nothing is opened, changed or
+//! renamed by a path once it was found, no link is followed but by [`walk`], and attributes are set on descriptors of
+//! files that were made here.
 
 mod exposure;
 mod folder;
@@ -78,7 +78,7 @@ impl Original {
 }
 
 /// Write a file that is new, or takes the place of one that can be made again: whole, then under its name. It gets the
-/// mode of `like`, without set-id bits: they have no meaning on a shared object, and its owner is whoever runs this.
+/// mode of `like`, without set-id bits: they mean nothing on a shared object, and the user who runs this owns it.
 pub fn write_new(target: &Entry, content: &[u8], like: &Metadata) -> Result<(), Failure> {
     let write = || {
         let visit = Visit::to(&target.folder);
@@ -174,7 +174,7 @@ impl Change<'_> {
     }
 }
 
-/// Give all these files new contents, or none. What is there keeps its attributes.
+/// Give all these files new contents, or none. An existing file keeps its attributes.
 pub fn change_all(changes: &[Change<'_>]) -> Result<(), Failure> {
     let refuse = |change: &Change<'_>| {
         let path = change.entry().path();

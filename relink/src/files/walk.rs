@@ -12,7 +12,7 @@ use super::folder::{Entry, Folder, absolute};
 /// As many links as the kernel follows.
 const MAX_LINKS: usize = 40;
 
-/// One look-up on the way: whoever may change the folder decides what the name in it is.
+/// One look-up on the way: a user who may change the folder decides about the name in it.
 #[derive(Debug)]
 pub struct Step {
     pub folder: PathBuf,

@@ -170,7 +170,7 @@ fn a_folder_exchanged_while_the_command_works_leads_nowhere_else() {
             }
         }
     });
-    // The link does lead to the other module, and whoever set it could do that before the command started as well.
+    // The link does lead to the other module, and the user who set it could do that before the command started as well.
     let now = fs::metadata(&victim).unwrap();
     assert_eq!((now.uid(), now.gid(), now.mode()), (before.uid(), before.gid(), before.mode()));
     for folder in ["theirs", "precious"] {

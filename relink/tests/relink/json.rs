@@ -28,7 +28,7 @@ fn documented() -> BTreeMap<String, Fields> {
     sections
 }
 
-/// The fields of a value, as the page writes them. What the import names are in `renamed` is not fixed.
+/// The fields of a value, as the page writes them. The import names in `renamed` are not fixed.
 fn fields_of(value: &Value, name: &str, fields: &mut Fields) {
     match value {
         Value::Object(object) if name != "renamed" => {

@@ -31,7 +31,7 @@ const NAMES: [&[u8]; 13] = [
     b"per%sent#",
 ];
 
-/// The path that a string of `--json` stands for.
+/// The path that a string of `--json` spells.
 fn unescaped(value: &Value) -> PathBuf {
     let text = value.as_str().unwrap_or_else(|| panic!("no string: {value}")).as_bytes();
     let (mut bytes, mut at) = (Vec::new(), 0);

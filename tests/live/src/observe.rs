@@ -132,7 +132,7 @@ pub fn last_first_answer(answers: &[Answer]) -> u64 {
     first.into_values().max().unwrap_or(0)
 }
 
-/// Memory of a process that is of no file, in bytes: what it shares with its children counts, too.
+/// Memory of a process that is of no file, in bytes: memory shared with its children counts, too.
 pub fn anonymous_memory(process: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));

@@ -35,7 +35,7 @@ fn acquisitions_per_request(module: Module) -> u64 {
         let answer: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
         answer["taken"].as_u64().expect("a number")
     };
-    // Imports happen, and then looking costs something itself: what twice as many requests take more is theirs alone.
+    // Imports happen, and then looking costs something itself: the surplus of twice as many requests is theirs alone.
     count_after(1);
     let begin = count_after(1);
     let once = count_after(REQUESTS);

@@ -1,4 +1,4 @@
-//! Interpreters that cannot be had: what those get who ask for them, and that nobody else is hurt (R4, R10).
+//! Interpreters that cannot be had: the answers to requests for them, while nobody else is hurt (R4, R10).
 
 use std::collections::BTreeSet;
 

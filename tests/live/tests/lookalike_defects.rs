@@ -34,7 +34,7 @@ crate::live_tests! {
 const CLIENTS: usize = 32;
 /// How long the stock module is given to crash at least, in each of several attempts.
 const STOCK: Duration = Duration::from_secs(2);
-/// And how many requests: what it mixes up can be the name of the interpreter as well, and to make one for each of the
+/// And how many requests: it can mix up the name of the interpreter as well, and to make one for each of the
 /// first requests takes a slow machine longer than that.
 const REQUESTS: usize = 1000;
 const STOCK_AT_MOST: Duration = Duration::from_secs(12);

@@ -1,7 +1,7 @@
 //! The changes of the include header, in the shape of each generation: every macro has a test that a look-alike built
 //! from source passes, and a table says which. `make check-lookalike` runs it for each shape.
 //!
-//! Most tests ask both modules: what stock does right, the relinked one has to do as well.
+//! Most tests ask both modules: the relinked one has to do right where stock does.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Remedies that can be left out one by one: what stock does, what ours does, and ours with that remedy left out.
+//! Remedies that can be left out one by one: stock's answers, ours, and ours with that remedy left out.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! Remedies for what 3.5 alone has, on the distribution's module: what stock does, what ours does, and ours with that
-//! remedy left out.
+//! Remedies for defects of 3.5 alone, on the distribution's module: stock's answers, ours, and ours with that remedy
+//! left out.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

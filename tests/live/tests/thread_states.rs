@@ -31,7 +31,7 @@ fn checks(answers: &[Answer]) -> Vec<String> {
     answers
         .iter()
         .flat_map(|answer| {
-            // "outer=1": what the request around a nested one saw.
+            // "outer=1": the answer that the request around a nested one saw.
             let outer = field(answer, "outer").and_then(|outer| outer.strip_prefix("outer=").map(str::to_owned));
             [field(answer, "check"), field(answer, "python"), outer].into_iter().flatten()
         })

@@ -1,4 +1,4 @@
-//! A mixed site for minutes, stock and relinked in turn: what goes wrong, and what grows.
+//! A mixed site for minutes, stock and relinked in turn: faults and growth.
 //!
 //! | part | job |
 //! |---|---|

@@ -64,7 +64,7 @@ static interpreterdata *get_interpreter(const char *name)
     return idata;
 }
 
-/* Gives the GIL up. The thread state waits for the next request, whose it then is, and keeps what is in it. */
+/* Gives the GIL up. The thread state keeps its data and waits for the next request, which takes it. */
 static void release_interpreter(interpreterdata *idata)
 {
     PyThreadState *tstate = PyThreadState_Get();
