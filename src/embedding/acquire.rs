@@ -1,4 +1,4 @@
-//! An acquisition and its release: what the registry says, carried out. The same for every generation of mod_python,
+//! An acquisition and its release: carries out the registry's answer. The same for every generation of mod_python,
 //! and for a relinked module, whose calls arrive one by one (`rebind`).
 
 use super::{
@@ -35,14 +35,14 @@ pub enum Choice {
         callback: Option<Callback>,
         /// The GIL is held with the state already: this thread has just created the interpreter.
         attached: bool,
-        /// What the thread ran on before.
+        /// How the thread held the GIL before.
         outer: Suspended,
     },
     /// Not at all; it is in the error log why.
     Refused(Suspended),
 }
 
-/// What making an interpreter has come to.
+/// The result of making an interpreter.
 pub enum Made {
     /// Its first state is current.
     Entered(ThreadState),
@@ -199,7 +199,7 @@ pub fn enter_chosen(thread: &Thread) {
 }
 
 /// The whole acquisition, for generations whose `get_interpreter` is ours: afterwards the GIL is held with this
-/// thread's state of the interpreter. Nothing if there is none; then all is as it was before.
+/// thread's state of the interpreter. `None` after a refusal or a failure; then all is as it was before.
 ///
 /// `make` is called as [`choose`] says. `callback` is called with the GIL held in the interpreter; if it returns none,
 /// it has printed its error.
@@ -210,7 +210,7 @@ pub fn acquire(
     callback: impl FnOnce(&mut Gil) -> Option<Owned>,
 ) -> Option<(Rc<OwnState<HandedOut>>, Callback)> {
     let outer = match thread.threads.leave() {
-        // Silently: what the handler has interrupted may hold whatever lock a line in the log needs.
+        // Silently: the interrupted code may hold a lock that a line in the log needs.
         Suspended::Interrupted => return None,
         outer => outer,
     };
@@ -254,9 +254,9 @@ pub fn activate_shim(thread: &Thread, gil: &Gil, apache: Object<'_>) {
     }
 }
 
-/// The callback is made: publishes the interpreter with it, for the life of the process, if this thread is making the
-/// interpreter; otherwise there is none. Before that, so that nobody ever dispatches to it unguarded, the importer that
-/// the callback may have brought is mended.
+/// The callback is made: publishes the interpreter with it, for the life of the process. `None` if this thread is not
+/// making the interpreter. First mends the importer that the callback may have brought, so that nobody ever dispatches
+/// to it unguarded.
 pub fn publish(thread: &Thread, gil: &Gil, callback: Owned) -> Option<Callback> {
     let kept = thread.threads.innermost()?;
     if kept.data.attempt.borrow().is_none() {

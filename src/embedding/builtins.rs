@@ -79,7 +79,7 @@ unsafe fn replace_stale(init: InitFunction, ours: &Builtin) -> bool {
     unsafe {
         let mut entry = PyImport_Inittab;
         while !(*entry).name.is_null() {
-            // What the module that is there now passes goes through here, so that no entry leads into it.
+            // The function that the present module passes goes through here, so that no entry leads into it.
             let file = (*entry).init.map(|init| apache::file_of(init as usize));
             if file.is_some_and(|file| file.is_none() || file == module) {
                 entry.write(Builtin { name: ours.name, init: ours.init });

@@ -45,13 +45,13 @@ struct Array {
     elts: *mut c_void,
 }
 
-/// What is kept beside a thread's state of an interpreter. Each thread has its own, so that the module's unlocked reads
+/// The data beside a thread's state of an interpreter. Each thread has its own, so that the module's unlocked reads
 /// and writes of the structure race with nobody.
 pub struct HandedOut {
     data31: UnsafeCell<InterpreterData31>,
     data35: UnsafeCell<InterpreterData35>,
     array: UnsafeCell<Array>,
-    /// What apr_array_pop and apr_array_push return the address of.
+    /// apr_array_pop and apr_array_push return its address.
     slot: Cell<*mut c_void>,
     /// The attempt to make this interpreter or its callback, while this thread is at it.
     pub attempt: RefCell<Option<Attempt>>,

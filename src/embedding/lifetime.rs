@@ -1,11 +1,11 @@
 //! How long this library stays in memory.
 //!
 //! httpd unloads mod_python.so at each restart, and its parent loads it anew: the file may be another one by then, the
-//! stock one among them, which needs a Python that is not initialised yet. There is none where libpython goes with the
-//! module; nobody tells Python, as with stock, since its end runs what a site's objects have in `__del__`, which may
-//! take long or end the process. Where libpython stays, because extension modules hold it, the parent ends Python: a
-//! stock server does not survive a restart then. In both cases nothing of Python leads to this library any more, which
-//! goes with the module. At the end of the server all is left as it is.
+//! stock one among them, which needs a Python that is not initialised yet. Where libpython goes with the module, Python
+//! goes too; nobody tells Python, as with stock, since its end runs the `__del__` of a site's objects, which may take
+//! long or end the process. Where libpython stays, because extension modules hold it, the parent ends Python: a stock
+//! server does not survive a restart then. In both cases nothing of Python leads to this library any more, which goes
+//! with the module. At the end of the server all is left as it is.
 
 use crate::{
     embedding::{builtins, loaded, start},
@@ -21,7 +21,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
 
-/// What the names of our shared libraries begin with. Linked into mod_python.so, the code goes and stays with that.
+/// The prefix of our shared libraries. Linked into mod_python.so, the code goes and stays with that.
 const LIBRARY: &[u8] = b"libmodpython-core-";
 
 /// A handle that keeps the library over one restart, or NULL.
@@ -98,7 +98,7 @@ unsafe extern "C" fn mpc_configuration_read(pool: *mut c_void) {
     // A process that is forked to run another program does not come here.
     let (plain, child): (Cleanup, Cleanup) = (before_unloading, nothing);
     // SAFETY: the module passes a pool that lives as long as its configuration; before this library is unloaded, the
-    // cleanup has run. What has been kept is copied.
+    // cleanup has run. `take_over` copies the code.
     unsafe {
         if let Some(code) = apache::kept(pool, &import_module::key()) {
             import_module::take_over(code);

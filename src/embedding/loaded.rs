@@ -8,11 +8,11 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// What the file of an extension module of Python has in its path. Nothing unloads those, and they keep libpython.
+/// Parts of the paths of extension modules of Python. Nothing unloads those, and they keep libpython.
 const EXTENSION_MODULES: [&[u8]; 5] =
     [b"/lib-dynload/", b"/site-packages/", b"/dist-packages/", b".cpython-", b".abi3.so"];
 
-/// What those of Python itself have, which may be initialised again. Others (numpy, lxml, those of PyO3) are not made
+/// The part for those of Python, which may be initialised again. Others (numpy, lxml, those of PyO3) are not made
 /// for that: some raise, and numpy crashes.
 const OF_PYTHON: &[u8] = b"/lib-dynload/";
 
@@ -32,7 +32,7 @@ pub fn python_starts() {
     LOADED_AT_START.store(number_loaded(), Ordering::Relaxed);
 }
 
-/// What is asked of each path, and whether one of them was it.
+/// A test of each path, and whether one of them has passed.
 struct Question {
     is_wanted: fn(&[u8]) -> bool,
     found: bool,

@@ -1,13 +1,13 @@
-//! What mod_python.c's core did, for both doors: Python in the server, interpreters, acquisitions, threads.
+//! The work of mod_python.c's core, for both doors: Python in the server, interpreters, acquisitions, threads.
 //!
 //! | file | its job |
 //! |---|---|
 //! | `start`, `builtins` | the start of Python in the server, and of a child; the table of built-in modules |
 //! | `process` | the one registry of a process, and its forks |
 //! | `parent` | the forks of the server's parent, beside threads of Python |
-//! | `acquire` | an acquisition and its release: what the registry says, carried out |
-//! | `thread` | what is kept per thread |
-//! | `interpreterdata` | mod_python's structure, by generation, and what else is kept beside a thread's state |
+//! | `acquire` | an acquisition and its release: carries out the registry's answer |
+//! | `thread` | the data of each thread |
+//! | `interpreterdata` | mod_python's structure, by generation, and the other data beside a thread's state |
 //! | `unlocked` | references that mod_python gives up without the GIL |
 //! | `lifetime` | how long the library stays in memory |
 //! | `loaded` | the files in memory that may hold libpython |

@@ -1,4 +1,4 @@
-//! What there is one of in a process: the registry, its limit, and its safety when the process forks (R8).
+//! The registry of a process, its limit, and its safety when the process forks (R8).
 
 use super::parent;
 use crate::{

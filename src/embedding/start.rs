@@ -10,10 +10,10 @@ use crate::{
     server::{log, messages::Message, settings},
 };
 
-/// What the notice at child start says of a path that has been taken over.
+/// The notice at child start for a path that has been taken over.
 pub const ACTIVE: (Message, &str) = (Message::Active, "active");
 
-/// What it says where [`Settings::off`](crate::server::settings::Settings::off) is set.
+/// The notice if [`Settings::off`](crate::server::settings::Settings::off) is set.
 pub const OFF: (Message, &str) =
     (Message::SwitchedOff, "is switched off by MODPYTHON_CORE=off: every call passes through");
 

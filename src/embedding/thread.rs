@@ -13,7 +13,7 @@ use std::{
     rc::Rc,
 };
 
-/// Where an acquisition stands between two calls of a relinked module.
+/// The progress of an acquisition between two calls of a relinked module.
 pub enum Progress {
     /// Nothing has begun.
     Idle,
@@ -27,12 +27,12 @@ pub enum Progress {
         kept: Rc<OwnState<HandedOut>>,
         /// The GIL is held with it already: this thread has just created the interpreter.
         attached: bool,
-        /// What the thread ran on before.
+        /// How the thread held the GIL before.
         outer: Suspended,
     },
 }
 
-/// Where the start of a relinked module stands, in the thread that runs it.
+/// The progress of a relinked module's start, in the thread that runs it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// Not at all.
@@ -124,7 +124,7 @@ impl Thread {
         self.threads.closed(|| self.progress.replace(Progress::Idle))
     }
 
-    /// What `read` says of the interpreter that has been chosen and is not entered yet; nothing if none has. No signal
+    /// The result of `read` on the state that has been chosen and is not entered yet; `None` without one. No signal
     /// handler comes here between two borrows: its own acquisition gets no further than the look-up.
     #[inline]
     pub fn on_chosen<R>(&self, read: impl FnOnce(&OwnState<HandedOut>) -> R) -> Option<R> {

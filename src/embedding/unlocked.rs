@@ -1,5 +1,5 @@
-//! What the module does with a request's objects: references that it gives up without holding the GIL (rows `result`
-//! and `decref` of the known defects), and where a request begins, is dispatched and ends.
+//! The module's use of a request's objects: references that it gives up without holding the GIL (rows `result` and
+//! `decref` of the known defects), and the beginning, dispatch and end of a request.
 
 use super::{
     acquire,
@@ -161,7 +161,7 @@ pub unsafe fn register(
 }
 
 /// The first of the `request_rec`s that Apache has made of what a client has asked for: from a subrequest to the one it
-/// is of, and from a redirected one to the one before. The address of the structure itself, if it is none.
+/// is of, and from a redirected one to the one before. `data` itself, if it is no such record.
 ///
 /// # Safety
 ///
@@ -228,8 +228,8 @@ struct Ending {
     child: Option<Cleanup>,
 }
 
-/// Runs that cleanup, in which the module dispatches PythonCleanupHandler. APR runs the newest cleanup first: what that
-/// handler registers itself runs before the end of the request.
+/// Runs that cleanup, in which the module dispatches PythonCleanupHandler. APR runs the newest cleanup first: a
+/// cleanup that the handler registers runs before the end of the request.
 unsafe extern "C" fn end(data: *mut c_void) -> c_int {
     // SAFETY: `register` made it with Box::into_raw, and `close`, which runs after this, frees it; the pool is the one
     // whose cleanups run.
