@@ -1,4 +1,4 @@
-//! What can go wrong when an interpreter is asked for, in words for the administrator who reads the error log.
+//! The failures of a request for an interpreter, in words for the administrator who reads the error log.
 
 use crate::server::messages::Message;
 

@@ -36,7 +36,7 @@ pub struct Limited {
     names: Mutex<Vec<Written>>,
 }
 
-/// What has been written of one name.
+/// The time of the last line of one name, and the number left out since.
 struct Written {
     name: Box<[u8]>,
     last: Instant,

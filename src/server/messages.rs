@@ -10,7 +10,7 @@ pub enum Severity {
     Error = 3,
     /// A condition that is not an error yet.
     Warning = 4,
-    /// What an administrator wants to see once.
+    /// Information for an administrator to see once.
     Notice = 5,
 }
 

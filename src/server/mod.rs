@@ -1,4 +1,4 @@
-//! What comes from Apache and from the environment: its error log, the settings of an administrator, counters.
+//! Apache's error log and functions, the settings of an administrator from the environment, counters.
 
 pub mod messages;
 

@@ -42,7 +42,7 @@ pub const REMEDIES: &[&str] = &[
     "wsgi-status",
 ];
 
-/// What the names of all our variables begin with.
+/// The prefix of all our variables.
 const PREFIX: &str = "MODPYTHON_CORE_";
 
 /// Variables that are read elsewhere: by the build and the tests.
@@ -57,7 +57,7 @@ const ELSEWHERE: [&str; 8] = [
     "MODPYTHON_CORE_WRITE_HEADER",
 ];
 
-/// What the environment says.
+/// The settings from the environment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Everything passes through.

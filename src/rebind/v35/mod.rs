@@ -14,7 +14,7 @@
 //! and releases it by `PyThreadState_Clear` (in some builds), `apr_array_push` or `PyThreadState_Delete`, and
 //! `PyEval_ReleaseThread`, which is where all of it is done here.
 //!
-//! What the module takes for its shared global state is a [token](global::token) of ours. So a call with it cannot be
+//! The module takes a [token](global::token) of ours for its shared global state. So a call with it cannot be
 //! mistaken for the end of a Py_BEGIN_ALLOW_THREADS in a request that happens to run on the real one (prefork).
 
 mod global;
