@@ -1,4 +1,4 @@
-//! What is done otherwise in CPython 2.4 to 2.7.
+//! The functions that differ: CPython 2.4 to 2.7.
 
 use super::{Interpreter, ThreadState, ffi};
 

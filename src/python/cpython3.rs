@@ -1,4 +1,4 @@
-//! What is done otherwise in CPython 3.9 to 3.14.
+//! The functions that differ: CPython 3.9 to 3.14.
 
 use super::gil::{Gil, with_gil};
 use super::{Interpreter, ThreadState, calls, dict, exceptions, ffi};

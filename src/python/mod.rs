@@ -1,12 +1,12 @@
 //! CPython by version: interpreters, thread states, the GIL and forks.
 //!
-//! [`Cpython`] is what the rooms above need of one CPython line. [`Python`] is the line this library is built for: 3.9
-//! to 3.14 by way of pyo3-ffi, or 2.7 by way of a mirror of the headers it needs. Which thread state a request runs on
-//! is decided in [`threads`], for every line alike.
+//! The rooms above need [`Cpython`] of one CPython line. [`Python`] is the line this library is built for: 3.9 to 3.14
+//! by way of pyo3-ffi, or 2.7 by way of a mirror of the headers it needs. [`threads`] chooses the thread state that a
+//! request runs on, for every line alike.
 //!
 //! | file | its job |
 //! |---|---|
-//! | `cpython`, `cpython2`, `cpython3` | the calls behind [`Cpython`]; what is different in each line |
+//! | `cpython`, `cpython2`, `cpython3` | the calls behind [`Cpython`]; the differences of each line |
 //! | `ffi2` | a mirror of Python 2's headers |
 //! | `gil` | the GIL as a value |
 //! | `threads`, `signals`, `fork` | thread states; the server's signals and its forks |
@@ -83,7 +83,7 @@ macro_rules! pointer {
     };
 }
 
-/// What `capi/aside.c` packs up of a thread state: space for it, which it checks when it is compiled.
+/// Space for the fields that `capi/aside.c` packs up of a thread state; its compiler checks the size.
 #[repr(C)]
 pub struct Luggage([MaybeUninit<*mut c_void>; 8]);
 
@@ -100,7 +100,7 @@ pointer!(ThreadState, "thread state");
 pointer!(Interpreter, "interpreter");
 pointer!(Callback, "callback object");
 
-/// What is needed of CPython, for one of its lines.
+/// The functions needed of CPython, for one of its lines.
 ///
 /// # Safety
 ///
@@ -112,10 +112,10 @@ pub unsafe trait Cpython: 'static {
     /// Whether [`attached`](Self::attached) looks at the calling thread alone (from 3.12 on).
     const ATTACHED_IS_OF_THREAD: bool;
 
-    /// What is set aside of a state while a nested request runs on it.
+    /// The fields set aside of a state while a nested request runs on it.
     type Aside;
 
-    /// What a request takes along from one acquisition to its next: thread-local data, the context.
+    /// The thread-local data and the context that a request takes from one acquisition to its next.
     type Luggage: Send;
 
     /// Whether `Py_Initialize` has run.
@@ -251,9 +251,9 @@ pub unsafe trait Cpython: 'static {
     /// The state must be alive, and no other thread may be ending.
     unsafe fn has_other_states(state: ThreadState) -> bool;
 
-    /// Ends Python. What has been registered for its end (`atexit`) is not run: a stock parent never ends Python, and
-    /// what was never run before might hang the server, or end it. Nor is a SystemExit obeyed, which a function for a
-    /// signal may raise as soon as a line of Python runs.
+    /// Ends Python without running the functions registered for its end (`atexit`). A stock parent never ends Python,
+    /// so that functions that never ran before might hang the server, or end it. A SystemExit is not obeyed either: a
+    /// function for a signal may raise one as soon as a line of Python runs.
     ///
     /// # Safety
     /// This thread must hold the GIL with the state that started Python.

@@ -65,9 +65,9 @@ fn file_of_python() -> Option<&'static Path> {
     apache::file_of(ffi::Py_IsInitialized as *const () as usize)
 }
 
-/// What the server does at each signal, over the end of Python. That sets the default for every signal that a function
-/// in Python has ever been set for, though the server has set a function of its own since (CPython's
-/// `_PySignal_Fini`, `finisignal` up to 3.8): until the server sets its functions anew, a second restart or a stop
+/// The server's action for each signal, kept over the end of Python. Python's end sets the default for every signal
+/// that a function in Python has ever been set for, though the server has set a function of its own since (CPython's
+/// `_PySignal_Fini`, `finisignal` up to 3.8). Until the server sets its functions anew, a second restart or a stop
 /// would kill it.
 pub struct Kept {
     actions: Vec<(c_int, libc::sigaction)>,
@@ -90,7 +90,7 @@ pub fn keep() -> Kept {
 }
 
 impl Kept {
-    /// Python has ended: what it has set to the default is as before, and this thread gets signals again.
+    /// Python has ended: restores the actions that it has set to the default, and lets this thread get signals again.
     pub fn put_back(self) {
         for (signal, before) in &self.actions {
             if action(*signal).is_some_and(|action| action.sa_sigaction == libc::SIG_DFL) {
@@ -135,7 +135,7 @@ fn set_mask(how: c_int, mask: &libc::sigset_t) -> libc::sigset_t {
     }
 }
 
-/// What is done at a signal; None for a number that is none.
+/// The action for a signal; `None` if sigaction rejects it.
 fn action(signal: c_int) -> Option<libc::sigaction> {
     let mut action = MaybeUninit::zeroed();
     // SAFETY: asks only; there is space for the answer.

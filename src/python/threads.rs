@@ -2,16 +2,16 @@
 //!
 //! - A thread keeps one state per interpreter and nesting, made as new at each release. To make one for each request,
 //!   as mod_python does, takes three times as long in 2.7, and from 3.11 on, where a state maps memory at its first
-//!   call, some 8 µs. What makes a state as new is said in `capi/states.c`.
+//!   call, some 8 µs. `capi/states.c` makes a state as new.
 //! - A nested acquisition (a request in a request: internal_redirect, a filter, a subrequest) runs on a state of its
 //!   own.
 //! - Up to 3.11 `PyGILState_Ensure` works on one state per thread only, and deadlocks when the thread runs on another
 //!   one of the same interpreter. So a request in that interpreter always runs on that state: a nested one, or one in a
-//!   thread whose state is not ours, borrows it, and finds it as new; what was in it is set aside and put back. A
+//!   thread whose state is not ours, borrows it, and finds it as new; its fields are set aside and put back. A
 //!   thread's first state is one of the main interpreter, so that it is there that `PyGILState_*` works.
 //! - From 3.12 on `PyGILState_*` follows the state that a thread runs on, and nothing is borrowed.
 //!
-//! `D` is what the host's generation keeps beside each state, at an address that stays the same.
+//! `D` is the data that the host's generation keeps beside each state, at an address that stays the same.
 
 mod requests;
 mod selection;
@@ -50,11 +50,11 @@ pub struct OwnState<D> {
     /// Whether it is one of the main interpreter.
     is_main: bool,
     last_use: Cell<u64>,
-    /// What the thread had been doing before the acquisition that is on it.
+    /// How the thread held the GIL before the acquisition that is on it.
     outer: Cell<Suspended>,
-    /// What that acquisition runs.
+    /// The run of that acquisition.
     runs: requests::Runs,
-    /// The states of one thread, and what they are kept for (see the head of this file).
+    /// The data of the host's generation.
     pub data: D,
 }
 
@@ -70,7 +70,7 @@ impl<D> OwnState<D> {
     }
 }
 
-/// What a thread had been doing when it asked for an interpreter.
+/// How a thread held the GIL before it asked for an interpreter.
 #[must_use = "a state has to be attached again when the nested acquisition ends"]
 pub enum Suspended {
     /// It did not hold the GIL.
@@ -78,7 +78,7 @@ pub enum Suspended {
     /// It held the GIL with this state, and has given it up.
     State(ThreadState),
     /// It is inside a signal handler that has interrupted it while it held the GIL or was about to take it. Nothing can
-    /// be acquired: what was interrupted cannot go on before the handler has returned.
+    /// be acquired: the interrupted code cannot go on before the handler has returned.
     Interrupted,
 }
 
@@ -86,8 +86,8 @@ struct Inner<P: Cpython, D> {
     kept: Vec<Rc<OwnState<D>>>,
     /// The acquisitions that have not been released, the innermost last.
     held: Vec<Rc<OwnState<D>>>,
-    /// What borrowed states held before, one for each of those on one. At an address that stays the same: the state may
-    /// point into it.
+    /// The fields set aside of borrowed states, a set for each acquisition on one. Their address stays the same: the
+    /// state may point into them.
     aside: Vec<Box<P::Aside>>,
     /// States to destroy once the GIL is held.
     surplus: Vec<Rc<OwnState<D>>>,
@@ -106,7 +106,7 @@ pub struct ThreadStates<P: Cpython, D> {
     signals: signals::Usual,
     thread: Cell<libc::pthread_t>,
     requests: &'static Requests<P::Luggage>,
-    /// What is acquired now is acquired for this request, and nothing will be dispatched in it.
+    /// The request that acquisitions are made for now; nothing will be dispatched in them.
     expected: Cell<Option<Request>>,
     python: PhantomData<P>,
 }
@@ -257,7 +257,7 @@ impl<P: Cpython, D> ThreadStates<P, D> {
         self.look(|inner| inner.held.last().map(Rc::clone)).flatten()
     }
 
-    /// What `read` says of it. It runs no Python code.
+    /// The result of `read` on it. `read` runs no Python code.
     #[inline]
     pub fn on_innermost<R>(&self, read: impl FnOnce(&OwnState<D>) -> R) -> Option<R> {
         self.look(|inner| inner.held.last().map(|kept| read(kept))).flatten()
@@ -286,7 +286,7 @@ impl<P: Cpython, D> ThreadStates<P, D> {
             let aside = if kept.origin == Origin::Borrowed { inner.aside.pop() } else { None };
             Some((kept.interpreter, kept.state.get(), aside, kept.runs.end()))
         })?;
-        // SAFETY: the caller's promise; what has run on the state has ended.
+        // SAFETY: the caller's promise; no Python code runs on the state any more.
         unsafe { self.put_down(interpreter, state, part) };
         // The acquisition is still on the stack: destructors of a request's objects run Python code, and may acquire an
         // interpreter themselves.

@@ -10,15 +10,14 @@ use crate::python::{
 };
 use std::{collections::HashMap, mem::ManuallyDrop, panic};
 
-/// What a request has left, by interpreter and nesting.
+/// The values a request has left, by interpreter and nesting.
 type Left = HashMap<(usize, usize), Value>;
 
-/// One random thread: what it does, and what it may see.
+/// One thread that acts at random, and the values it may see.
 struct Driver<const FOLLOWS: bool, const MUTANT: u8> {
     threads: ThreadStates<Fake<FOLLOWS, MUTANT>, ()>,
     seed: u64,
-    /// The objects of requests that have not ended, and what each has left in which interpreter, at which nesting; the
-    /// innermost last.
+    /// The objects of requests that have not ended, and the values that each has left; the innermost last.
     served: Vec<(usize, Left)>,
     /// The object and interpreter of each acquisition that runs for a request.
     running: Vec<(usize, usize)>,
@@ -54,7 +53,7 @@ impl<const FOLLOWS: bool, const MUTANT: u8> Driver<FOLLOWS, MUTANT> {
         unsafe { self.threads.release() };
     }
 
-    /// What runs on the state that is attached: sets, reads, and lets others run inside it.
+    /// The code that runs on the attached state: sets, reads, and lets others run inside it.
     fn body(&mut self, depth: u64, state: usize) {
         world(|world| world.current().frames += 1);
         for _ in 0..self.below(4) {

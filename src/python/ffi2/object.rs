@@ -3,7 +3,7 @@
 /// `Py_ssize_t`.
 #[cfg(not(python24))]
 pub type Py_ssize_t = isize;
-/// What Python 2.4 has in its place, for sizes and for counts of references.
+/// The type of Python 2.4 in its place, for sizes and counts of references.
 #[cfg(python24)]
 pub type Py_ssize_t = std::ffi::c_int;
 

@@ -1,12 +1,12 @@
-//! What a request leaves in its thread between its phases: an access handler, the handler, the log handler and the
-//! cleanups acquire an interpreter each, and what one of them puts into thread-local data or context variables is there
-//! for the next (as in mod_python 3.5 under prefork, which keeps its states; there the next request finds it too).
+//! The thread-local data and context variables that a request keeps between its phases: an access handler, the
+//! handler, the log handler and the cleanups acquire an interpreter each, and each finds the values of those before it
+//! (as in mod_python 3.5 under prefork, which keeps its states; there the next request finds them too).
 //!
-//! A state is made as new at each release all the same. What is to stay travels: it is packed up before, and unpacked
-//! where the same request, and no other, is run by the same thread in the same interpreter. It ends with the request.
+//! A state is made as new at each release all the same. The data travels: it is packed up before, and unpacked when the
+//! same thread runs the same request, and no other, in the same interpreter. It ends with the request.
 //!
-//! - What a client has asked for is one request here, with all that Apache makes of it: internal redirects, error
-//!   documents, subrequests. It is known by the first of its `request_rec`s.
+//! - A client's demand is one request here, with all that Apache makes of it: internal redirects, error documents,
+//!   subrequests. The first of its `request_rec`s identifies it.
 //! - A nested acquisition, in a phase that runs, does not see what that phase has. It has a part of its own, so that
 //!   the calls of a filter, or the phases of a redirect within a handler, find what the ones before have left.
 
@@ -34,11 +34,11 @@ pub struct Record {
     pub is_first: bool,
 }
 
-/// What an acquisition runs, kept beside its state.
+/// The run of an acquisition, kept beside its state.
 pub struct Runs {
     /// The request, as far as is known, and which part of it.
     part: Cell<Option<Running>>,
-    /// What has begun in it, and is dispatched next.
+    /// The request begun in it, and dispatched next.
     opened: Cell<Option<Request>>,
     /// Something has been dispatched in it.
     has_run: Cell<bool>,
@@ -153,7 +153,7 @@ impl<P: Cpython, D> ThreadStates<P, D> {
         });
     }
 
-    /// What an acquisition has run is put down, before the state is made as new.
+    /// Packs up the data of the request that an acquisition has run, if any.
     ///
     /// # Safety
     ///
@@ -196,8 +196,8 @@ impl<P: Cpython, D> ThreadStates<P, D> {
         result
     }
 
-    /// One of the request's `request_rec`s ends. After the last, what the request has left is given up in its
-    /// interpreters, in this thread.
+    /// One of the request's `request_rec`s ends. After the last, this thread gives up the data of the request in
+    /// its interpreters.
     pub fn close_request(&self, request: Request, data: fn(Interpreter) -> D) {
         // A signal handler that has interrupted a change of the lists ends the process; it runs no Python code.
         if self.closed.get() || !self.table(|table| table.end(request)) {

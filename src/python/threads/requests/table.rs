@@ -1,4 +1,4 @@
-//! The table of the requests of a process: what each has left, for whom.
+//! The table of the requests of a process, and of the data that each has left.
 
 use super::{Interpreter, Record, Request};
 use std::{
@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// What a request does and has in one interpreter, thread and nesting.
+/// The part of a request in one interpreter, thread and nesting.
 struct Part<L> {
     interpreter: Interpreter,
     thread: libc::pthread_t,
@@ -37,7 +37,7 @@ struct Known<L> {
 /// The requests of a process that have begun and not ended.
 pub struct Requests<L>(Mutex<Table<L>>);
 
-/// What the table's lock guards. Public so that it can be held still across a fork.
+/// The data that the table's lock guards. Public so that it can be held still across a fork.
 pub struct Table<L> {
     next: NonZeroU64,
     /// Used again, with the memory that they have, so that a request allocates nothing here.
@@ -89,8 +89,8 @@ impl<L> Table<L> {
         self.known.get_mut(request.place).filter(|known| known.number == Some(request.number))
     }
 
-    /// The one among those that have not ended whose answer is the newest: what has been freed under one request may
-    /// have come to another at the same address.
+    /// The one among those that have not ended whose answer is the newest: an address freed under one request may
+    /// have come to another.
     fn find(&self, newest: impl Fn(&Known<L>) -> Option<u64>) -> Option<Request> {
         let all = self.known.iter().enumerate();
         let has = all.filter_map(|(place, known)| Some((newest(known)?, Request { number: known.number?, place })));
@@ -142,7 +142,7 @@ impl<L> Table<L> {
         }
     }
 
-    /// What an acquisition finds of a request, and the place of the part that it then runs; none if there is nothing.
+    /// The place of the part that an acquisition goes on with, and its luggage; each `None` if there is no luggage.
     /// An object that is bound to its thread (a connection of sqlite3) is of no use in another one, which therefore
     /// finds nothing.
     pub(super) fn take_up(
@@ -177,7 +177,7 @@ impl<L> Table<L> {
         Some(place)
     }
 
-    /// A part does not run any more, and has left that. What has no place there comes back.
+    /// Ends the run of a part, which leaves that luggage. Returns luggage that has no place there.
     pub(super) fn put_down(
         &mut self,
         request: Request,
@@ -215,7 +215,7 @@ impl<L> Table<L> {
         Some((left.interpreter, &mut left.luggage))
     }
 
-    /// Forgets a request. What it has left and nobody has given up stays alive.
+    /// Forgets a request. Objects of its that nobody has given up stay alive.
     pub(super) fn close(&mut self, request: Request) {
         let Some(known) = self.get(request) else { return };
         known.number = None;
