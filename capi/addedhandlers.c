@@ -2,7 +2,7 @@
  * Handlers that a request adds to a phase to come, by req.add_handler of 3.0 to 3.2. The module keeps them in a table
  * of the request; of a phase that no directive names it then copies a list that is not there, and asks that list for
  * the interpreter's name: the child crashes (MODPYTHON-160 is the latter). And a handler's directory stays as it was
- * given, without a slash, or is none where none was given (MODPYTHON-161).
+ * given, without a slash, or is absent if none was given (MODPYTHON-161).
  *
  * So the method is another one. It says what the directory is, and keeps the handlers of later phases in the pool of
  * the request; when the module looks for what the directives say of a phase, they are part of the answer. Its own table
@@ -36,7 +36,7 @@ struct entry {
     struct entry *next;
 };
 
-/* What requestobject of 3.0 to 3.2 begins with. */
+/* The head of requestobject of 3.0 to 3.2. */
 struct request_object {
     PyObject_HEAD
     PyObject *dict;
@@ -53,7 +53,7 @@ static int any_added;
 /* A request's first field is its pool. */
 static void *pool_of(void *request) { return *(void **)request; }
 
-/* Those that the module's own method accepts. What it refuses it is asked for. */
+/* Whether the module's own method accepts it. The module itself refuses the others. */
 static int is_phase(const char *name)
 {
     static const char *const phases[] = {
@@ -75,7 +75,7 @@ static int is_phase(const char *name)
 #define PyString_FromString PyUnicode_FromString
 #endif
 
-/* A text of this request, in its pool; NULL if the object is none. Takes the reference over. */
+/* A text of this request, in its pool; NULL if the object is not a text. Takes the reference over. */
 static const char *kept_text(PyObject *object, void *pool)
 {
     const char *text = object != NULL && PyString_Check(object) ? PyString_AsString(object) : NULL;

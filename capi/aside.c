@@ -1,13 +1,13 @@
 /*
- * What is taken out of a thread state and put back: what a request takes along to its next phase, and what is set aside
- * while a nested request runs on the state. Every function here is called with the GIL held.
+ * Fields taken out of a thread state and put back: those that a request takes along to its next phase, and those set
+ * aside while a nested request runs on the state. Every function here is called with the GIL held.
  */
 #include "glue.h"
 #include <stdint.h>
 #include <string.h>
 
 /*
- * What a request takes along from one acquisition to its next, if one thread runs both: see threads/requests.rs. Trace
+ * The fields a request takes from one acquisition to its next, if one thread runs both: see threads/requests.rs. Trace
  * functions, exceptions and asyncio's running loop do not travel.
  */
 struct mpc_luggage {
@@ -91,8 +91,8 @@ void mpc_glue_unpack(PyThreadState *state, struct mpc_luggage *luggage)
 
 #if PY_VERSION_HEX < 0x030C0000
 /*
- * What is set aside of a state while a nested request runs on it. Up to 3.11 PyGILState_* knows one state per thread,
- * so that requests in its interpreter have to share it.
+ * The fields set aside while a nested request runs on a state. Up to 3.11 PyGILState_* knows one state per thread, so
+ * that requests in its interpreter have to share it.
  */
 struct mpc_set_aside {
 #if PY_VERSION_HEX < 0x030B0000

@@ -91,7 +91,7 @@ struct configuration {
     const char *directory;
 };
 
-/* What the module has for its directives. 3.2 has 29, and later ones are not for this. */
+/* The module's functions for its directives. 3.2 has 29; later versions do not come here. */
 static struct {
     const struct command *command;
     directive_handler stock;
@@ -104,7 +104,7 @@ static int is_section(const struct directive *directive, const char *name)
     return strncasecmp(directive->name, name, strlen(name)) == 0;
 }
 
-/* With a slash at its end, as httpd itself makes it of the section's first word; NULL if there is none. */
+/* With a slash at its end, as httpd itself makes it of the section's first word; NULL if absent. */
 static const char *directory_of(const struct directive *section, void *pool)
 {
     const char *line = section->arguments, *end = strrchr(line, '>');
@@ -118,7 +118,7 @@ static const char *directory_of(const struct directive *section, void *pool)
         word = ap_getword_conf(pool, &line);
     }
     if (!expression) {
-        /* What it says of a pattern is not asked; the name is merged all the same. */
+        /* The status for a pattern is ignored; the name is merged all the same. */
         apr_filepath_merge(&merged, NULL, word, TRUE_NAME, pool);
         if (merged != NULL)
             word = merged;
@@ -128,7 +128,7 @@ static const char *directory_of(const struct directive *section, void *pool)
     return word[strlen(word) - 1] == '/' ? word : apr_pstrcat(pool, word, "/", NULL);
 }
 
-/* Where a directive in <Files> belongs; NULL if it stands elsewhere, or no directory is around it. */
+/* Where a directive in <Files> belongs; NULL if it is elsewhere, or no directory is around it. */
 static const char *enclosing_directory(const struct directive *directive, int override, void *pool)
 {
     const struct directive *section = directive->parent;
@@ -184,7 +184,7 @@ struct protected {
 static int find_protected(struct dl_phdr_info *object, size_t size, void *looked_for)
 {
     struct protected *found = looked_for;
-    /* As the loader rounds them: what shares a page with data stays as it is. */
+    /* As the loader rounds them: a page shared with data stays as it is. */
     size_t page = ~((size_t)sysconf(_SC_PAGESIZE) - 1);
     int i;
 

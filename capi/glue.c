@@ -1,5 +1,5 @@
 /*
- * What Rust cannot say: fields of CPython's structures, functions whose name depends on the Python version, and
+ * Code that needs C: fields of CPython's structures, functions whose name depends on the Python version, and
  * Apache's and APR's functions, which are weak here so that programs without Apache (the tests) link.
  *
  * Compiled against Python's headers alone. Apache's and APR's declarations below state their published C interface.
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What this library is, read from the file by modpython-relink: lines of key=value. */
+/* The description of this library, which modpython-relink reads from the file: lines of key=value. */
 const char modpython_core_build_info[] =
     "version=" MPC_VERSION "\n"
     "python=" MPC_PYTHON "\n"
@@ -212,7 +212,7 @@ void mpc_server_keep(void *pool, const char *key, const void *data, size_t size)
     }
 }
 
-/* What has been kept under the key, and its size; NULL if nothing has. */
+/* The data kept under the key, and its size; NULL if absent. */
 const void *mpc_server_kept(void *pool, const char *key, size_t *size)
 {
     void *around = apr_pool_parent_get != NULL ? apr_pool_parent_get(pool) : NULL;

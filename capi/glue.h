@@ -1,5 +1,5 @@
 /*
- * What the files of the glue share.
+ * Declarations for all files of the glue.
  */
 #ifndef MPC_GLUE_H
 #define MPC_GLUE_H

@@ -32,7 +32,7 @@ PyObject *mpc35_rebind_PyObject_CallMethod(PyObject *object, const char *name, c
     return mpc35_method_returned(name, result);
 }
 
-/* What a module compiled with PY_SSIZE_T_CLEAN for a Python before 3.13 calls; sizes are Py_ssize_t here either way. */
+/* Modules compiled with PY_SSIZE_T_CLEAN for a Python before 3.13 call it; sizes are Py_ssize_t here either way. */
 PyObject *mpc35_rebind__PyObject_CallMethod_SizeT(PyObject *object, const char *name, const char *format, ...)
     __attribute__((alias("mpc35_rebind_PyObject_CallMethod")));
 

@@ -1,6 +1,6 @@
 /*
- * What a pickle is read with, where several handlers' directories have modules of one name: the class that is meant is
- * found by the shim. It stays the object that it is, whoever holds it; no frame of ours is on the stack meanwhile.
+ * Unpicklers, where several handlers' directories have modules of one name: the shim finds the class that is meant.
+ * The type of an Unpickler stays the object that it is; no frame of ours is on the stack meanwhile.
  */
 #include <Python.h>
 

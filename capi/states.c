@@ -1,5 +1,5 @@
 /*
- * What a request leaves in its thread state, and how the state is made as new again. Fields of PyThreadState, as the
+ * The traces of a request in its thread state, and making the state as new again. Fields of PyThreadState, as the
  * headers of each version declare them; docs/thread-states.md has the table, version by version.
  *
  * Every function here is called with the GIL held.

@@ -13,7 +13,7 @@
 #error "modpython-core/before.h belongs directly after the line that includes mod_python.h in src/mod_python.c"
 #endif
 
-/* What pkg-config names: of a library for another Python nothing else would tell until it has crashed. */
+/* Checks the Python that pkg-config names. Only a crash would tell of a library for another one. */
 #if defined(MODPYTHON_CORE_PYTHON) && MODPYTHON_CORE_PYTHON != PY_MAJOR_VERSION * 100 + PY_MINOR_VERSION
 #error "pkg-config names a modpython-core for another Python than this mod_python's: make install PYTHON=... of the right one"
 #endif
