@@ -12,7 +12,7 @@ fn python() -> String {
     })
 }
 
-/// What asks `sys` and `sysconfig`, which was a part of distutils before 2.7.
+/// The imports of `sys` and `sysconfig`, the latter a part of distutils before 2.7.
 const ASK: &str = "import sys; sysconfig = __import__(sys.version_info >= (2, 7) and 'sysconfig' or 'distutils.sysconfig', {}, {}, '*')";
 
 /// Asks the Python of this build for an expression over `sys` and `sysconfig`, in words that 2.4 understands too.
@@ -67,7 +67,7 @@ fn configure(python: &str) {
 
 fn main() {
     println!("cargo:rerun-if-changed=capi");
-    // What else decides what comes out. Without this line one Python's code was shipped under another one's name.
+    // PYO3_PYTHON decides the output too. Without this line one Python's code was shipped under another one's name.
     println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
     println!("cargo:rustc-check-cfg=cfg(python24, lowered)");
     let python = python();

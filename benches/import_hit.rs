@@ -1,4 +1,4 @@
-//! What a hit of `import_module` costs, called from Python in one loop, beside `sys.modules[name]` and a bare stat(2)
+//! The cost of a hit of `import_module`, called from Python in one loop, beside `sys.modules[name]` and a bare stat(2)
 //! of the same file. Minimum of alternating batches; exits with 1 beyond the figures that are to be reached.
 //!
 //! `cargo bench --bench import_hit` (built without PYO3_BUILD_EXTENSION_MODULE, which links libpython)

@@ -1,4 +1,4 @@
-//! What a first load of 20,000 lines with valid bytecode costs beside a plain import, alone and as the one load of 32
+//! The cost of a first load of 20,000 lines with valid bytecode beside a plain import, alone and as the one load of 32
 //! clients, and a name that is nowhere beside importlib. Minimum of alternating rounds; exits with 1 beyond the figures
 //! that are to be reached.
 //!

@@ -1,12 +1,12 @@
-//! What an acquisition and its release cost on a hit, with the shared library as it is shipped, in one run beside
+//! The cost of an acquisition and its release on a hit, with the shared library as it is shipped, in one run beside
 //!
 //! - *bare*: the CPython calls that a pair cannot do without, and three look-ups in a HashMap;
 //! - *stock 3.1*: a dict of capsules and a state made and destroyed for each request, as in mod_python 3.1;
 //! - *stock 3.5*: a hash, and states that any thread takes and leaves behind, as in 3.5.
 //!
 //! `make bench-pair [PYTHON=...]`. With 1, 2 and 32 threads. In each round every
-//! one has its turn; what is compared is the median over the rounds of the ratio within a round, since a machine that
-//! is busy with something else is so for all of them. Fails if a pair takes over 10 % more than a bare one, or does not
+//! variant has its turn. The bench compares the median over the rounds of the ratio within a round, since a machine
+//! is busy for all of them alike. Fails if a pair takes over 10 % more than a bare one, or does not
 //! take less than stock 3.1's.
 //!
 //! Shown without being judged: the CPython calls alone, and stock 3.5, whose pair is quicker than ours. It does not
@@ -76,8 +76,7 @@ fn bare(map: &HashMap<CString, usize>, own: *mut ffi::PyThreadState) {
 
 /// The CPython calls of the bare pair.
 fn calls(own: *mut ffi::PyThreadState) {
-    // SAFETY: a state of this thread alone: the GIL is taken with it, what a request left in it is cleared, and the GIL
-    // is given up.
+    // SAFETY: a state of this thread alone: the GIL is taken with it, its fields are cleared, and the GIL is given up.
     unsafe {
         ffi::PyEval_RestoreThread(own);
         ffi::PyThreadState_Clear(ffi::PyThreadState_Get());

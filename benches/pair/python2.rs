@@ -37,11 +37,11 @@ static HOST: Host = Host { others: [ptr::null(); 3], make_obcallback };
 // SAFETY: never written to.
 unsafe impl Sync for Host {}
 
-/// What is measured, and what of its time ours may take.
+/// The variants, and the multiple of its time that ours may take.
 pub const VARIANTS: [(&str, f64); 4] =
     [("ours", f64::INFINITY), ("bare", 1.10), ("stock 3.1", 1.0), ("the CPython calls alone", f64::INFINITY)];
 
-/// What all threads share.
+/// The data that all threads share.
 pub struct Shared {
     get_interpreter: GetInterpreter,
     release_interpreter: ReleaseInterpreter,

@@ -39,7 +39,7 @@ static HOST: Host = Host { others: [ptr::null(); 3], make_obcallback };
 // SAFETY: never written to.
 unsafe impl Sync for Host {}
 
-/// What is measured, and what of its time ours may take.
+/// The variants, and the multiple of its time that ours may take.
 pub const VARIANTS: [(&str, f64); 6] = [
     ("ours", f64::INFINITY),
     ("bare", 1.10),
@@ -49,7 +49,7 @@ pub const VARIANTS: [(&str, f64); 6] = [
     ("stock 3.5, Debian's, which does not clear", f64::INFINITY),
 ];
 
-/// What all threads share.
+/// The data that all threads share.
 pub struct Shared {
     get_interpreter: GetInterpreter,
     release_interpreter: ReleaseInterpreter,

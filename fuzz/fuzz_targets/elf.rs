@@ -1,7 +1,7 @@
 //! The reader, the rewriter and the verifier, on anything that may be a module or a library.
 //!
-//! What the verifier accepts is relinked, and known as that when it is read again. That it still loads is seen by the
-//! tests of mutations in relink/tests/relink/mutation.rs, which run the system's loader.
+//! A file that the verifier accepts is relinked, and known as that when it is read again. The tests of mutations in
+//! relink/tests/relink/mutation.rs run the system's loader, and check that it still loads.
 
 #![no_main]
 

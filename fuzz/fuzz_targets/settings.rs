@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         Some((OsStr::from_bytes(&line[..equals]).to_owned(), OsStr::from_bytes(&line[equals + 1..]).to_owned()))
     });
     let settings = Settings::new(pairs.clone());
-    // What is not understood is not followed.
+    // A setting that is not understood has no effect.
     assert!(settings.disabled.iter().all(|name| REMEDIES.contains(&name.as_str())), "{settings:?}");
     assert_ne!(settings.max_interpreters, Some(0));
     let is_off = |value: &OsStr| value.to_string_lossy().trim().eq_ignore_ascii_case("off");
