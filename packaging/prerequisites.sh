@@ -52,7 +52,7 @@ has_certificates() {
     return 1
 }
 
-# What asks sysconfig, which was a part of distutils before 2.7.
+# The import of sysconfig, a part of distutils before 2.7.
 ask='import os, sys
 sysconfig = __import__(sys.version_info >= (2, 7) and "sysconfig" or "distutils.sysconfig", {}, {}, "*")'
 
@@ -194,7 +194,7 @@ if [ "$others" != "$missing" ]; then
     }
     rust=" $rust"
 fi
-# What is there stays: another Rust, which these would take the place of, is its owner's to give up.
+# An installed Rust stays if these would take its place: its owner decides.
 there=$(dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' rustc cargo 2>/dev/null | sed -n 's/^installed //p' |
     tr '\n' ',' | sed 's/,$//; s/,/, /g')
 if [ -n "$rust" ] && [ -n "$there" ] && [ "$rust" != ' cargo rustc' ]; then

@@ -20,7 +20,7 @@ fail() {
     exit 1
 }
 
-# variable NAME [MAKEFILE]: what a generated Makefile sets it to.
+# variable NAME [MAKEFILE]: its value in a generated Makefile.
 variable() {
     sed -n "s/^$1 *= *//p" "${2:-$makefile}" 2>/dev/null | head -n 1
 }
@@ -120,7 +120,7 @@ compile() {
     old=$(all_objects "$copy" | grep '/mod_python\.o$')
     rm -f "$old" "$copy"/src/mod_python.lo "$copy"/src/mod_python.o "$copy"/src/mod_python.so
     # The one object also gets linked, to nothing that could be used; whether that goes well is no matter.
-    # What our own make was called with is none of the tree's business.
+    # The tree's make does not get the options of our own make.
     (unset MAKEFLAGS MFLAGS MAKELEVEL && cd "$copy/src" && "$MAKE" mod_python.so SRCS=mod_python.c LIBS= LDLIBS= LDFLAGS= INCLUDES="$(variable INCLUDES) -I$here/capi/include") \
         >"$work/log" 2>&1 || true
     [ -f "$old" ] || {

@@ -4,7 +4,7 @@
 # `dpkg-buildpackage` in the folder that is printed then needs no network. PYTHON (default /usr/bin/python3) is that of
 # the release which the package is for.
 #
-# What a crate has for Windows alone is left out: those crates stay as empty ones, which Cargo.lock asks for by name.
+# The crates for Windows are emptied, not removed: Cargo.lock asks for them by name.
 set -eu
 
 out=$1 python=${2:-/usr/bin/python3}
