@@ -5,7 +5,7 @@
 //! an interpreter of its own. The end of the request is seen by an object in the dict of its thread state, which goes
 //! when the state is cleared.
 
-use super::hit;
+use super::call;
 use super::locks::{self, TABLE};
 use super::origin::Origin;
 use super::state::State;
@@ -109,7 +109,7 @@ pub(super) fn await_first(gil: &mut Gil, state: &State, given: &[Object<'_>]) ->
     let (origin, seconds) = (Origin::from_shim(gil, origin)?, as_integer(gil, seconds));
     let file = {
         let table = state.modules.borrow();
-        let entry = hit::entry_for(gil, state, &origin, name).and_then(|id| table.get(id));
+        let entry = call::entry_for(gil, state, &origin, name).and_then(|id| table.get(id));
         entry.filter(|entry| entry.is_for_another(locks::me())).map(|entry| entry.file().to_owned())
     };
     let Some(file) = file else { return Some(none(gil)) };

@@ -6,7 +6,7 @@
 //!
 //! | file | its job |
 //! |---|---|
-//! | `hit` | `import_module`: arguments, the hit, and the call of the shim for all else |
+//! | `call` | `import_module`: arguments, the hit, and the call of the shim for all else |
 //! | `origin`, `dispatcher` | where a module is looked for, and the frame of a dispatcher, which says it |
 //! | `locked`, `import_lock`, `run` | steps that take, run and give back, with no bytecode between |
 //! | `question` | one thread looks for what several ask for at once |
@@ -32,6 +32,7 @@
 mod answers;
 #[cfg(feature = "python3")]
 mod bare_names;
+mod call;
 mod compiled;
 mod content;
 mod dispatcher;
@@ -42,7 +43,6 @@ mod first;
 mod frames;
 mod functions;
 mod half_made;
-mod hit;
 #[cfg(feature = "python3")]
 mod import_lock;
 mod imports;

@@ -9,7 +9,7 @@ use super::functions::{SAME, functions};
 use super::imports::Call;
 use super::state::State;
 use super::{
-    files, first, frames, half_made, hit, lists, locked, locks, noting, operations, pickles, run, siblings, steps,
+    call, files, first, frames, half_made, lists, locked, locks, noting, operations, pickles, run, siblings, steps,
     table,
 };
 use crate::python::exceptions::{Exception, raise};
@@ -145,7 +145,7 @@ pub(super) fn create(gil: &Gil) -> Option<Owned> {
 
 /// `import_module`, with a tuple and a dict of arguments.
 fn import_module(gil: &mut Gil, state: &State, given: &Call<'_>) -> Option<Owned> {
-    hit::import_module(gil, state, given.items(), given.named())
+    call::import_module(gil, state, given.items(), given.named())
 }
 
 /// The state that the functions have been given.

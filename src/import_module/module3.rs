@@ -4,7 +4,7 @@
 use super::functions::{SAME, functions};
 use super::imports::{Call, Imports};
 use super::state::State;
-use super::{files, first, half_made, hit, lists, locked, locks, operations, pickles, run, siblings, steps, table};
+use super::{call, files, first, half_made, lists, locked, locks, operations, pickles, run, siblings, steps, table};
 use crate::python::ffi;
 use crate::python::gil::{Gil, with_gil};
 use crate::python::object::{Object, Owned};
@@ -183,7 +183,7 @@ unsafe extern "C" fn import_module(
             let names = Object::new(keywords).map_or(&[][..], sequence::items);
             let given = Object::many(args, nargs + names.len() as ffi::Py_ssize_t);
             let (positional, values) = given.split_at(nargs.unsigned_abs());
-            hit::import_module(gil, state, positional, names.iter().copied().zip(values.iter().copied()))
+            call::import_module(gil, state, positional, names.iter().copied().zip(values.iter().copied()))
         })
     }
 }

@@ -1,8 +1,8 @@
 //! The functions through which the shim reads and writes the table behind `import_module`.
 
+use super::call;
 use super::content::{compare, content_of, look};
 use super::files::{from_tuple, version_of};
-use super::hit;
 use super::origin::Origin;
 use super::state::{Loaded, Shim, State};
 use super::writing::{after_fork, drop_all, remember, set_mtime, writable};
@@ -35,7 +35,7 @@ pub(super) fn hit(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<
     let [origin, name, autoreload] = exactly(gil, "hit", given)?;
     let origin = Origin::from_shim(gil, origin);
     let (Some(origin), Some(autoreload)) = (origin, truth(gil, autoreload)) else { return None };
-    hit::hit(gil, state, &origin, name, autoreload).or_else(|| Some(none(gil)))
+    call::hit(gil, state, &origin, name, autoreload).or_else(|| Some(none(gil)))
 }
 
 /// `verdict(file, autoreload)`: what to do about a file (bytes), what it gave, its name in `sys.modules`, and the
@@ -112,7 +112,7 @@ pub(super) fn link(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option
 pub(super) fn refuse(gil: &mut Gil, state: &State, given: &[Object<'_>]) -> Option<Owned> {
     let [origin, name, version] = exactly(gil, "refuse", given)?;
     let origin = Origin::from_shim(gil, origin)?;
-    let Some(id) = hit::entry_for(gil, state, &origin, name) else { return Some(none(gil)) };
+    let Some(id) = call::entry_for(gil, state, &origin, name) else { return Some(none(gil)) };
     let file = state.modules.borrow().get(id).map(|entry| entry.file().to_owned());
     let Some(file) = file else { return Some(none(gil)) };
     let now = if version.is_none() { without_gil(gil, || version_of(&file)) } else { from_tuple(gil, version) };
@@ -133,7 +133,7 @@ pub(super) fn hidden_file(gil: &mut Gil, state: &State, given: &[Object<'_>]) ->
     let [origin, name] = exactly(gil, "hidden_file", given)?;
     let origin = Origin::from_shim(gil, origin)?;
     let table = state.modules.borrow();
-    let entry = hit::entry_for(gil, state, &origin, name).and_then(|id| table.get(id));
+    let entry = call::entry_for(gil, state, &origin, name).and_then(|id| table.get(id));
     let hidden = entry.filter(|entry| {
         entry.ready().is_some_and(|ready| !ready.ran.is(&ready.module) && ready.is_in_sys_modules(gil))
     });

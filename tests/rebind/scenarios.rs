@@ -101,7 +101,7 @@ fn racing() {
         assert!(same(&answers).ends_with(" 1"), "init ran once: {answers:?}");
     }
     let mut counters = [0; 4];
-    // SAFETY: room for as many counters as is said.
+    // SAFETY: space for as many counters as is said.
     let number = unsafe { modpython_core_stats(counters.as_mut_ptr(), counters.len()) };
     assert_eq!((number, counters), (4, [10, 10, 0, 0]), "interpreters, callbacks, failures, refusals");
 }

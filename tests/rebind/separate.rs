@@ -21,7 +21,7 @@ unsafe extern "C" {
 
 /// Called from Python: a request in the request that calls it. 1 if there was an interpreter.
 unsafe extern "C" fn nested(name: *const c_char, code: *const c_char, answer: *mut c_char, capacity: c_int) -> c_int {
-    // SAFETY: ctypes passes C strings, and room for as many bytes as it says.
+    // SAFETY: ctypes passes C strings, and space for as many bytes as it says.
     unsafe {
         let code = CStr::from_ptr(code).to_str().unwrap();
         let Some(text) = request(CStr::from_ptr(name), code) else { return 0 };

@@ -143,7 +143,7 @@ extern "C" fn install_again(apache: *mut ffi::PyObject) -> *mut ffi::PyObject {
 extern "C" fn stat_loop(file: *const std::ffi::c_char, calls: std::ffi::c_long) {
     let mut answer = std::mem::MaybeUninit::<libc::stat>::uninit();
     for _ in 0..calls {
-        // SAFETY: the script passes a NUL-terminated name, and there is room for the answer.
+        // SAFETY: the script passes a NUL-terminated name, and there is space for the answer.
         assert_eq!(unsafe { libc::stat(file, answer.as_mut_ptr()) }, 0);
     }
 }

@@ -96,7 +96,7 @@ static PyObject *req_flush(PyObject *self, PyObject *unused)
 static PyObject *req_read(PyObject *self, PyObject *args)
 {
     request_rec *r = rec(self);
-    Py_ssize_t wanted = -1, got = 0, room = 0;
+    Py_ssize_t wanted = -1, got = 0, size = 0;
     char *buffer = NULL;
     long piece = 1;
     PyObject *result;
@@ -109,12 +109,12 @@ static PyObject *req_read(PyObject *self, PyObject *args)
     else if (!r->read_length && !ap_should_client_block(r))
         piece = 0;
     while (piece > 0 && got != wanted) {
-        if (got == room) {
-            room = wanted >= 0 ? wanted : room + HUGE_STRING_LEN;
-            buffer = realloc(buffer, room);
+        if (got == size) {
+            size = wanted >= 0 ? wanted : size + HUGE_STRING_LEN;
+            buffer = realloc(buffer, size);
             ap_assert(buffer != NULL);
         }
-        piece = ap_get_client_block(r, buffer + got, room - got);
+        piece = ap_get_client_block(r, buffer + got, size - got);
         got += piece > 0 ? piece : 0;
     }
     Py_END_ALLOW_THREADS
