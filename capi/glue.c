@@ -195,21 +195,24 @@ extern int apr_pool_userdata_get(void **data, const char *key, void *pool) __att
 extern int apr_pool_userdata_set(const void *data, const char *key, int (*cleanup)(void *), void *pool)
     __attribute__((weak));
 
-/* Keeps a copy of the data for as long as the pool around this one lives: for the next load of this library. Data that
- * is there under the key already stays. */
+/* Keeps a copy of the data for as long as the pool around this one lives: for the next load of this library. The data
+ * under a key has one size, and is written over. */
 void mpc_server_keep(void *pool, const char *key, const void *data, size_t size)
 {
     void *around = apr_pool_parent_get != NULL ? apr_pool_parent_get(pool) : NULL;
     void *kept = NULL;
 
-    if (around == NULL || apr_pool_userdata_get(&kept, key, around) != 0 || kept != NULL)
+    if (around == NULL || apr_pool_userdata_get(&kept, key, around) != 0)
         return;
-    kept = apr_palloc(around, sizeof(size) + size);
-    if (kept != NULL) {
+    if (kept == NULL) {
+        kept = apr_palloc(around, sizeof(size) + size);
+        if (kept == NULL)
+            return;
         memcpy(kept, &size, sizeof(size));
-        memcpy((char *)kept + sizeof(size), data, size);
         apr_pool_userdata_set(kept, key, NULL, around);
     }
+    if (memcmp(kept, &size, sizeof(size)) == 0)
+        memcpy((char *)kept + sizeof(size), data, size);
 }
 
 /* The data kept under the key, and its size; NULL if absent. */

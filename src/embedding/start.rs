@@ -39,6 +39,7 @@ pub unsafe fn initialize(given_up: Option<ThreadState>) {
         loaded::python_starts();
         // SAFETY: as the caller called it.
         unsafe { crate::python::ffi::Py_Initialize() };
+        signals::stop_ignoring();
     }
     if !settings::of_process().off {
         parent::begins();
@@ -56,8 +57,10 @@ pub fn end_python() -> bool {
     // SAFETY: the one state that there is, of this thread, which does not hold the GIL.
     unsafe {
         Python::attach(state);
+        let of_python = signals::of_python();
         let kept = signals::keep();
         Python::finalize();
+        signals::ignore(of_python);
         kept.put_back();
     }
     true
@@ -67,7 +70,7 @@ pub fn end_python() -> bool {
 pub fn leave_python() -> bool {
     let is_left = !Python::is_initialized() || idle_state().is_some();
     if is_left {
-        signals::take_back();
+        signals::ignore(signals::of_python());
     }
     is_left
 }

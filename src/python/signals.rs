@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Whether SIGTERM is usually blocked in a thread. The system blocks it while its handler runs; the MPMs with threads
 /// block it in the threads that serve requests for good.
@@ -103,15 +104,60 @@ impl Kept {
     }
 }
 
-/// Sets the default where a function of Python's would be called, which is about to be unloaded.
-pub fn take_back() {
+/// A set of signals, one bit each.
+pub type Signals = u64;
+
+/// The signals that a restart ignores, since what Python did at them is gone for its time.
+static IGNORED: AtomicU64 = AtomicU64::new(0);
+
+/// The signals for which a function of Python's is called.
+pub fn of_python() -> Signals {
     let of_python = file_of_python();
-    for signal in 1..=libc::SIGRTMAX() {
-        let is_function = |action: &libc::sigaction| ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction);
-        let is_python = |action: &libc::sigaction| apache::file_of(action.sa_sigaction) == of_python;
-        if action(signal).is_some_and(|action| is_function(&action) && is_python(&action)) {
-            // SAFETY: the default action of a signal that the process has an action for.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
+    let is_function = |action: &libc::sigaction| ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction);
+    let is_python = |action: &libc::sigaction| apache::file_of(action.sa_sigaction) == of_python;
+    (1..=libc::SIGRTMAX())
+        .filter(|signal| action(*signal).is_some_and(|action| is_function(&action) && is_python(&action)))
+        .fold(0, |signals, signal| signals | bit(signal))
+}
+
+/// Ignores these signals for the time of a restart: the default would end the server, where stock's function, whose
+/// code is back at its address after some milliseconds, does nothing. Those get the default that do nothing by it,
+/// SIGCHLD for one, which is more than ignored if it is ignored; and SIGINT, for which Python sets its function if it
+/// finds the default.
+pub fn ignore(signals: Signals) {
+    const BY_DEFAULT: [c_int; 5] = [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH, libc::SIGCONT, libc::SIGINT];
+    let by_default = BY_DEFAULT.into_iter().fold(0, |signals, signal| signals | bit(signal));
+    set_where(signals & by_default, |_| true, libc::SIG_DFL);
+    set_where(signals & !by_default, |_| true, libc::SIG_IGN);
+    IGNORED.fetch_or(signals & !by_default, Ordering::Relaxed);
+}
+
+/// The signals that are ignored, for the next life of this library.
+pub fn ignored() -> Signals {
+    IGNORED.load(Ordering::Relaxed)
+}
+
+/// Another life of this library has ignored these.
+pub fn are_ignored(signals: Signals) {
+    IGNORED.store(signals, Ordering::Relaxed);
+}
+
+/// Python has started: a signal that nothing has set a function for since is no longer ignored.
+pub fn stop_ignoring() {
+    let is_ignored = |action: &libc::sigaction| action.sa_sigaction == libc::SIG_IGN;
+    set_where(IGNORED.swap(0, Ordering::Relaxed), is_ignored, libc::SIG_DFL);
+}
+
+fn bit(signal: c_int) -> Signals {
+    1 << (signal - 1)
+}
+
+/// Sets what is done at those of the signals whose action is such a one.
+fn set_where(signals: Signals, is_such: fn(&libc::sigaction) -> bool, what: libc::sighandler_t) {
+    for signal in (1..=libc::SIGRTMAX()).filter(|signal| signals & bit(*signal) != 0) {
+        if action(signal).is_some_and(|action| is_such(&action)) {
+            // SAFETY: the default action of a signal, or none.
+            unsafe { libc::signal(signal, what) };
         }
     }
 }

@@ -15,7 +15,7 @@ def _nothing(number, frame):
 
 if _first not in os.environ:
     os.environ[_first] = str(os.getpid())
-    for _number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    for _number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(_number, _nothing)
 elif os.environ[_first] == str(os.getpid()):
     notes.write("waits")
