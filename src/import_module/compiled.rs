@@ -35,9 +35,37 @@ static CODE: RwLock<Vec<Vec<u8>>> = RwLock::new(Vec::new());
 /// is pending before, nor after.
 pub fn prepare(gil: &Gil) {
     if !is_prepared() {
+        let _uncollected = Uncollected::begin(gil);
         match SHIM.iter().map(|(name, source)| compiled(gil, name, source)).collect() {
             Some(code) => *CODE.write().unwrap_or_else(PoisonError::into_inner) = code,
             None => exceptions::clear(gil),
+        }
+    }
+}
+
+/// The time in which the garbage collector does not run: in the server's parent, where stock runs no Python, it would
+/// run what a site's objects do at their end. Before 3.10 it cannot be told so from C.
+struct Uncollected {
+    #[cfg(Py_3_10)]
+    was_enabled: bool,
+}
+
+impl Uncollected {
+    fn begin(_: &Gil) -> Self {
+        // SAFETY: the GIL is held.
+        #[cfg(Py_3_10)]
+        return Self { was_enabled: unsafe { ffi::PyGC_Disable() } != 0 };
+        #[cfg(not(Py_3_10))]
+        return Self {};
+    }
+}
+
+#[cfg(Py_3_10)]
+impl Drop for Uncollected {
+    fn drop(&mut self) {
+        if self.was_enabled {
+            // SAFETY: the GIL is held, for the time of the call that has begun this.
+            unsafe { ffi::PyGC_Enable() };
         }
     }
 }
