@@ -189,10 +189,10 @@ mod tests {
     #[test]
     fn the_second_place_is_above_the_comment_or_else_above_the_function() {
         let function = "apr_status_t python_cleanup(void *data)\n{\n}\n";
-        for (between, workspace) in [("", 7), ("\n", 8), ("/* one */\n", 7), ("\n/**\n ** many\n */\n\n", 8)] {
+        for (between, line) in [("", 7), ("\n", 8), ("/* one */\n", 7), ("\n/**\n ** many\n */\n\n", 8)] {
             assert_eq!(
                 find(Target::ModPython, &format!("{CORE}{between}{function}")),
-                Ok(vec![1, workspace]),
+                Ok(vec![1, line]),
                 "{between:?}"
             );
         }
