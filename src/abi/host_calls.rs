@@ -2,7 +2,7 @@
 
 use crate::{
     embedding::{builtins, start, unlocked},
-    python::{Cpython, Python, ffi, gil::with_gil, object::Owned},
+    python::{Cpython, Python, ffi},
     server::settings,
 };
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -113,10 +113,5 @@ unsafe extern "C" fn mpc_method_dispatched(name: *const c_char, result: *mut ffi
         return result;
     }
     // SAFETY: the glue has called a method of that name; the host holds the GIL, and the reference, if any, is ours.
-    unsafe {
-        with_gil(|gil| match Owned::from_new(gil, result) {
-            Some(result) => unlocked::dispatched(gil, CStr::from_ptr(name), result).into_ptr(),
-            None => result,
-        })
-    }
+    unsafe { unlocked::trade(name, result, unlocked::dispatched) }
 }

@@ -28,6 +28,25 @@ unsafe extern "C" {
     fn mpc_glue_private_int(value: c_long) -> *mut ffi::PyObject;
 }
 
+/// Trades a method's result, as C has it: NULL stays NULL.
+///
+/// # Safety
+///
+/// `name` is NUL-terminated, the GIL is held, and `result` is NULL or a reference that is taken over.
+pub unsafe fn trade(
+    name: *const c_char,
+    result: *mut ffi::PyObject,
+    by: fn(&Gil, &CStr, Owned) -> Owned,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller's promise.
+    unsafe {
+        with_gil(|gil| match Owned::from_new(gil, result) {
+            Some(result) => by(gil, CStr::from_ptr(name), result).into_ptr(),
+            None => result,
+        })
+    }
+}
+
 /// The result that a relinked module gets from a method of that name: publishes the interpreter with the callback that
 /// `init` returns, and trades a handler's result ([`dispatched`]).
 pub fn method_returned(gil: &Gil, name: &CStr, result: Owned) -> Owned {

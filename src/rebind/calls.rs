@@ -10,12 +10,7 @@ use crate::{
         thread::{Progress, Thread, with_current_thread},
         unlocked,
     },
-    python::{
-        Callback, ThreadState, ffi,
-        gil::with_gil,
-        object::{Object, Owned},
-        threads::Suspended,
-    },
+    python::{Callback, ThreadState, ffi, gil::with_gil, object::Object, threads::Suspended},
 };
 use std::{
     ffi::{CStr, c_char, c_void},
@@ -130,12 +125,7 @@ pub unsafe fn method_returned(name: *const c_char, result: *mut ffi::PyObject) -
         return result;
     }
     // SAFETY: the caller's promise.
-    unsafe {
-        with_gil(|gil| match Owned::from_new(gil, result) {
-            Some(result) => unlocked::method_returned(gil, CStr::from_ptr(name), result).into_ptr(),
-            None => result,
-        })
-    }
+    unsafe { unlocked::trade(name, result, unlocked::method_returned) }
 }
 
 /// Whether a cleanup is python_finalize, which is not to be registered: it runs in the handler of the signal that ends
