@@ -183,6 +183,10 @@ def tolerate_deadlocks():
     """The import statement of Python 2 raises no such error."""
 
 
+def guard_extension_modules():
+    """Python 2 has one lock of all imports for the process."""
+
+
 def import_lock_edges():
     """Pairs of threads, as far as they are known: the first waits for an import of the second.
 

@@ -1,5 +1,7 @@
 """The differences between Python 2 and 3, for Python 3: names, paths, and importlib's locks."""
 
+import _functools
+import _imp
 import importlib
 import opcode
 import os
@@ -200,6 +202,17 @@ def tolerate_deadlocks():
     waits for it at its end."""
     _bootstrap._ModuleLockManager = _StandingDeadlocks
     _bootstrap._DeadlockError = _DeadlockError
+
+
+def guard_extension_modules():
+    """One interpreter at a time makes an extension module: see src/import_module/extensions.rs.
+
+    Calls of C's, so that no frame of ours is in the traceback of an import that fails.
+    """
+    for name in ('create_builtin', 'create_dynamic'):
+        create = getattr(_imp, name, None)
+        if create is not None:
+            setattr(_imp, name, _functools.partial(core.create_extension, create))
 
 
 def import_lock_edges():

@@ -9,7 +9,7 @@ from __future__ import absolute_import
 
 import sys
 
-from modpython_core import finding, remedies
+from modpython_core import compat, finding, remedies
 
 # Those that nobody has asked for yet: a site may have a module of that name, which a plain import is to find.
 _prepared = {}
@@ -23,6 +23,7 @@ def prepare():
         _sysconfig()
     if sys.version_info[0] == 2:
         _strptime()
+    compat.guard_extension_modules()
 
 
 def _sysconfig():

@@ -129,6 +129,9 @@ def _give_up_import_lock():
 def tolerate_deadlocks():
     pass
 
+def guard_extension_modules():
+    pass
+
 def import_lock_edges():
     return [(waiter, runner) for waiter, (runner, module) in list(_waiting.items()) if runner in _runners(module)]
 

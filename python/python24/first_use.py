@@ -1,6 +1,6 @@
 # Written by write_python24.py out of modpython_core/first_use.py, whose comments say why: do not edit.
 import sys
-from modpython_core import finding, remedies
+from modpython_core import compat, finding, remedies
 _prepared = {}
 
 def prepare():
@@ -10,6 +10,7 @@ def prepare():
         _sysconfig()
     if sys.version_info[0] == 2:
         _strptime()
+    compat.guard_extension_modules()
 
 def _sysconfig():
     is_asked_for = sys.version_info[0] == 2 or 'sysconfig' in sys.modules

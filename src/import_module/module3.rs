@@ -4,7 +4,9 @@
 use super::functions::{SAME, functions};
 use super::imports::{Call, Imports};
 use super::state::State;
-use super::{call, files, first, half_made, lists, locked, locks, operations, pickles, run, siblings, steps, table};
+use super::{
+    call, extensions, files, first, half_made, lists, locked, locks, operations, pickles, run, siblings, steps, table,
+};
 use crate::python::ffi;
 use crate::python::gil::{Gil, with_gil};
 use crate::python::object::{Object, Owned};
@@ -99,7 +101,7 @@ unsafe fn entered(
     unsafe { with_gil(|gil| function(gil, of(core)?)) }.map_or(null_mut(), Owned::into_ptr)
 }
 
-static mut METHODS: [ffi::PyMethodDef; SAME + 5] = functions![
+static mut METHODS: [ffi::PyMethodDef; SAME + 6] = functions![
     ffi::PyMethodDef::zeroed(),
     method(
         c"import_module",
@@ -114,6 +116,7 @@ static mut METHODS: [ffi::PyMethodDef; SAME + 5] = functions![
         c"__import__($module, name, globals=None, locals=None, fromlist=(), level=0)\n--\n\nWhat an import statement calls."
     ),
     with_keywords!(c"import_by_name", siblings::import_by_name, c"_gcd_import(name, package=None, level=0)"),
+    many!(c"create_extension", extensions::create_extension, c"create_extension(create, spec, file): create(spec, file), one interpreter at a time"),
     many!(c"half_made", half_made::half_made, c"half_made(wait, name): an import statement got that one, and wait(name) waits for it"),
 ];
 

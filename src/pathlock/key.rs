@@ -15,6 +15,9 @@ pub struct Key {
 }
 
 impl Key {
+    /// In the place of an interpreter: a lock that all of them share. No interpreter has that number.
+    pub const EVERY_INTERPRETER: i64 = -1;
+
     /// A key for `file` in `interpreter`.
     pub fn new(interpreter: i64, file: &[u8]) -> Self {
         Self { interpreter, file: file.into() }

@@ -1,0 +1,136 @@
+# interpreters: 2
+"""Extension modules that several interpreters import at once: each is made by one of them at a time.
+
+A module that keeps its data in static variables is made once a process, and CPython copies it for the next interpreter.
+Two that make it at the same time make it twice, and what the one has got is for good not what the other's code uses:
+of decimal, exceptions that nobody can catch. It was seen as one wrong page of a Django site in some hundred cold starts.
+"""
+
+import os
+import sys
+import tempfile
+import threading
+
+from harness import PYTHON2, Directory, case, core, run, until
+
+# The interpreters agree on one directory by the process id, which is theirs in common.
+FOLDER = os.path.join(tempfile.gettempdir(), 'modpython-core-meeting-%d' % os.getpid())
+
+
+def say(word):
+    """Whether no interpreter has said it before."""
+    try:
+        os.makedirs(os.path.join(FOLDER, word))
+        return True
+    except OSError:
+        return False
+
+
+def is_said(word):
+    return os.path.isdir(os.path.join(FOLDER, word))
+
+
+def other_waits(name):
+    """Whether the thread of the interpreter that came second waits for a lock, or has no need to any more."""
+    threads = [word.split('-')[-1] for word in os.listdir(FOLDER) if word.startswith(name + '-thread-')]
+    return is_said(name + '-done') or [thread for thread in threads if core.waits(int(thread))]
+
+
+def meet(name, first, second):
+    """`first()` in one of the two interpreters, then `second()` in the other while that has not ended, if it says
+    name + '-inside'. The answer of whichever it was."""
+    if say(name):
+        answer = first()
+        say(name + '-inside')
+    else:
+        until(lambda: is_said(name + '-inside'))
+        say('%s-thread-%d' % (name, threading.current_thread().ident))
+        answer = second()
+        say(name + '-done')
+    say('%s-end-%d' % (name, id(sys)))
+    until(lambda: len([word for word in os.listdir(FOLDER) if word.startswith(name + '-end-')]) == 2)
+    return answer
+
+
+class Spec(object):
+    def __init__(self, name):
+        self.name = name
+
+
+# Of that name one that _decimal imports while it is made. (A finder would hold all other imports up.)
+NUMBERS = """
+import test_extensions
+test_extensions.say('decimal-inside')
+test_extensions.until(lambda: test_extensions.other_waits('decimal'))
+with open(%r) as source:
+    exec(source.read())
+"""
+
+
+@case
+def decimal_is_one_and_the_same():
+    if PYTHON2:
+        return
+    assert '_decimal' not in sys.modules, 'it is too late to see anything'
+
+    def first():
+        import numbers
+        here = Directory()
+        here.write('numbers.py', NUMBERS % sys.modules.pop('numbers').__file__)
+        sys.modules['test_extensions'] = sys.modules[__name__]
+        import decimal
+        return decimal
+
+    def second():
+        import decimal
+        return decimal
+
+    decimal = meet('decimal', first, second)
+    for _ in range(2):
+        try:
+            decimal.Decimal('x')
+        except decimal.InvalidOperation:
+            pass
+
+
+@case
+def one_that_fails_is_tried_again():
+    if PYTHON2:
+        return
+
+    def fail(spec):
+        say('failing-inside')
+        until(lambda: other_waits('failing'))
+        raise ImportError('not in this one')
+
+    def first():
+        try:
+            core.create_extension(fail, Spec('failing'))
+        except ImportError as error:
+            return str(error)
+
+    answer = meet('failing', first, lambda: core.create_extension(lambda spec: spec.name, Spec('failing')))
+    assert answer in ('not in this one', 'failing'), answer
+
+
+@case
+def a_wait_ends():
+    """The first may wait for the second, by a way that nobody sees: then that goes on without it after 10 s."""
+    if PYTHON2:
+        return
+
+    def create(spec):
+        say('late-inside')
+        until(lambda: is_said('late-done'))
+
+    meet('late', lambda: core.create_extension(create, Spec('late')),
+         lambda: core.create_extension(lambda spec: spec.name, Spec('late')))
+
+
+@case
+def arguments_are_those_of_the_function():
+    if not PYTHON2:
+        assert core.create_extension(lambda *given: given[1:], Spec('arguments'), 'file') == ('file',)
+
+
+run(alone=False)
