@@ -76,7 +76,8 @@ def decimal_is_one_and_the_same():
     def first():
         import numbers
         here = Directory()
-        here.write('numbers.py', NUMBERS % sys.modules.pop('numbers').__file__)
+        here.write('numbers.py', NUMBERS % numbers.__file__)
+        del sys.modules['numbers']
         sys.modules['test_extensions'] = sys.modules[__name__]
         import decimal
         return decimal
