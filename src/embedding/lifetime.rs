@@ -15,7 +15,7 @@ use crate::{
 };
 use std::{
     cell::LazyCell,
-    ffi::{CStr, c_int, c_void},
+    ffi::{c_int, c_void},
     fs,
     os::unix::ffi::OsStrExt,
     process, ptr,
@@ -24,9 +24,6 @@ use std::{
 
 /// The prefix of our shared libraries. Linked into mod_python.so, the code goes and stays with that.
 const LIBRARY: &[u8] = b"libmodpython-core-";
-
-/// The key of a set of signals, which a restart ignores, in the pool of the process.
-const IGNORED_SIGNALS: &CStr = c"modpython-core: ignored signals";
 
 /// A handle that keeps the library over one restart, or NULL.
 static KEPT: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
@@ -62,8 +59,6 @@ unsafe extern "C" fn before_unloading(pool: *mut c_void) -> c_int {
         // SAFETY: the pool whose cleanups run, which is around for their time.
         unsafe { apache::keep(pool, &import_module::key(), &code) };
     }
-    // SAFETY: as above.
-    unsafe { apache::keep(pool, IGNORED_SIGNALS, &signals::ignored().to_ne_bytes()) };
     if is_over {
         builtins::take_back();
     } else if loaded::is_loaded(loaded::is_extension_module) {
@@ -108,9 +103,6 @@ unsafe extern "C" fn mpc_configuration_read(pool: *mut c_void) {
     unsafe {
         if let Some(code) = apache::kept(pool, &import_module::key()) {
             import_module::take_over(code);
-        }
-        if let Some(ignored) = apache::kept(pool, IGNORED_SIGNALS).and_then(|kept| kept.try_into().ok()) {
-            signals::are_ignored(u64::from_ne_bytes(ignored));
         }
         if Python::is_initialized() {
             signals::stop_ignoring();

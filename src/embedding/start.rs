@@ -60,7 +60,7 @@ pub fn end_python() -> bool {
         let of_python = signals::of_python();
         let kept = signals::keep();
         Python::finalize();
-        signals::ignore(of_python);
+        signals::ignore(&of_python);
         kept.put_back();
     }
     true
@@ -70,7 +70,7 @@ pub fn end_python() -> bool {
 pub fn leave_python() -> bool {
     let is_left = !Python::is_initialized() || idle_state().is_some();
     if is_left {
-        signals::ignore(signals::of_python());
+        signals::ignore(&signals::of_python());
     }
     is_left
 }

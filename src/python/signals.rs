@@ -9,7 +9,6 @@ use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Whether SIGTERM is usually blocked in a thread. The system blocks it while its handler runs; the MPMs with threads
 /// block it in the threads that serve requests for good.
@@ -54,10 +53,7 @@ pub fn in_main_thread() -> bool {
 pub fn are_servers() -> bool {
     let of_python = file_of_python();
     [libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1].into_iter().all(|signal| {
-        action(signal).is_some_and(|action| {
-            let function = action.sa_sigaction;
-            ![libc::SIG_DFL, libc::SIG_IGN].contains(&function) && apache::file_of(function) != of_python
-        })
+        action(signal).is_some_and(|action| is_function(&action) && apache::file_of(action.sa_sigaction) != of_python)
     })
 }
 
@@ -104,60 +100,43 @@ impl Kept {
     }
 }
 
-/// A set of signals, one bit each.
-pub type Signals = u64;
+/// A function that does nothing at a signal. A program that is started meanwhile, one that logs are piped to, gets the
+/// default of it, where it would go on to ignore what this process ignores. It stays in memory as long as the process,
+/// and no other handler is that function.
+fn nothing() -> libc::sighandler_t {
+    libc::abs as *const () as libc::sighandler_t
+}
 
-/// The signals that a restart ignores, since what Python did at them is gone for its time.
-static IGNORED: AtomicU64 = AtomicU64::new(0);
+fn is_function(action: &libc::sigaction) -> bool {
+    ![libc::SIG_DFL, libc::SIG_IGN, nothing()].contains(&action.sa_sigaction)
+}
 
 /// The signals for which a function of Python's is called.
-pub fn of_python() -> Signals {
+pub fn of_python() -> Vec<c_int> {
     let of_python = file_of_python();
-    let is_function = |action: &libc::sigaction| ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction);
     let is_python = |action: &libc::sigaction| apache::file_of(action.sa_sigaction) == of_python;
-    (1..=libc::SIGRTMAX())
-        .filter(|signal| action(*signal).is_some_and(|action| is_function(&action) && is_python(&action)))
-        .fold(0, |signals, signal| signals | bit(signal))
+    let signals = 1..=libc::SIGRTMAX();
+    signals.filter(|signal| action(*signal).is_some_and(|action| is_function(&action) && is_python(&action))).collect()
 }
 
-/// Ignores these signals for the time of a restart: the default would end the server, where stock's function, whose
-/// code is back at its address after some milliseconds, does nothing. Those get the default that do nothing by it,
-/// SIGCHLD for one, which is more than ignored if it is ignored; and SIGINT, for which Python sets its function if it
-/// finds the default.
-pub fn ignore(signals: Signals) {
+/// Does nothing at these signals for the time of a restart: the default would end the server, where stock's function,
+/// whose code is back at its address after some milliseconds, does nothing. Those that do nothing by default get that,
+/// SIGCHLD for one, and SIGINT, for which Python sets its function if it finds the default.
+pub fn ignore(signals: &[c_int]) {
     const BY_DEFAULT: [c_int; 5] = [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH, libc::SIGCONT, libc::SIGINT];
-    let by_default = BY_DEFAULT.into_iter().fold(0, |signals, signal| signals | bit(signal));
-    set_where(signals & by_default, |_| true, libc::SIG_DFL);
-    set_where(signals & !by_default, |_| true, libc::SIG_IGN);
-    IGNORED.fetch_or(signals & !by_default, Ordering::Relaxed);
+    for signal in signals {
+        let what = if BY_DEFAULT.contains(signal) { libc::SIG_DFL } else { nothing() };
+        // SAFETY: the default action of a signal, or a function of the C library without an effect.
+        unsafe { libc::signal(*signal, what) };
+    }
 }
 
-/// The signals that are ignored, for the next life of this library.
-pub fn ignored() -> Signals {
-    IGNORED.load(Ordering::Relaxed)
-}
-
-/// Another life of this library has ignored these.
-pub fn are_ignored(signals: Signals) {
-    IGNORED.store(signals, Ordering::Relaxed);
-}
-
-/// Python has started: a signal that nothing has set a function for since is no longer ignored.
+/// Python has started: a signal that nothing has set a function for since gets its default.
 pub fn stop_ignoring() {
-    let is_ignored = |action: &libc::sigaction| action.sa_sigaction == libc::SIG_IGN;
-    set_where(IGNORED.swap(0, Ordering::Relaxed), is_ignored, libc::SIG_DFL);
-}
-
-fn bit(signal: c_int) -> Signals {
-    1 << (signal - 1)
-}
-
-/// Sets what is done at those of the signals whose action is such a one.
-fn set_where(signals: Signals, is_such: fn(&libc::sigaction) -> bool, what: libc::sighandler_t) {
-    for signal in (1..=libc::SIGRTMAX()).filter(|signal| signals & bit(*signal) != 0) {
-        if action(signal).is_some_and(|action| is_such(&action)) {
-            // SAFETY: the default action of a signal, or none.
-            unsafe { libc::signal(signal, what) };
+    for signal in 1..=libc::SIGRTMAX() {
+        if action(signal).is_some_and(|action| action.sa_sigaction == nothing()) {
+            // SAFETY: the default action of a signal.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
     }
 }

@@ -24,19 +24,39 @@ fn start(module: &str) -> Server {
 
 /// The end of Python set the default for the signals that it had handled, though httpd's functions were there by then.
 fn a_signal_during_a_restart_ended_a_server_whose_parent_had_handlers_in_python() {
-    let mut server = start("signalled");
+    let setup = Setup::new(Module::Relinked).environment(site::EXTENSION_VARIABLE, "signalled");
+    let logs = site::handler("who") + "CustomLog \"|/bin/cat\" %h\n";
+    let mut server = setup.preload("who").directives(&logs).start().expect("a server");
     let restarted = server.restart_to_a_new_process(|server| {
+        let before = server.children()?;
         server.signal(libc::SIGUSR1);
         wait_until("the next start of Python", Duration::from_secs(20), || {
             Ok(observe::events(&server.notes())?.iter().any(|event| event.kind == "waits").then_some(()))
         })?;
-        // A signal that httpd has nothing for is ignored until then, where its default would end the server.
+        // Nothing is done until then at a signal that httpd has no function for; its default would end the server.
         server.signal(libc::SIGUSR2);
+        let ignored = wait_until("the program of a piped log", Duration::from_secs(20), || {
+            let programs = server.children()?.into_iter().filter(|pid| !before.contains(pid));
+            Ok(programs.filter(|pid| program(*pid).ends_with("cat")).find_map(ignored_signals))
+        })?;
+        assert_eq!(ignored & 1 << (libc::SIGUSR2 - 1), 0, "the program goes on to ignore the signal");
         server.signal(libc::SIGUSR1);
         site::set_flag(&server.notes(), "go-on")
     });
     restarted.unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
     clean_stop(server);
+}
+
+/// The name of the program that a process runs, or nothing if it has ended.
+fn program(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned()
+}
+
+/// The signals that a process ignores, one bit each.
+fn ignored_signals(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
 }
 
 /// The function is run by the next line of Python in the parent. With stock there is none; the end of Python had some,
