@@ -195,14 +195,22 @@ extern int apr_pool_userdata_get(void **data, const char *key, void *pool) __att
 extern int apr_pool_userdata_set(const void *data, const char *key, int (*cleanup)(void *), void *pool)
     __attribute__((weak));
 
+/* The pool around this one, and what it has under the key, or NULL; NULL if there is no such pool, or no memory. */
+static void *pool_around(void *pool, const char *key, void **kept)
+{
+    void *around = apr_pool_parent_get != NULL ? apr_pool_parent_get(pool) : NULL;
+
+    *kept = NULL;
+    return around != NULL && apr_pool_userdata_get(kept, key, around) == 0 ? around : NULL;
+}
+
 /* Keeps a copy of the data for as long as the pool around this one lives: for the next load of this library. The data
  * under a key has one size, and is written over. */
 void mpc_server_keep(void *pool, const char *key, const void *data, size_t size)
 {
-    void *around = apr_pool_parent_get != NULL ? apr_pool_parent_get(pool) : NULL;
-    void *kept = NULL;
+    void *kept, *around = pool_around(pool, key, &kept);
 
-    if (around == NULL || apr_pool_userdata_get(&kept, key, around) != 0)
+    if (around == NULL)
         return;
     if (kept == NULL) {
         kept = apr_palloc(around, sizeof(size) + size);
@@ -218,10 +226,9 @@ void mpc_server_keep(void *pool, const char *key, const void *data, size_t size)
 /* The data kept under the key, and its size; NULL if absent. */
 const void *mpc_server_kept(void *pool, const char *key, size_t *size)
 {
-    void *around = apr_pool_parent_get != NULL ? apr_pool_parent_get(pool) : NULL;
-    void *kept = NULL;
+    void *kept;
 
-    if (around == NULL || apr_pool_userdata_get(&kept, key, around) != 0 || kept == NULL)
+    if (pool_around(pool, key, &kept) == NULL || kept == NULL)
         return NULL;
     memcpy(size, kept, sizeof(*size));
     return (char *)kept + sizeof(*size);

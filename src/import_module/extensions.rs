@@ -1,11 +1,11 @@
 //! One interpreter at a time makes an extension module, for Python 3.
 //!
 //! A module that keeps its data in static variables is made once a process; for the next interpreter CPython copies
-//! what the first has got. It looks whether there is something to copy before it makes the module, and importlib has its
-//! locks per interpreter. So two interpreters that import the module at the same moment, while its code has given the GIL
-//! up for an import of its own, make it twice, and the static variables are those of the second. What the first has got,
-//! decimal's exceptions for one, is for good another than what the code uses. Python 2 has one lock of all imports for
-//! the process.
+//! what the first has got. It looks whether there is something to copy before it makes the module, and importlib has
+//! its locks per interpreter. So two interpreters that import the module at the same moment, while its code has given
+//! the GIL up for an import of its own, make it twice, and the static variables are those of the second. What the first
+//! has got, decimal's exceptions for one, is for good another than what the code uses. Python 2 has one lock of all
+//! imports for the process.
 
 use super::locks::{self, Bounded};
 use super::state::State;

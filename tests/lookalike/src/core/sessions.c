@@ -10,7 +10,7 @@ static apr_status_t init_mutexes(server_rec *s, apr_pool_t *p)
         char fname[255];
         apr_status_t rc;
 
-        snprintf(fname, sizeof(fname), "/tmp/host-lock-%d-%d", (int)getpid(), n);
+        snprintf(fname, sizeof(fname), "/tmp/lookalike-lock-%d-%d", (int)getpid(), n);
         /* APR's own choice when 3.x was new. */
         rc = apr_global_mutex_create(&session_locks[n], fname, APR_LOCK_SYSVSEM, p);
         if (rc == APR_SUCCESS)
