@@ -49,7 +49,7 @@ pub(super) fn create_extension(gil: &mut Gil, state: &State, given: &[Object<'_>
 fn say_that_it_goes_on(name: &[u8]) {
     let name = String::from_utf8_lossy(name);
     let text = format!(
-        "an import has waited {SECONDS} s for another interpreter to make the extension module {name}, and goes on"
+        "an import of the extension module {name} has waited {SECONDS} s for another interpreter that makes it, and goes on"
     );
-    log::line(Message::LongWait, &text);
+    log::line(Message::ExtensionUnguarded, &text);
 }
