@@ -69,8 +69,8 @@ with open(%r) as source:
 
 @case
 def decimal_is_one_and_the_same():
-    if PYTHON2:
-        return
+    if PYTHON2 or (3, 9) <= sys.version_info < (3, 9, 6):
+        return  # The second import makes it again there, whenever that is (cpython issue 44050).
     assert '_decimal' not in sys.modules, 'it is too late to see anything'
 
     def first():
