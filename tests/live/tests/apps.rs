@@ -2,7 +2,7 @@
 //! client. `MODPYTHON_LIVE_LONG=1` makes it long.
 
 use std::env;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use modpython_live::bed::ground::{Ground, Kind};
@@ -30,17 +30,27 @@ struct Bed {
 }
 
 /// Laid out once for all tests of this binary: the oracle takes its time.
-fn bed() -> &'static Bed {
-    static BED: OnceLock<Bed> = OnceLock::new();
-    BED.get_or_init(|| {
+static BED: Mutex<Option<Arc<Bed>>> = Mutex::new(None);
+
+fn kept() -> MutexGuard<'static, Option<Arc<Bed>>> {
+    BED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn bed() -> Arc<Bed> {
+    Arc::clone(kept().get_or_insert_with(|| {
         let begin = Instant::now();
         let ground = Ground::new().expect("the applications");
         let visits = visits::all();
         let answers = oracle::ask(&ground, &visits).unwrap_or_else(|error| panic!("{error}"));
         let all: usize = visits.iter().map(Visit::length).sum();
         println!("the oracle: {} visits, {all} requests, {:.0} s", visits.len(), begin.elapsed().as_secs_f64());
-        Bed { ground, visits, answers }
-    })
+        Arc::new(Bed { ground, visits, answers })
+    }))
+}
+
+/// Removes what was laid out, after the last test.
+pub fn clear() {
+    kept().take();
 }
 
 fn long() -> bool {

@@ -122,5 +122,7 @@ fn main() -> ExitCode {
             })
         })
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    apps::clear();
+    conclusion.exit_code()
 }
