@@ -205,14 +205,19 @@ def tolerate_deadlocks():
 
 
 def guard_extension_modules():
-    """One interpreter at a time makes an extension module: see src/import_module/extensions.rs.
+    """Interpreters wait for the first making of an extension module: see src/import_module/extensions.rs.
 
     Calls of C's, so that no frame of ours is in the traceback of an import that fails.
     """
-    for name in ('create_builtin', 'create_dynamic'):
+    for name, attribute in (('create_builtin', 'name'), ('create_dynamic', 'origin')):
         create = getattr(_imp, name, None)
         if create is not None:
-            setattr(_imp, name, _functools.partial(core.create_extension, create))
+            guarded = _functools.partial(core.create_extension, create, attribute)
+            # It looks like the function, for whoever inspects it.
+            for part in ('__name__', '__qualname__', '__module__', '__doc__', '__self__', '__text_signature__'):
+                setattr(guarded, part, getattr(create, part))
+            guarded.__wrapped__ = create
+            setattr(_imp, name, guarded)
 
 
 def import_lock_edges():

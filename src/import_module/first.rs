@@ -6,7 +6,7 @@
 //! when the state is cleared.
 
 use super::call;
-use super::locks::{self, TABLE};
+use super::locks::{self, Awaited, TABLE};
 use super::origin::Origin;
 use super::state::State;
 use crate::pathlock::{Begin, Key, ThreadId};
@@ -113,7 +113,7 @@ pub(super) fn await_first(gil: &mut Gil, state: &State, given: &[Object<'_>]) ->
         entry.filter(|entry| entry.is_for_another(locks::me())).map(|entry| entry.file().to_owned())
     };
     let Some(file) = file else { return Some(none(gil)) };
-    if !locks::wait_for_end(gil, state, &key(state, &file), seconds) {
+    if locks::await_end(gil, state, &key(state, &file), seconds) == Awaited::Interrupted {
         return None;
     }
     if let Some(entry) = state.modules.borrow().of(&file) {

@@ -4,7 +4,7 @@
 //! own code has run to its end; and before the outermost load of a thread ends, it waits for what other threads are
 //! at: nobody waits for this thread any more then. No request goes on with a module that is not complete (I2).
 
-use super::locks::{self, TABLE};
+use super::locks::{self, Awaited, TABLE};
 use super::state::State;
 use crate::pathlock::{Begin, Key};
 use crate::python::gil::Gil;
@@ -189,7 +189,7 @@ fn wait_for(gil: &mut Gil, state: &State, taken: Taken, is_wanted: bool) -> bool
 /// Waits until nobody holds that lock, or for a time: the thread that holds it may need what the request of this one
 /// holds. Not where it would close a cycle: a thread that waits so has run all its code.
 fn pass(gil: &mut Gil, state: &State, key: &Key) -> bool {
-    locks::wait_for_end(gil, state, key, SECONDS)
+    locks::await_end(gil, state, key, SECONDS) != Awaited::Interrupted
 }
 
 /// `half_made(wait, name)`: an import statement of this thread has been given the module of that name half-made, and

@@ -22,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How many such waits there are before a line in the log says so (I15): 10 s.
 const LONG: u32 = 100;
 
-/// How often in a second [`take_within`] looks for a cycle.
+/// How often in a second [`await_end`] looks for a cycle.
 const ROUNDS: i64 = 10;
 
 /// The outcome of an attempt, for the threads that waited on it: nothing if it went well, else an object of the shim's.
@@ -31,8 +31,9 @@ pub(super) struct Outcome(Arc<Told>);
 
 struct Told(Option<Owned>);
 
-// SAFETY: a key names an interpreter, so an outcome is only told to threads of the one that made it, and they look
-// at it and drop it with the GIL held; all that happens to it elsewhere, in the table, is to be moved and counted.
+// SAFETY: a key names an interpreter, so an outcome is only told to threads of the one that made it (under a key of all
+// interpreters it has no object), and they look at it and drop it with the GIL held; all that happens to it elsewhere,
+// in the table, is to be moved and counted.
 unsafe impl Send for Told {}
 // SAFETY: as above.
 unsafe impl Sync for Told {}
@@ -132,52 +133,49 @@ fn wait(gil: &mut Gil, state: &State, key: &Key, mut ticket: Ticket<'static, Out
     }
 }
 
-/// The outcome of [`take_within`].
-pub(super) enum Bounded {
-    /// The lock is this thread's.
-    Mine,
+/// The outcome of [`await_end`].
+#[derive(PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// Nobody holds the lock any more, or the attempt is over.
+    Over,
     /// To wait would close a cycle.
     Cycle,
-    /// The time is up, or others have been told how the attempt went.
+    /// The time is up.
     Late,
     /// An exception is set: it came to this thread while it waited.
     Interrupted,
 }
 
-/// Takes a lock for which others wait likewise, waiting for at most so many seconds, without the GIL.
-pub(super) fn take_within(gil: &mut Gil, state: &State, key: &Key, seconds: i64) -> Bounded {
+/// Waits until nobody holds that lock, for at most so many seconds, without the GIL; not where that would close a
+/// cycle.
+pub(super) fn await_end(gil: &mut Gil, state: &State, key: &Key, seconds: i64) -> Awaited {
     let mut ticket = match TABLE.try_begin(key, me()) {
-        Begin::Acquired(_) => return Bounded::Mine,
-        Begin::Cycle(_) => return Bounded::Cycle,
+        Begin::Acquired(_) => {
+            end(key);
+            return Awaited::Over;
+        }
+        Begin::Cycle(_) => return Awaited::Cycle,
         Begin::MustWait(ticket) => ticket,
     };
     let mut import_lock = ImportLock::held_still();
     for _ in 0..seconds * ROUNDS {
         let edges = exceptions::check_signals(gil).then(|| import_lock_edges(gil, state)).flatten();
-        let Some(edges) = edges else { return import_lock.retaken(gil, Bounded::Interrupted) };
+        let Some(edges) = edges else { return import_lock.retaken(gil, Awaited::Interrupted) };
         ticket = match ticket.check(&edges) {
-            Checked::Cycle(_) => return import_lock.retaken(gil, Bounded::Cycle),
+            Checked::Cycle(_) => return import_lock.retaken(gil, Awaited::Cycle),
             Checked::Clear(ticket) => ticket,
         };
         ticket = match without_gil(gil, || ticket.wait(Duration::from_millis(1000 / ROUNDS as u64))) {
-            Waited::Acquired => return import_lock.retaken(gil, Bounded::Mine),
-            Waited::Told(_) => return import_lock.retaken(gil, Bounded::Late),
+            Waited::Acquired => {
+                end(key);
+                return import_lock.retaken(gil, Awaited::Over);
+            }
+            Waited::Told(_) => return import_lock.retaken(gil, Awaited::Over),
             Waited::StillWaiting(ticket) => ticket,
         };
         import_lock.give_up(gil);
     }
-    import_lock.retaken(gil, Bounded::Late)
-}
-
-/// Waits until nobody holds that lock, for at most so many seconds; not where that would close a cycle. False with an
-/// exception set: it came to this thread while it waited.
-pub(super) fn wait_for_end(gil: &mut Gil, state: &State, key: &Key, seconds: i64) -> bool {
-    match take_within(gil, state, key, seconds) {
-        Bounded::Mine => end(key),
-        Bounded::Cycle | Bounded::Late => {}
-        Bounded::Interrupted => return false,
-    }
-    true
+    import_lock.retaken(gil, Awaited::Late)
 }
 
 fn say_that_it_takes_long(key: &Key) {

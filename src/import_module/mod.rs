@@ -14,7 +14,7 @@
 //! | `steps`, `operations`, `answers` | calls for the shim, while its own functions are off the stack |
 //! | `traceback` | the frames that importlib takes out of tracebacks |
 //! | `first` | the first request of a module, alone |
-//! | `extensions` | one interpreter at a time makes an extension module |
+//! | `extensions` | interpreters wait for the first making of an extension module |
 //! | `siblings` | the meaning of import statements in modules of handlers' directories |
 //! | `content` | the content that was run, compared where only the inode of the file has changed |
 //! | `table`, `locks`, `files` | functions for the shim: the importer's table, the lock table, `stat` and `statfs` |

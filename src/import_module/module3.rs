@@ -116,7 +116,7 @@ static mut METHODS: [ffi::PyMethodDef; SAME + 6] = functions![
         c"__import__($module, name, globals=None, locals=None, fromlist=(), level=0)\n--\n\nWhat an import statement calls."
     ),
     with_keywords!(c"import_by_name", siblings::import_by_name, c"_gcd_import(name, package=None, level=0)"),
-    many!(c"create_extension", extensions::create_extension, c"create_extension(create, spec, file): create(spec, file), one interpreter at a time"),
+    many!(c"create_extension", extensions::create_extension, c"create_extension(create, attribute, spec, file): create(spec, file); others wait for the first in the process"),
     many!(c"half_made", half_made::half_made, c"half_made(wait, name): an import statement got that one, and wait(name) waits for it"),
 ];
 

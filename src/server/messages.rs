@@ -76,7 +76,7 @@ messages! {
     Bug = 26, Error: "Code of ours has panicked.";
     ImporterUnguarded = 27, Error: "The importer of mod_python 3.3 could not be given our locks.";
     SecondsValue = 28, Warning: "MODPYTHON_CORE_FIRST_REQUEST_ALONE is not a number.";
-    ExtensionUnguarded = 29, Warning: "An extension module is made by two interpreters at once.";
+    ExtensionUnguarded = 29, Warning: "An import goes on while another interpreter makes the same extension module.";
 }
 
 impl Message {

@@ -1,5 +1,5 @@
 # interpreters: 2
-"""Extension modules that several interpreters import at once: each is made by one of them at a time.
+"""Extension modules that several interpreters import at once: the others wait for the first that makes one.
 
 A module that keeps its data in static variables is made once a process, and CPython copies it for the next interpreter.
 Two that make it at the same time make it twice, and what the one has got is for good not what the other's code uses:
@@ -53,8 +53,26 @@ def meet(name, first, second):
 
 
 class Spec(object):
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, origin=None):
+        self.name, self.origin = name, origin or '/%s.so' % name
+
+
+def make(create, name, origin=None):
+    return core.create_extension(create, 'origin', Spec(name, origin))
+
+
+def complaints(function):
+    """The lines about imports that have waited too long, while the function runs. The library writes to standard error
+    if Apache is absent."""
+    log, errors = tempfile.TemporaryFile(), os.dup(2)
+    os.dup2(log.fileno(), 2)
+    try:
+        function()
+    finally:
+        os.dup2(errors, 2)
+        os.close(errors)
+    log.seek(0)
+    return [line for line in log.read().decode().splitlines() if line.startswith('MPC0029: ')]
 
 
 # Of that name one that _decimal imports while it is made. (A finder would hold all other imports up.)
@@ -106,44 +124,93 @@ def one_that_fails_is_tried_again():
 
     def first():
         try:
-            core.create_extension(fail, Spec('failing'))
+            make(fail, 'failing')
         except ImportError as error:
             return str(error)
 
-    answer = meet('failing', first, lambda: core.create_extension(lambda spec: spec.name, Spec('failing')))
+    answer = meet('failing', first, lambda: make(lambda spec: spec.name, 'failing'))
     assert answer in ('not in this one', 'failing'), answer
+
+
+def hang(word):
+    """What makes a module, and ends when the other interpreter is done."""
+    def create(spec):
+        say(word + '-inside')
+        until(lambda: is_said(word + '-done'))
+    return create
 
 
 @case
 def a_wait_ends():
-    """The first may wait for the second, by a way that nobody sees: then that goes on without it after 10 s."""
+    """The first may wait for the second, by a way that nobody sees: then that goes on without it, and nobody waits for
+    it any more. Each interpreter and each request had."""
+    if PYTHON2:
+        return
+
+    def second():
+        def twice():
+            assert [make(lambda spec: spec.name, 'late') for _ in range(2)] == ['late'] * 2
+        return complaints(twice)
+
+    answer = meet('late', lambda: make(hang('late'), 'late'), second)
+    assert answer is None or len(answer) == 1 and ' /late.so ' in answer[0], answer
+
+
+@case
+def nobody_waits_for_another_file():
+    """Two sites had each a module of the name, and the one waited for the other's."""
+    if not PYTHON2:
+        answer = meet('another', lambda: make(hang('another'), 'same', '/one/same.so'),
+                      lambda: complaints(lambda: make(lambda spec: None, 'same', '/other/same.so')))
+        assert not answer, answer
+
+
+@case
+def nobody_waits_after_the_first():
+    """All that are of another kind were made one after the other, whatever that took."""
+    if not PYTHON2:
+        if say('made'):
+            make(lambda spec: None, 'often')
+            say('made-once')
+        until(lambda: is_said('made-once'))
+        answer = meet('often', lambda: make(hang('often'), 'often'), lambda: complaints(lambda: make(lambda spec: None, 'often')))
+        assert not answer, answer
+
+
+@case
+def no_thread_waits_for_its_own_interpreter():
+    """A module that waits for a thread which makes the same waited for itself."""
     if PYTHON2:
         return
 
     def create(spec):
-        say('late-inside')
-        until(lambda: is_said('late-done'))
+        thread = threading.Thread(target=lambda: make(lambda spec: None, 'own'))
+        thread.start()
+        thread.join()
 
-    def second():
-        # The library writes to standard error if Apache is absent.
-        log, errors = tempfile.TemporaryFile(), os.dup(2)
-        os.dup2(log.fileno(), 2)
-        try:
-            assert core.create_extension(lambda spec: spec.name, Spec('late')) == 'late'
-        finally:
-            os.dup2(errors, 2)
-            os.close(errors)
-        log.seek(0)
-        return [line for line in log.read().decode().splitlines() if line.startswith('MPC0029: ') and ' late ' in line]
-
-    answer = meet('late', lambda: core.create_extension(create, Spec('late')), second)
-    assert answer is None or len(answer) == 1, answer
+    answer = meet('own', lambda: complaints(lambda: make(create, 'own')), lambda: None)
+    assert not answer, answer
 
 
 @case
-def arguments_are_those_of_the_function():
-    if not PYTHON2:
-        assert core.create_extension(lambda *given: given[1:], Spec('arguments'), 'file') == ('file',)
+def they_look_and_fail_as_ever():
+    if PYTHON2:
+        return
+    import _imp
+    import inspect
+    for function in (_imp.create_builtin, _imp.create_dynamic):
+        stock = function.__wrapped__
+        for part in ('__name__', '__qualname__', '__module__', '__doc__', '__self__', '__text_signature__'):
+            assert getattr(function, part) is getattr(stock, part) or getattr(function, part) == getattr(stock, part)
+        for given in [(), (None,), (None, None, None), (Spec(5, 5),), (Spec('', ''),)]:
+            answers = []
+            for called in (function, stock):
+                try:
+                    answers.append(called(*given))
+                except Exception as error:
+                    answers.append((type(error), str(error)))
+            assert answers[0] == answers[1], answers
+    assert inspect.signature(_imp.create_builtin) == inspect.signature(_imp.create_builtin.__wrapped__)
 
 
 run(alone=False)
