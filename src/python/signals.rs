@@ -120,14 +120,23 @@ pub fn of_python() -> Vec<c_int> {
 }
 
 /// Does nothing at these signals for the time of a restart: the default would end the server, where stock's function,
-/// whose code is back at its address after some milliseconds, does nothing. Those that do nothing by default get that,
-/// SIGCHLD for one, and SIGINT, for which Python sets its function if it finds the default.
+/// whose code is back at its address after some milliseconds, does nothing.
 pub fn ignore(signals: &[c_int]) {
-    const BY_DEFAULT: [c_int; 5] = [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH, libc::SIGCONT, libc::SIGINT];
     for signal in signals {
-        let what = if BY_DEFAULT.contains(signal) { libc::SIG_DFL } else { nothing() };
         // SAFETY: the default action of a signal, or a function of the C library without an effect.
-        unsafe { libc::signal(*signal, what) };
+        unsafe { libc::signal(*signal, meanwhile(*signal)) };
+    }
+}
+
+/// What is done at a signal meanwhile: the default, where that is nothing, at SIGCHLD for one; at SIGINT, for which
+/// Python sets its function if it finds the default; and at the signals of a fault, which would come again for ever.
+fn meanwhile(signal: c_int) -> libc::sighandler_t {
+    match signal {
+        libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT | libc::SIGINT => libc::SIG_DFL,
+        libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS | libc::SIGABRT => {
+            libc::SIG_DFL
+        }
+        _ => nothing(),
     }
 }
 
