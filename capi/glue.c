@@ -204,23 +204,20 @@ static void *pool_around(void *pool, const char *key, void **kept)
     return around != NULL && apr_pool_userdata_get(kept, key, around) == 0 ? around : NULL;
 }
 
-/* Keeps a copy of the data for as long as the pool around this one lives: for the next load of this library. The data
- * under a key has one size, and is written over. */
+/* Keeps a copy of the data for as long as the pool around this one lives: for the next load of this library. Data that
+ * is there under the key already stays. */
 void mpc_server_keep(void *pool, const char *key, const void *data, size_t size)
 {
     void *kept, *around = pool_around(pool, key, &kept);
 
-    if (around == NULL)
+    if (around == NULL || kept != NULL)
         return;
-    if (kept == NULL) {
-        kept = apr_palloc(around, sizeof(size) + size);
-        if (kept == NULL)
-            return;
+    kept = apr_palloc(around, sizeof(size) + size);
+    if (kept != NULL) {
         memcpy(kept, &size, sizeof(size));
+        memcpy((char *)kept + sizeof(size), data, size);
         apr_pool_userdata_set(kept, key, NULL, around);
     }
-    if (memcmp(kept, &size, sizeof(size)) == 0)
-        memcpy((char *)kept + sizeof(size), data, size);
 }
 
 /* The data kept under the key, and its size; NULL if absent. */

@@ -53,7 +53,7 @@ pub fn symbol(name: &CStr) -> *mut c_void {
 }
 
 /// Keeps a copy of the data for as long as the pool around that one lives, which for a configuration's is the process.
-/// The data under a key has one size, and is written over.
+/// Data that is there under the key already stays.
 ///
 /// # Safety
 ///
