@@ -215,6 +215,26 @@ def lines(level=None):
     return [text for at, text in apache.lines if level in (None, at)]
 
 
+class Messages(object):
+    """The lines of the library with that code, while this is entered. It writes to standard error if Apache is absent."""
+
+    def __init__(self, code):
+        self._begin = code + ': '
+
+    def __enter__(self):
+        self._log, self._errors = tempfile.TemporaryFile(), os.dup(2)
+        os.dup2(self._log.fileno(), 2)
+        return self
+
+    def __exit__(self, *error):
+        os.dup2(self._errors, 2)
+        os.close(self._errors)
+
+    def lines(self):
+        self._log.seek(0)
+        return [line for line in self._log.read().decode().splitlines() if line.startswith(self._begin)]
+
+
 def raises(kind, function, *args, **keywords):
     try:
         function(*args, **keywords)

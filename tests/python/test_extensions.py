@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 
-from harness import PYTHON2, Directory, case, core, run, until
+from harness import PYTHON2, Directory, Messages, case, core, run, until
 
 # The interpreters agree on one directory by the process id, which is theirs in common.
 FOLDER = os.path.join(tempfile.gettempdir(), 'modpython-core-meeting-%d' % os.getpid())
@@ -62,17 +62,10 @@ def make(create, name, origin=None):
 
 
 def complaints(function):
-    """The lines about imports that have waited too long, while the function runs. The library writes to standard error
-    if Apache is absent."""
-    log, errors = tempfile.TemporaryFile(), os.dup(2)
-    os.dup2(log.fileno(), 2)
-    try:
+    """The lines about imports that have waited too long, while the function runs."""
+    with Messages('MPC0029') as messages:
         function()
-    finally:
-        os.dup2(errors, 2)
-        os.close(errors)
-    log.seek(0)
-    return [line for line in log.read().decode().splitlines() if line.startswith('MPC0029: ')]
+    return messages.lines()
 
 
 # Of that name one that _decimal imports while it is made. (A finder would hold all other imports up.)
