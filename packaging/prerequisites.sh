@@ -96,6 +96,8 @@ look() {
     need valgrind valgrind --version
     # Without it valgrind cannot follow Debian's stripped loader.
     need libc6-dbg valgrind -q true
+    # A crash that comes once in a thousand runs has to tell its place that once.
+    need gdb gdb --version
     need shellcheck shellcheck --version
     need pyflakes3 has_python_lints
     need libapache2-mod-wsgi-py3 test -e /usr/lib/apache2/modules/mod_wsgi.so

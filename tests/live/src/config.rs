@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
-use crate::{prerequisites, subject};
+use crate::{crash, prerequisites, subject};
 
 /// Which mod_python is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,11 +88,13 @@ impl Config<'_> {
              ErrorLog \"{root}/error.log\"\n\
              LogLevel notice\n\
              DocumentRoot \"{root}/htdocs\"\n\
+             CoreDumpDirectory \"{root}/{cores}\"\n\
              TypesConfig /dev/null\n\
              KeepAlive On\n\
              KeepAliveTimeout 30\n\
              MaxKeepAliveRequests 0\n",
             port = self.port,
+            cores = crash::CORES,
         );
         self.load_modules(&mut text)?;
         if prerequisites::is_root() {

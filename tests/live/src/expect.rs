@@ -54,6 +54,6 @@ pub fn all_answered(answers: &[Answer]) {
 pub fn clean_stop(mut server: Server) {
     server.settle().expect("connections to end");
     let stop = server.stop().expect("stopping the server");
-    assert_eq!(server.crashes(), Vec::<String>::new(), "{}", server.error_log());
+    assert_eq!(server.crashes(), Vec::<String>::new(), "{}\n{}", server.error_log(), server.crash_report());
     assert!(!stop.hung && stop.took <= STOP, "{stop:?}\n{}", server.error_log());
 }

@@ -18,6 +18,7 @@
 //! | `versions` | handlers that change while the server runs |
 //! | `coldstart` | the experiment that shows the defect: many first requests at once |
 //! | `expect` | assertions that several live tests share |
+//! | `crash` | where a child has crashed |
 //! | `soak` | a mixed site for minutes, stock and relinked in turn: faults and growth |
 //! | `subjects` | which subjects a test says something of |
 //! | `report`, `picture` | what a person sees of it |
@@ -29,6 +30,7 @@ pub mod clients;
 pub mod coldstart;
 pub mod config;
 pub mod counts;
+pub mod crash;
 pub mod expect;
 pub mod http;
 pub mod loads;

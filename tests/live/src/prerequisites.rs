@@ -31,6 +31,11 @@ pub fn valgrind() -> Result<PathBuf> {
     require("/usr/bin/valgrind".into(), "apt-get install valgrind")
 }
 
+/// The program that reads core files.
+pub fn gdb() -> Result<PathBuf> {
+    require("/usr/bin/gdb".into(), "apt-get install gdb")
+}
+
 /// One of httpd's own modules, or one of the packages that add to them.
 pub fn module(file: &str) -> Result<PathBuf> {
     let remedy = match file {

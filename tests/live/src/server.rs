@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::config::Module;
+use crate::crash;
 use crate::http::Client;
 use crate::wait::wait_until;
 
@@ -107,6 +108,11 @@ impl Server {
             Ok(client.get("/who").ok().and_then(|answer| answer.pid()).filter(|pid| !before.contains(pid)))
         })
         .map(drop)
+    }
+
+    /// Where children have crashed, as far as that is known.
+    pub fn crash_report(&self) -> String {
+        crash::report(&self.root)
     }
 
     /// The processes that serve requests now.

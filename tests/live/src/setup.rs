@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::config::{Config, Module, Mpm};
 use crate::server::{self, Server};
-use crate::{prerequisites, site, subject};
+use crate::{crash, prerequisites, site, subject};
 
 const PORTS_TRIED: u32 = 5;
 
@@ -130,6 +130,10 @@ impl Setup {
             };
             fs::write(root.join("httpd.conf"), config.text()?)?;
             let process = self.spawn(&httpd, root)?;
+            // Stock crashes at every turn.
+            if self.module == Module::Relinked {
+                crash::allow_cores(&process)?;
+            }
             let mut server = Server {
                 directory: None,
                 root: root.to_owned(),
@@ -163,12 +167,14 @@ impl Setup {
             prerequisites::enterable_by_all(root)?;
         }
         fs::set_permissions(root, Permissions::from_mode(0o755))?;
-        for name in ["htdocs", "python", "notes", "run"] {
+        for name in ["htdocs", "python", "notes", "run", crash::CORES] {
             fs::create_dir(root.join(name))?;
         }
         // httpd's parent takes notes there, and so do its children, as whatever user they run.
         let notes = root.join("notes");
-        fs::set_permissions(&notes, Permissions::from_mode(0o777))?;
+        for directory in [&notes, &root.join(crash::CORES)] {
+            fs::set_permissions(directory, Permissions::from_mode(0o777))?;
+        }
         fs::write(notes.join(site::EVENTS), "")?;
         fs::set_permissions(notes.join(site::EVENTS), Permissions::from_mode(0o666))?;
         site::write_modules(&root.join("python"), self.instrumented)?;

@@ -29,7 +29,7 @@ macro_rules! python {
 }
 
 const INSTRUMENTATION: [(&str, &str); 1] = python!["sitecustomize.py"];
-const MODULES: [(&str, &str); 29] = python![
+const MODULES: [(&str, &str); 30] = python![
     "notes.py",
     "slow.py",
     "who.py",
@@ -53,6 +53,7 @@ const MODULES: [(&str, &str); 29] = python![
     "hog.py",
     "parentthread.py",
     "signalled.py",
+    "crashing.py",
     "exits.py",
     "compiles.py",
     "farewell.py",

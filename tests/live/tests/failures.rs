@@ -1,21 +1,26 @@
 //! Interpreters that cannot be had: the answers to requests for them, while nobody else is hurt (R4, R10).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use modpython_live::clients::{Answer, Load, Outcome};
 use modpython_live::expect::{all_answered, all_good, clean_stop, shown};
-use modpython_live::subjects::EVERYWHERE;
-use modpython_live::{Module, Server, Setup, http, observe, site};
+use modpython_live::subjects::{EVERYWHERE, PACKAGE};
+use modpython_live::wait::wait_until;
+use modpython_live::{Module, Server, Setup, crash, http, observe, site};
 
 crate::live_tests! {
     a_third_interpreter_past_a_limit_of_two_is_refused: EVERYWHERE.shaped(&["3.1"]),
     stock_knows_no_limit: EVERYWHERE.shaped(&["3.1"]).from_source(),
     service_begins_when_the_package_is_repaired: EVERYWHERE.shaped(&["3.1"]),
     stock_makes_several_interpreters_when_the_package_is_broken: EVERYWHERE.shaped(&["3.1"]).from_source(),
+    a_crash_tells_its_place: PACKAGE,
 }
 
 const LIMIT: &str = "MODPYTHON_CORE_MAX_INTERPRETERS";
 const CLIENTS: usize = 32;
+/// httpd looks for children that have ended once a second, and a core file takes its time.
+const LINE: Duration = Duration::from_secs(20);
 
 fn limited(module: Module) -> Server {
     ["a", "b", "c", "main_interpreter"]
@@ -91,4 +96,16 @@ fn stock_makes_several_interpreters_when_the_package_is_broken() {
         // One start is Python's own, in httpd's parent.
         started > 1 + names.len()
     });
+}
+
+/// What all other tests rely on when one run of a thousand crashes, which nobody can repeat.
+fn a_crash_tells_its_place() {
+    let setup = Setup::new(Module::Relinked).directives(&site::handler_in("/crash", "crashing", ""));
+    let server = setup.start().expect("a server");
+    http::get(server.port(), "/crash").expect_err("an answer of a process that has crashed");
+    wait_until("the line of the crash", LINE, || Ok((!server.crashes().is_empty()).then_some(()))).expect("a crash");
+    if crash::cores_are_kept() {
+        let report = server.crash_report();
+        assert!(report.contains("_PyEval_EvalFrameDefault"), "{report}");
+    }
 }

@@ -166,6 +166,7 @@ impl Run {
         outcome.took = begin.elapsed();
         if !outcome.is_good() {
             outcome.examples.push(last_lines(&server.error_log()));
+            outcome.examples.push(server.crash_report());
         }
         Ok(outcome)
     }
