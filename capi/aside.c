@@ -6,6 +6,41 @@
 #include <stdint.h>
 #include <string.h>
 
+#if PY_VERSION_HEX < 0x030D0000
+/*
+ * Takes out of a thread's dictionary what is left of each threading.local that has ended. An entry of one has the
+ * address of its object as the key, and a pointer to what the object keeps for the thread. When the object ends, it
+ * takes its entries out of the dictionaries of all states, but it does not see one that is put by here: another object,
+ * which has got that address since, would use what is freed. One that has not ended has a weak reference to its entry.
+ */
+static void forget_ended_locals(PyObject *dict)
+{
+    PyObject *key, *entry;
+    Py_ssize_t at = 0;
+
+    if (dict == NULL)
+        return;
+    while (PyDict_Next(dict, &at, &key, &entry)) {
+        PyTypeObject *type = Py_TYPE(entry);
+
+        if (strcmp(type->tp_name, "_thread._localdummy") != 0 || type->tp_weaklistoffset <= 0 ||
+            *(PyObject **)((char *)entry + type->tp_weaklistoffset) != NULL)
+            continue;
+        /* No code of anybody's runs: the key is a string, and such an entry has nothing to give up. */
+        if (PyDict_DelItem(dict, key) != 0)
+            PyErr_Clear();
+        else
+            at = 0;
+    }
+}
+#else
+/* From 3.13 on the data of a threading.local is not found by an address. */
+static void forget_ended_locals(PyObject *dict)
+{
+    (void)dict;
+}
+#endif
+
 /*
  * The fields a request takes from one acquisition to its next, if one thread runs both: see threads/requests.rs. Trace
  * functions, exceptions and asyncio's running loop do not travel.
@@ -76,6 +111,7 @@ int mpc_glue_pack(PyThreadState *state, struct mpc_luggage *luggage)
 /* Puts it into the current state, in the place of what is there. */
 void mpc_glue_unpack(PyThreadState *state, struct mpc_luggage *luggage)
 {
+    forget_ended_locals(luggage->dict);
     exchange(state, luggage);
     Py_XDECREF(luggage->dict);
 #if PY_MAJOR_VERSION >= 3
@@ -181,6 +217,7 @@ void mpc_glue_put_back(PyThreadState *state, struct mpc_set_aside *aside)
         state->async_exc = NULL;
     }
     mpc_glue_empty_state(state);
+    forget_ended_locals(aside->dict);
 #if PY_VERSION_HEX < 0x030A0000
     GIVE(frame);
     GIVE(use_tracing);

@@ -216,3 +216,16 @@ pub fn heirs() {
         }
     }
 }
+
+/// A threading.local ends between two phases of a request, and the second uses another at its address.
+pub fn ended_locals() {
+    for name in [c"a", c"main_interpreter"] {
+        let mut served = Served::new(name);
+        assert_eq!(served.phase("import ended_locals; self.seen = ended_locals.use()"), "None");
+        let replaced = request(name, "import ended_locals; answer = ended_locals.replace()");
+        assert_eq!(replaced.unwrap(), "replaced");
+        let found = served.phase("import ended_locals; self.seen = ended_locals.found()");
+        assert_eq!(found, "[['mark'], []]", "{name:?}");
+        served.end();
+    }
+}

@@ -55,6 +55,10 @@ fn running(name: &str) {
         "a_variable_shows_nothing_of_a_request_before" => separate::variables(),
         "nothing_a_request_leaves_is_seen_by_the_next" => separate::leftovers(),
         "a_phase_finds_what_the_one_before_has_left" => phases::phases(),
+        "a_thread_local_at_the_address_of_an_ended_one_is_empty" => {
+            separate::ended_locals();
+            phases::ended_locals();
+        }
         "redirects_are_of_the_request_they_are_made_of" => phases::redirects(),
         "destructors_that_leave_heirs_end_or_are_forgotten" => phases::heirs(),
         "an_exception_thrown_at_a_request_ends_with_it" => separate::thrown(),

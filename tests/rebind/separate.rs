@@ -96,6 +96,20 @@ except ValueError:
     }
 }
 
+/// A threading.local ends in a nested request, and the outer one uses another at its address.
+pub fn ended_locals() {
+    for name in NAMES {
+        let inner = "import ended_locals; answer = ended_locals.replace()";
+        let code = format!(
+            "import ended_locals, separate\nended_locals.use()\n\
+             assert separate.nested({}, {:?}, {inner:?}) == 'replaced'\nanswer = ended_locals.found()",
+            nested_address(),
+            name.to_str().unwrap(),
+        );
+        assert_eq!(request(name, &code).unwrap(), "[['mark'], []]", "{name:?}");
+    }
+}
+
 /// Requests nest three deep, in one interpreter and in several, in Apache's threads and in the application's.
 pub fn nesting() {
     thread::spawn(nesting_in_this_thread).join().unwrap();

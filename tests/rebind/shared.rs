@@ -37,6 +37,7 @@ scenarios! {
     a_variable_shows_nothing_of_a_request_before
     nothing_a_request_leaves_is_seen_by_the_next
     a_phase_finds_what_the_one_before_has_left
+    a_thread_local_at_the_address_of_an_ended_one_is_empty
     redirects_are_of_the_request_they_are_made_of
     destructors_that_leave_heirs_end_or_are_forgotten
     an_exception_thrown_at_a_request_ends_with_it
