@@ -50,9 +50,16 @@ pub(crate) fn report(root: &Path) -> String {
     told.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether the system puts core files where a process stands.
-pub fn cores_are_kept() -> bool {
-    fs::read_to_string("/proc/sys/kernel/core_pattern").is_ok_and(|pattern| !pattern.starts_with(['/', '|']))
+/// Whether the system lets a process leave its core file where it stands, as one that does so shows.
+///
+/// # Errors
+///
+/// If that process cannot be started.
+pub fn cores_are_kept() -> Result<bool> {
+    let directory = tempfile::tempdir()?;
+    let crash = "ulimit -c unlimited; kill -SEGV $$";
+    Command::new("sh").args(["-c", crash]).current_dir(directory.path()).status()?;
+    Ok(fs::read_dir(directory.path())?.next().is_some())
 }
 
 fn gdb(core: &Path) -> Result<String> {

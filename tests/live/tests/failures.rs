@@ -104,7 +104,7 @@ fn a_crash_tells_its_place() {
     let server = setup.start().expect("a server");
     http::get(server.port(), "/crash").expect_err("an answer of a process that has crashed");
     wait_until("the line of the crash", LINE, || Ok((!server.crashes().is_empty()).then_some(()))).expect("a crash");
-    if crash::cores_are_kept() {
+    if crash::cores_are_kept().expect("a process that crashes") {
         let report = server.crash_report();
         assert!(report.contains("_PyEval_EvalFrameDefault"), "{report}");
     }
