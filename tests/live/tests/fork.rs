@@ -93,7 +93,7 @@ fn children_beside_a_thread(module: Module, wanted: usize) -> usize {
     if module == Module::Relinked {
         let stop = server.stop().expect("a stop");
         assert!(!stop.hung, "{stop:?}");
-        assert_eq!(server.crashes(), Vec::<String>::new(), "{}", server.error_log());
+        assert_eq!(server.crashes(), Vec::<String>::new(), "{}\n{}", server.error_log(), server.crash_report());
     }
     seen.len()
 }

@@ -167,7 +167,7 @@ fn stop_under_load(mpm: Mpm) -> Stop {
     });
     // The event MPM itself may crash here, see `Server::settle`.
     if mpm != Mpm::Event {
-        assert_eq!(server.crashes(), Vec::<String>::new(), "{mpm}");
+        assert_eq!(server.crashes(), Vec::<String>::new(), "{mpm}\n{}", server.crash_report());
     }
     stop.expect("the server was stopped")
 }

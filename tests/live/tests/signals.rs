@@ -110,7 +110,7 @@ fn stops_without_a_farewell(mut server: Server) {
     let notes = observe::events(&server.notes()).expect("notes");
     let farewells = notes.iter().filter(|event| event.kind == "goes" && event.pid == parent);
     assert_eq!(farewells.count(), 0, "{}", server.error_log());
-    assert_eq!(server.crashes(), Vec::<String>::new());
+    assert_eq!(server.crashes(), Vec::<String>::new(), "{}", server.crash_report());
 }
 
 /// Nothing that is loaded after Python's start says so.

@@ -111,6 +111,9 @@ impl Outcome {
         self.stop = self.stop.max(server.stop()?.took);
         self.log.push_str(&server.error_log());
         let crashes: BTreeSet<_> = server.crashes().into_iter().collect();
+        if !crashes.is_empty() {
+            eprintln!("{}", server.crash_report());
+        }
         self.crashes.extend(crashes);
         self.kills += server.logged(KILLED).len();
         for line in server.logged(OURS).iter().filter(|line| !line.contains(ACTIVE)) {
