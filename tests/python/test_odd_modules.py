@@ -318,9 +318,11 @@ def the_same_in_a_handlers_directory():
 @case
 def the_second_extension_module_of_a_name_failed():
     dynload = sysconfig.get_path('platstdlib') + '/lib-dynload'
-    kinds = [name for name in os.listdir(dynload) if name.startswith(('_json', '_heapq', '_csv'))] \
-        if os.path.isdir(dynload) else []
-    for name in kinds:
+    # Those of a debugging Python may be beside them.
+    suffix = sysconfig.get_config_var('EXT_SUFFIX') or sysconfig.get_config_var('SO')
+    for name in [word + suffix for word in ('_json', '_heapq', '_csv')]:
+        if not os.path.exists(os.path.join(dynload, name)):
+            continue
         one, two = Directory(False), Directory(False)
         for here in (one, two):
             with open(os.path.join(dynload, name), 'rb') as source, open(here.file(name), 'wb') as out:
