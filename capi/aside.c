@@ -8,10 +8,31 @@
 
 #if PY_VERSION_HEX < 0x030D0000
 /*
+ * Whether this is the entry of a threading.local in a thread's dictionary, and the object has ended or is about to. It
+ * keeps a weak reference to its entry, whose callback is bound to a weak reference to the object: that one is cleared
+ * first. The other goes with the object's data, which CPython may put off where many objects end at once.
+ */
+static int is_of_ended_local(PyObject *entry)
+{
+    PyTypeObject *type = Py_TYPE(entry);
+    PyWeakReference *reference;
+    PyObject *callback, *local;
+
+    if (strcmp(type->tp_name, "_thread._localdummy") != 0 || type->tp_weaklistoffset <= 0)
+        return 0;
+    reference = *(PyWeakReference **)((char *)entry + type->tp_weaklistoffset);
+    while (reference != NULL && reference->wr_callback == NULL)
+        reference = reference->wr_next;
+    callback = reference != NULL ? reference->wr_callback : NULL;
+    local = callback != NULL && PyCFunction_Check(callback) ? PyCFunction_GET_SELF(callback) : NULL;
+    return local == NULL || !PyWeakref_Check(local) || PyWeakref_GET_OBJECT(local) == Py_None;
+}
+
+/*
  * Takes out of a thread's dictionary what is left of each threading.local that has ended. An entry of one has the
  * address of its object as the key, and a pointer to what the object keeps for the thread. When the object ends, it
  * takes its entries out of the dictionaries of all states, but it does not see one that is put by here: another object,
- * which has got that address since, would use what is freed. One that has not ended has a weak reference to its entry.
+ * which has got that address since, would use what is freed.
  */
 static void forget_ended_locals(PyObject *dict)
 {
@@ -21,10 +42,7 @@ static void forget_ended_locals(PyObject *dict)
     if (dict == NULL)
         return;
     while (PyDict_Next(dict, &at, &key, &entry)) {
-        PyTypeObject *type = Py_TYPE(entry);
-
-        if (strcmp(type->tp_name, "_thread._localdummy") != 0 || type->tp_weaklistoffset <= 0 ||
-            *(PyObject **)((char *)entry + type->tp_weaklistoffset) != NULL)
+        if (!is_of_ended_local(entry))
             continue;
         /* No code of anybody's runs: the key is a string, and such an entry has nothing to give up. */
         if (PyDict_DelItem(dict, key) != 0)

@@ -35,3 +35,18 @@ def found():
     dicts = [{"number": number} for number in range(1000)]
     _Shared.other.mark = 1
     return [sorted(vars(_Shared.other)), [each for each in dicts if "mark" in each]]
+
+
+class _Ends(object):
+    def __init__(self, end):
+        self.end = end
+
+    def __del__(self):
+        self.end()
+
+
+def at_depth(depth, end):
+    """Calls end() where so many objects end, one by the other. CPython puts off what would end by more than 50."""
+    chain = _Ends(end)
+    for _ in range(depth):
+        chain = [chain]

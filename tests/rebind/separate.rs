@@ -96,17 +96,26 @@ except ValueError:
     }
 }
 
-/// A threading.local ends in a nested request, and the outer one uses another at its address.
+/// A threading.local ends in a nested request, and the outer one uses another at its address. CPython may put off the
+/// end of the data of one that ends with others.
 pub fn ended_locals() {
     for name in NAMES {
-        let inner = "import ended_locals; answer = ended_locals.replace()";
         let code = format!(
-            "import ended_locals, separate\nended_locals.use()\n\
-             assert separate.nested({}, {:?}, {inner:?}) == 'replaced'\nanswer = ended_locals.found()",
+            "
+import ended_locals, separate
+inner = 'import ended_locals; answer = ended_locals.replace()'
+answer = []
+for depth in range(60):
+    ended_locals.use()
+    ended_locals.at_depth(depth, lambda: answer.append(separate.nested({}, {:?}, inner)))
+    answer.append(ended_locals.found())
+assert answer.count('replaced') > 30
+answer = [each for each in answer if each not in ('replaced', 'not replaced', [['mark'], []])]
+",
             nested_address(),
             name.to_str().unwrap(),
         );
-        assert_eq!(request(name, &code).unwrap(), "[['mark'], []]", "{name:?}");
+        assert_eq!(request(name, &code).unwrap(), "[]", "{name:?}");
     }
 }
 
