@@ -1,7 +1,8 @@
-//! The place at which a child of a server has crashed, by gdb from its core file. Python's faulthandler says nothing
-//! here: httpd sets handlers of its own for these signals after Python's start.
+//! The place at which a child of a server has crashed, by gdb from its core file, or at which it stands. Python's
+//! faulthandler says nothing here: httpd sets handlers of its own for these signals after Python's start.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Error, Result};
 use std::path::Path;
@@ -15,12 +16,9 @@ pub(crate) const CORES: &str = "cores";
 
 /// What gdb is asked: the next instruction and the calls of each thread, and where the libraries are, whose functions
 /// have no names where no symbols are installed.
-const QUESTIONS: [&str; 4] = [
-    "set print frame-arguments none",
-    "thread apply all x/i $pc",
-    "thread apply all backtrace 64",
-    "info sharedlibrary",
-];
+const QUESTIONS: [&str; 4] = [FORM, "thread apply all x/i $pc", CALLS, "info sharedlibrary"];
+const FORM: &str = "set print frame-arguments none";
+const CALLS: &str = "thread apply all backtrace 64";
 /// The frame below a signal's handler, as gdb writes it.
 const HANDLER: &str = "<signal handler called>";
 /// The C library's next instruction after a system call, on x86-64.
@@ -46,8 +44,14 @@ pub(crate) fn allow_cores(process: &Child) -> Result<()> {
 /// elsewhere has none here.
 pub(crate) fn report(root: &Path) -> String {
     let cores = fs::read_dir(root.join(CORES)).into_iter().flatten().flatten();
-    let told = cores.map(|core| gdb(&core.path()).unwrap_or_else(|error| format!("gdb: {error}")));
-    told.collect::<Vec<_>>().join("\n")
+    let told = cores.map(|core| told(asked(&[prerequisites::HTTPD.as_ref(), core.path().as_ref()], &QUESTIONS)));
+    told.map(|text| about_the_crash(&text)).collect::<Vec<_>>().join("\n")
+}
+
+/// The calls in each thread of a process now.
+pub(crate) fn calls(process: u32) -> String {
+    let process = process.to_string();
+    told(asked(&["-p".as_ref(), process.as_ref()], &[FORM, CALLS]))
 }
 
 /// Whether the system lets a process leave its core file where it stands, as one that does so shows.
@@ -62,13 +66,15 @@ pub fn cores_are_kept() -> Result<bool> {
     Ok(fs::read_dir(directory.path())?.next().is_some())
 }
 
-fn gdb(core: &Path) -> Result<String> {
+fn told(answer: Result<String>) -> String {
+    answer.unwrap_or_else(|error| format!("gdb: {error}"))
+}
+
+/// What gdb answers to these questions, of a process or of a program and its core file.
+fn asked(of: &[&OsStr], questions: &[&str]) -> Result<String> {
     let mut command = Command::new(prerequisites::gdb()?);
-    command.args(["-nx", "-q", "-batch"]);
-    command.args(QUESTIONS.iter().flat_map(|question| ["-ex", question]));
-    let output = command.arg(prerequisites::httpd()?).arg(core).output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(about_the_crash(&text))
+    command.args(["-nx", "-q", "-batch"]).args(questions.iter().flat_map(|question| ["-ex", question])).args(of);
+    Ok(String::from_utf8_lossy(&command.output()?.stdout).into_owned())
 }
 
 /// Leaves out the threads that are in a system call. httpd's handler sends the signal again, to the process: any thread

@@ -18,7 +18,7 @@
 //! | `versions` | handlers that change while the server runs |
 //! | `coldstart` | the experiment that shows the defect: many first requests at once |
 //! | `expect` | assertions that several live tests share |
-//! | `crash` | where a child has crashed |
+//! | `crash` | where a child has crashed, or stands |
 //! | `soak` | a mixed site for minutes, stock and relinked in turn: faults and growth |
 //! | `subjects` | which subjects a test says something of |
 //! | `report`, `picture` | what a person sees of it |

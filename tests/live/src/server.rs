@@ -20,6 +20,8 @@ const COUNTED: u32 = 10;
 const RESTART: Duration = Duration::from_secs(20);
 /// httpd itself kills a child that does not stop after about ten seconds.
 const STOP: Duration = Duration::from_secs(25);
+/// A child that has not ended by then is looked at.
+const SLOW_STOP: Duration = Duration::from_secs(6);
 /// For one answer, and for the first of a new process.
 const ANSWER: Duration = Duration::from_secs(5);
 const RESTARTED: Duration = Duration::from_secs(30);
@@ -113,6 +115,11 @@ impl Server {
     /// Where children have crashed, as far as that is known.
     pub fn crash_report(&self) -> String {
         crash::report(&self.root)
+    }
+
+    /// What each thread of each child is at.
+    pub fn calls_of_children(&self) -> Result<String> {
+        Ok(self.children()?.into_iter().map(crash::calls).collect::<Vec<_>>().join("\n"))
     }
 
     /// The processes that serve requests now.
@@ -277,6 +284,11 @@ impl Server {
     pub fn stop(&mut self) -> Result<Stop> {
         let begin = Instant::now();
         self.signal(libc::SIGTERM);
+        if wait_until("the end of httpd", self.allowed(SLOW_STOP), || self.process.try_wait()).is_err()
+            && !self.is_stock
+        {
+            println!("{}", self.calls_of_children()?);
+        }
         let ended = wait_until("the end of httpd", self.allowed(STOP), || self.process.try_wait());
         let took = begin.elapsed();
         self.kill();

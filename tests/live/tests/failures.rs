@@ -98,10 +98,11 @@ fn stock_makes_several_interpreters_when_the_package_is_broken() {
     });
 }
 
-/// What all other tests rely on when one run of a thousand crashes, which nobody can repeat.
+/// What all other tests rely on when one run of a thousand crashes or hangs, which nobody can repeat.
 fn a_crash_tells_its_place() {
     let setup = Setup::new(Module::Relinked).directives(&site::handler_in("/crash", "crashing", ""));
     let server = setup.start().expect("a server");
+    assert!(server.calls_of_children().expect("children").contains("\nThread "));
     http::get(server.port(), "/crash").expect_err("an answer of a process that has crashed");
     wait_until("the line of the crash", LINE, || Ok((!server.crashes().is_empty()).then_some(()))).expect("a crash");
     if crash::cores_are_kept().expect("a process that crashes") {
