@@ -156,13 +156,13 @@ impl Server {
         Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second as f64))
     }
 
-    /// Sends a graceful restart and waits until httpd says that it serves again.
     /// The process that starts the others.
     #[must_use]
     pub fn parent(&self) -> u32 {
         self.process.id()
     }
 
+    /// Sends a graceful restart and waits until httpd says that it serves again.
     pub fn graceful(&mut self) -> Result<()> {
         self.restart(libc::SIGUSR1)
     }
@@ -289,7 +289,8 @@ impl Server {
         {
             println!("{}", self.calls_of_children()?);
         }
-        let ended = wait_until("the end of httpd", self.allowed(STOP), || self.process.try_wait());
+        let rest = self.allowed(STOP - SLOW_STOP);
+        let ended = wait_until("the end of httpd", rest, || self.process.try_wait());
         let took = begin.elapsed();
         self.kill();
         Ok(Stop { took, hung: ended.is_err() || !self.logged(KILLED).is_empty() })
