@@ -5,6 +5,7 @@ import contextvars
 import ctypes
 import decimal
 import logging
+import threading
 import warnings
 
 # Threads that outlive every request.
@@ -76,6 +77,9 @@ def in_c_threads(function, count):
     results = {}
 
     def run(argument):
+        # Up to 3.12 threading keeps its object for a thread that it has not started when that thread ends, and gives it
+        # to the next one with the same identifier: that of one of the server's, in a child that ends gracefully.
+        threading._active.pop(threading.get_ident(), None)
         number = argument or 0
         results[number] = function(number)
         return 0
