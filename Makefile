@@ -153,7 +153,7 @@ if-there = if $(1) >/dev/null 2>&1; then set -x; $(3); else echo 'NOT RUN: $(2)'
 SHELL_FILES = .ci/run $(wildcard packaging/*.sh packaging/debian/*.p[or]*[a-z] packaging/debian/tests/serves tests/*/*.sh)
 PYTHON_FILES = python tests/python tests/live/python tests/suites
 lint: prerequisites-build
-	@sh tests/build/width.sh
+	@sh tests/build/sizes.sh
 	@$(call if-there,$(CARGO) fmt --version,the formatting: no rustfmt,$(CARGO) fmt --all --check)
 	@$(call if-there,$(CARGO) clippy --version,the lints: no clippy,\
 	  $(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings)

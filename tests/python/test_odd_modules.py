@@ -1,17 +1,16 @@
 """Modules that are no plain source of one name: hooks, bytecode, extension modules, archives, namespaces."""
 
 import os
+import py_compile
+import shutil
 import sys
 import sysconfig
 import zipfile
 
 from harness import PYTHON2, Directory, apache, case, import_module, lines, raises, run, runs
 
-if PYTHON2:
-    import py_compile
-else:
+if not PYTHON2:
     import importlib.util
-    import py_compile
 
 
 def bytecode_of(file):
@@ -320,13 +319,11 @@ def the_second_extension_module_of_a_name_failed():
     dynload = sysconfig.get_path('platstdlib') + '/lib-dynload'
     # Those of a debugging Python may be beside them.
     suffix = sysconfig.get_config_var('EXT_SUFFIX') or sysconfig.get_config_var('SO')
-    for name in [word + suffix for word in ('_json', '_heapq', '_csv')]:
-        if not os.path.exists(os.path.join(dynload, name)):
-            continue
+    names = [word + suffix for word in ('_json', '_heapq', '_csv')]
+    for name in [name for name in names if os.path.exists(os.path.join(dynload, name))]:
         one, two = Directory(False), Directory(False)
         for here in (one, two):
-            with open(os.path.join(dynload, name), 'rb') as source, open(here.file(name), 'wb') as out:
-                out.write(source.read())
+            shutil.copyfile(os.path.join(dynload, name), here.file(name))
         word = name.partition('.')[0]
         before = sys.modules.get(word)
         modules = [import_module(word, path=[here.path]) for here in (one, two, one)]
