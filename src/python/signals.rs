@@ -1,7 +1,7 @@
 //! Signals: whether this thread is inside a handler, and what the end of Python must leave.
 //!
-//! prefork's child ends in the handler of SIGTERM, and destroys its
-//! pools there: mod_python's cleanups then ask for an interpreter, whatever the handler has interrupted.
+//! prefork's child ends in the handler of SIGTERM at a stop, and of SIGHUP at a hard restart, and destroys its pools
+//! there: mod_python's cleanups then ask for an interpreter, whatever the handler has interrupted.
 
 use super::ffi;
 use crate::server::apache;
@@ -10,9 +10,12 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::path::Path;
 
-/// Whether SIGTERM is usually blocked in a thread. The system blocks it while its handler runs; the MPMs with threads
-/// block it in the threads that serve requests for good.
-pub struct Usual(Cell<Option<bool>>);
+/// The signals in whose handlers a process of httpd ends.
+const ENDING: [c_int; 2] = [libc::SIGTERM, libc::SIGHUP];
+
+/// Which of the signals that end a process are usually blocked in a thread. The system blocks one while its handler
+/// runs; the MPMs with threads block them in the threads that serve requests for good.
+pub struct Usual(Cell<Option<[bool; ENDING.len()]>>);
 
 impl Usual {
     /// Nothing is known of the thread yet.
@@ -23,22 +26,22 @@ impl Usual {
     /// Notes what is usual, at this thread's first call.
     pub fn note(&self) {
         if self.0.get().is_none() {
-            self.0.set(Some(is_blocked()));
+            self.0.set(Some(are_blocked()));
         }
     }
 
-    /// Whether SIGTERM is blocked although it usually is not: its handler runs.
+    /// Whether one is blocked that usually is not: its handler runs.
     pub fn are_unusual(&self) -> bool {
-        self.0.get() == Some(false) && is_blocked()
+        self.0.get().is_some_and(|usual| usual.into_iter().zip(are_blocked()).any(|(usual, now)| now && !usual))
     }
 }
 
-fn is_blocked() -> bool {
+fn are_blocked() -> [bool; ENDING.len()] {
     // SAFETY: fills in a set of signals on the stack, and reads it.
     unsafe {
         let mut blocked = std::mem::zeroed();
-        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut blocked) == 0
-            && libc::sigismember(&blocked, libc::SIGTERM) == 1
+        let known = libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut blocked) == 0;
+        ENDING.map(|signal| known && libc::sigismember(&blocked, signal) == 1)
     }
 }
 

@@ -240,7 +240,7 @@ pub fn word_by_word() {
 static SERVED: AtomicUsize = AtomicUsize::new(0);
 static REFUSED: AtomicUsize = AtomicUsize::new(0);
 
-extern "C" fn on_term(_: c_int) {
+extern "C" fn on_end(_: c_int) {
     let data = get_interpreter(c"a");
     if data.is_null() {
         REFUSED.fetch_add(1, Ordering::Relaxed);
@@ -250,7 +250,8 @@ extern "C" fn on_term(_: c_int) {
     }
 }
 
-/// prefork's child runs Python's cleanups in the handler of SIGTERM, which may interrupt any code.
+/// prefork's child runs cleanups of Python in the handler of SIGTERM, or of SIGHUP at a hard restart, whatever that has
+/// interrupted.
 pub fn signals() {
     static DONE: AtomicBool = AtomicBool::new(false);
     for name in NAMES {
@@ -260,20 +261,35 @@ pub fn signals() {
         assert!(request(c"a", "answer = 1").is_some());
         release_interpreter(outer);
     }
+    let signals = [libc::SIGTERM, libc::SIGHUP];
     // SAFETY: a handler for this process alone, which the threads of the test harness do not get.
     let target = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = on_term as *const () as usize;
-        libc::sigaction(libc::SIGTERM, &action, std::ptr::null_mut());
+        action.sa_sigaction = on_end as *const () as usize;
+        for signal in signals {
+            libc::sigaction(signal, &action, std::ptr::null_mut());
+        }
         libc::pthread_self()
     };
+    let counts = || [&SERVED, &REFUSED].map(|count| count.load(Ordering::Relaxed));
+    for signal in signals {
+        let [served, refused] = counts();
+        // SAFETY: the handler above runs here and now.
+        unsafe { libc::raise(signal) };
+        assert_eq!(counts(), [served + 1, refused], "signal {signal} outside Python");
+        let data = get_interpreter(c"main_interpreter");
+        // SAFETY: as before.
+        unsafe { libc::raise(signal) };
+        assert_eq!(counts(), [served + 1, refused + 1], "signal {signal} inside Python");
+        release_interpreter(data);
+    }
     let killer = thread::spawn(move || {
         let mut seed = 12345_u32;
         let deadline = Instant::now() + Duration::from_secs(20);
         while ![&SERVED, &REFUSED].iter().all(|count| count.load(Ordering::Relaxed) >= 100) && Instant::now() < deadline
         {
             // SAFETY: the target waits for this thread.
-            unsafe { libc::pthread_kill(target, libc::SIGTERM) };
+            unsafe { libc::pthread_kill(target, signals[seed as usize >> 16 & 1]) };
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (0..seed % 5000).for_each(|_| std::hint::spin_loop());
         }

@@ -1,5 +1,6 @@
 """Handlers that each meet one defect of stock mod_python 3.1.x."""
 
+import gc
 import sys
 import threading
 import time
@@ -89,4 +90,16 @@ def busy(req):
     deadline = time.time() + 60
     while time.time() < deadline:
         pass
+    return apache.OK
+
+
+def collects(req):
+    """Has the garbage collector run nearly always, until somebody ends the process."""
+    notes.write("collects")
+    deadline = time.time() + 60
+    while time.time() < deadline:
+        for _ in range(1000):
+            circle = []
+            circle.append({"circle": circle})
+        gc.collect()
     return apache.OK

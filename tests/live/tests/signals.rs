@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use modpython_live::clients::Load;
 use modpython_live::expect::clean_stop;
 use modpython_live::subjects::{EVERYWHERE, PACKAGE};
 use modpython_live::wait::wait_until;
-use modpython_live::{Module, Server, Setup, observe, site};
+use modpython_live::{Module, Mpm, Server, Setup, observe, site};
 
 crate::live_tests! {
     a_signal_during_a_restart_ended_a_server_whose_parent_had_handlers_in_python: EVERYWHERE,
@@ -15,6 +16,7 @@ crate::live_tests! {
     objects_in_the_parent_do_not_end_at_a_restart_nor_a_stop: PACKAGE,
     objects_in_the_parent_do_not_end_at_a_stop_either_where_libpython_stays: EVERYWHERE,
     a_libpython_that_something_else_keeps_starts_again: PACKAGE,
+    a_hard_restart_crashed_processes_in_the_midst_of_python: EVERYWHERE,
 }
 
 fn start(module: &str) -> Server {
@@ -124,6 +126,33 @@ fn a_libpython_that_something_else_keeps_starts_again() {
     for _ in 0..2 {
         let restarted = server.restart_to_a_new_process(Server::graceful);
         restarted.unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
+    }
+    clean_stop(server);
+}
+
+/// prefork's child ends in the handler of the signal, and its cleanups ran Python there; at SIGTERM they did not.
+fn a_hard_restart_crashed_processes_in_the_midst_of_python() {
+    const CLIENTS: u32 = 6;
+    const RESTARTS: usize = 3;
+    let directives = site::handler_in("/collects", "defects::collects", "PythonInterpreter alpha");
+    let setup = Setup::new(Module::Relinked).mpm(Mpm::Prefork, CLIENTS).directives(&directives);
+    let mut server = setup.start().expect("a server");
+    let collecting = |server: &Server| {
+        let events = observe::events(&server.notes()).expect("notes");
+        events.iter().filter(|event| event.kind == "collects").count()
+    };
+    for _ in 0..RESTARTS {
+        let goal = collecting(&server) + CLIENTS as usize;
+        let mut load = Load::new(server.port(), CLIENTS as usize).closing();
+        // None of the answers comes.
+        load.timeout = Duration::from_secs(30);
+        std::thread::scope(|scope| {
+            scope.spawn(|| load.run_times(1, |_, _| "/collects".to_owned()));
+            wait_until("requests", Duration::from_secs(20), || Ok((collecting(&server) >= goal).then_some(())))
+                .expect("requests that collect garbage");
+            server.hard_restart().unwrap_or_else(|error| panic!("{error}\n{}", server.error_log()));
+        });
+        assert_eq!(server.crashes(), Vec::<String>::new(), "{}", server.crash_report());
     }
     clean_stop(server);
 }
