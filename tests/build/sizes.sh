@@ -3,7 +3,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-files=$(git ls-files 2>/dev/null || find . -type f -not -path './target/*')
+files=$(git ls-files 2>/dev/null || find . -type f -not -path './target/*' | sed 's|^\./||')
 written=$(printf '%s\n' "$files" | grep -E '(\.(rs|py|c|h|sh|toml|mk)|Makefile|\.ci/run)$' |
     grep -v -e '^capi/include/modpython-core/modpython_core.h$' -e '^python/python24/' -e '^fuzz/corpus/')
 # In the C locale a letter of UTF-8 is several; those that go on with one do not count.
