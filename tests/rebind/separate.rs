@@ -286,8 +286,7 @@ pub fn signals() {
     let killer = thread::spawn(move || {
         let mut seed = 12345_u32;
         let deadline = Instant::now() + Duration::from_secs(20);
-        while ![&SERVED, &REFUSED].iter().all(|count| count.load(Ordering::Relaxed) >= 100) && Instant::now() < deadline
-        {
+        while !counts().iter().all(|count| *count >= 100) && Instant::now() < deadline {
             // SAFETY: the target waits for this thread.
             unsafe { libc::pthread_kill(target, signals[seed as usize >> 16 & 1]) };
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -303,7 +302,7 @@ pub fn signals() {
         }
     }
     killer.join().unwrap();
-    let (served, refused) = (SERVED.load(Ordering::Relaxed), REFUSED.load(Ordering::Relaxed));
+    let [served, refused] = counts();
     assert!(served >= 100 && refused >= 100, "{served} served, {refused} refused: the signals came at one place only");
     let data = get_interpreter(c"a");
     assert_eq!(run(data, "import separate; answer = separate.seen()"), "[]");
